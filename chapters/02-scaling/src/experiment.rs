@@ -1,0 +1,85 @@
+//! What the page measures: scores, weights and gradients against the dimension, with and without the scale.
+
+use crate::solution::{dot_product_variance, entropy, softmax, softmax_backward};
+use candle_core::{D, Result, Tensor};
+use dot_products::solution::scores;
+
+/// How a softmax over random scores looks, averaged over many queries.
+#[derive(Clone, Copy, Debug)]
+pub struct Softness {
+    /// Entropy of the weights, in nats; ln of the number of keys when they are all equal.
+    pub entropy: f64,
+    /// The largest weight of a row.
+    pub largest: f64,
+    /// The length of the gradient by the logits that half of the queries stay below, for a gradient by the weights
+    /// drawn from the standard normal. A mean would hide the many that vanish behind the few that do not.
+    pub gradient: f64,
+}
+
+/// The measurements for one dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct Measurement {
+    /// The length of query and key vectors.
+    pub head_dim: usize,
+    /// The variance of q·k.
+    pub variance: f64,
+    /// The softmax of q·k.
+    pub plain: Softness,
+    /// The softmax of q·k / √d.
+    pub scaled: Softness,
+}
+
+/// Draws `queries` queries and `keys` keys of standard normal numbers and measures their scores.
+pub fn measure(head_dim: usize, queries: usize, keys: usize, seed: u64) -> Result<Measurement> {
+    let query = seeded::normal(seed, (queries, head_dim))?;
+    let key = seeded::normal(seed + 1, (keys, head_dim))?;
+    let partner = seeded::normal(seed + 2, (queries, head_dim))?;
+    let plain = scores(&query, &key)?; // (queries, keys)
+    let scaled = (&plain / (head_dim as f64).sqrt())?;
+    Ok(Measurement {
+        head_dim,
+        variance: number(&dot_product_variance(&query, &partner)?)?,
+        plain: softness(&plain, seed + 3)?,
+        scaled: softness(&scaled, seed + 3)?,
+    })
+}
+
+fn softness(logits: &Tensor, seed: u64) -> Result<Softness> {
+    let weights = softmax(logits)?;
+    let grad = softmax_backward(&weights, &seeded::normal(seed, logits.shape())?)?;
+    Ok(Softness {
+        entropy: number(&entropy(&weights)?.mean_all()?)?,
+        largest: number(&weights.max(D::Minus1)?.mean_all()?)?,
+        gradient: median(&grad.sqr()?.sum(D::Minus1)?.sqrt()?)?,
+    })
+}
+
+fn median(values: &Tensor) -> Result<f64> {
+    let mut values = values.to_vec1::<f32>()?;
+    values.sort_by(f32::total_cmp);
+    Ok(values
+        .get(values.len() / 2)
+        .copied()
+        .map_or(f64::NAN, f64::from))
+}
+
+fn number(scalar: &Tensor) -> Result<f64> {
+    Ok(f64::from(scalar.to_scalar::<f32>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variance_grows_with_the_dimension_and_the_scale_keeps_the_softmax_soft() -> Result<()> {
+        let (small, large) = (measure(4, 400, 64, 1)?, measure(256, 400, 64, 1)?);
+        // The variance of a sample of 400 is off by a factor of 1 ± √(2/400) · 5 at most.
+        assert!((small.variance / 4. - 1.).abs() < 0.5, "{small:?}");
+        assert!((large.variance / 256. - 1.).abs() < 0.5, "{large:?}");
+        assert!(large.plain.entropy < 0.5 * small.plain.entropy);
+        assert!(large.plain.gradient < 0.5 * large.scaled.gradient);
+        assert!((large.scaled.entropy - small.scaled.entropy).abs() < 0.2);
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Week 2, solved: a softmax that survives any logits, and the scale that keeps its gradient alive.
+
+use candle_core::{D, Result, Tensor, bail};
+use dot_products::solution::{scores, weighted_average};
+
+// ANCHOR: dot_product_variance
+/// The variance of the dot products of paired rows, the mean of their squared distance from their mean.
+///
+/// `query` and `key` `(draws, dim)`; row i of one is paired with row i of the other. A scalar tensor.
+pub fn dot_product_variance(query: &Tensor, key: &Tensor) -> Result<Tensor> {
+    let products = (query * key)?.sum(D::Minus1)?; // (draws)
+    let mean = products.mean_all()?;
+    products.broadcast_sub(&mean)?.sqr()?.mean_all()
+}
+// ANCHOR_END: dot_product_variance
+
+/// An error when rows have no logits: an empty row has no maximum, and candle panics looking for it.
+fn at_least_one(logits: &Tensor) -> Result<()> {
+    if logits.dim(D::Minus1)? == 0 {
+        bail!(
+            "logits: expected at least one in each row; got shape {:?}",
+            logits.dims()
+        );
+    }
+    Ok(())
+}
+
+// ANCHOR: log_sum_exp
+/// ln Σ exp(logits) over the last dimension, which is kept with length 1. No finite logit overflows it.
+///
+/// `logits` `(…, n)` → `(…, 1)`. Errors when `n` is 0.
+pub fn log_sum_exp(logits: &Tensor) -> Result<Tensor> {
+    at_least_one(logits)?;
+    let max = logits.max_keepdim(D::Minus1)?.detach(); // (…, 1)
+    let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
+    max + sum.log()?
+}
+// ANCHOR_END: log_sum_exp
+
+// ANCHOR: softmax
+/// exp(logits) over its sum, row by row along the last dimension: positive weights that sum to one.
+///
+/// `logits` and result `(…, n)`. No finite logit overflows it. No rows give no rows; errors when `n` is 0.
+pub fn softmax(logits: &Tensor) -> Result<Tensor> {
+    at_least_one(logits)?;
+    if logits.elem_count() == 0 {
+        return Ok(logits.clone()); // no rows
+    }
+    let max = logits.max_keepdim(D::Minus1)?.detach(); // (…, 1)
+    let exp = logits.broadcast_sub(&max)?.exp()?; // at most e⁰ = 1
+    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+}
+// ANCHOR_END: softmax
+
+// ANCHOR: softmax_with_temperature
+/// The softmax of logits / temperature: below 1 it is sharper, above 1 flatter.
+///
+/// `logits` and result `(…, n)`. Errors unless `temperature` is a positive, finite number.
+pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Tensor> {
+    if !(temperature > 0. && temperature.is_finite()) {
+        bail!("temperature: expected a positive, finite number; got {temperature}");
+    }
+    softmax(&(logits / temperature)?)
+}
+// ANCHOR_END: softmax_with_temperature
+
+// ANCHOR: entropy
+/// How spread out weights are, in nats: −Σ w ln w over the last dimension, with 0 ln 0 = 0.
+///
+/// `weights` `(…, n)`, each row summing to one → `(…)`: 0 for a single choice, ln n for n equal ones.
+pub fn entropy(weights: &Tensor) -> Result<Tensor> {
+    let log = weights.maximum(f64::from(f32::MIN_POSITIVE))?.log()?; // ln 0 never happens
+    (weights * log)?.sum(D::Minus1)?.neg()
+}
+// ANCHOR_END: entropy
+
+// ANCHOR: softmax_backward
+/// The gradient of the loss by the logits, from the gradient by the weights: w ∘ (g − Σⱼ wⱼ gⱼ).
+///
+/// `weights` (a softmax's output), `grad` and result `(…, n)`.
+pub fn softmax_backward(weights: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    let mean = (weights * grad)?.sum_keepdim(D::Minus1)?; // (…, 1)
+    weights * grad.broadcast_sub(&mean)?
+}
+// ANCHOR_END: softmax_backward
+
+// ANCHOR: scaled_dot_product_attention
+/// softmax(Q·Kᵀ / √d_k)·V: the output and the weights ("Attention Is All You Need", section 3.2.1).
+///
+/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)` → output `(…, seq_q, d_v)`, weights
+/// `(…, seq_q, seq_k)`. Errors when the shapes do not fit or there is no key.
+pub fn scaled_dot_product_attention(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+) -> Result<(Tensor, Tensor)> {
+    let d_k = query.dim(D::Minus1)? as f64;
+    let logits = (scores(query, key)? / d_k.sqrt())?; // (…, seq_q, seq_k)
+    let weights = softmax(&logits)?;
+    let output = weighted_average(&weights, value)?; // (…, seq_q, d_v)
+    Ok((output, weights))
+}
+// ANCHOR_END: scaled_dot_product_attention

@@ -1,0 +1,3 @@
+//! Week 4: from one head to many.
+
+pub mod solution;

@@ -1,0 +1,25 @@
+//! The notebooks' only dependency: candle, the figures, the checks and all chapters, behind one dylib.
+//!
+//! evcxr links each cell on its own. Were candle linked into every cell, each would count tensor ids from 1 and
+//! `backward()` would mix up tensors of different cells, silently. This crate is a dylib, so there is one candle.
+
+pub use candle_core;
+pub use candle_nn;
+//pub use figures;
+pub use seeded;
+
+pub use dot_products;
+pub use masking;
+pub use multi_head;
+pub use scaling;
+
+/// What the first cell of every notebook brings into scope.
+pub mod prelude {
+    pub use crate::{candle_core, candle_nn, check, seeded};
+    pub use candle_core::{D, DType, Device, IndexOp, Module, Result, Tensor, Var};
+}
+
+/// The shared checks, one function an exercise: hand in your function, get a verdict.
+pub mod check {
+    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*};
+}

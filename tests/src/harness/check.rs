@@ -1,0 +1,168 @@
+//! A check: the laws of one exercise, and the wrong answers that are known for it.
+
+use super::{
+    compare::{Breach, Outcome},
+    quiet,
+    verdict::{Group, LawResult, State, Verdict},
+};
+use crate::wrong::Wrong;
+use proptest::{
+    strategy::Strategy,
+    test_runner::{Config, TestCaseError, TestError, TestRunner},
+};
+
+type LawFn<F> = Box<dyn Fn(&F) -> Outcome>;
+
+struct Law<F: ?Sized> {
+    group: Group,
+    says: &'static str,
+    holds: LawFn<F>,
+}
+
+/// The laws of one exercise whose answers have the type `F`, from the smallest example to the hardest.
+pub struct Check<F: ?Sized> {
+    exercise: &'static str,
+    laws: Vec<Law<F>>,
+    wrong: Vec<Wrong<F>>,
+}
+
+/// A wrong answer of the zoo, judged: it must have failed with its own diagnosis as the cause.
+pub struct Proof {
+    /// `scaling::softmax: no maximum subtracted`.
+    pub name: String,
+    /// What the verdict must name as the cause.
+    pub diagnosis: &'static str,
+    /// What the check said.
+    pub verdict: Verdict,
+}
+
+impl<F: ?Sized> Check<F> {
+    /// An exercise such as `scaling::softmax`, with its part of the zoo.
+    pub fn new(exercise: &'static str, wrong: Vec<Wrong<F>>) -> Self {
+        Self {
+            exercise,
+            laws: Vec::new(),
+            wrong,
+        }
+    }
+
+    /// Adds what must hold: one sentence for the learner, and the code that finds a breach of it.
+    pub fn law(
+        mut self,
+        group: Group,
+        says: &'static str,
+        holds: impl Fn(&F) -> Outcome + 'static,
+    ) -> Self {
+        self.laws.push(Law {
+            group,
+            says,
+            holds: Box::new(holds),
+        });
+        self
+    }
+
+    /// Adds what must hold for every case that `cases` can draw; a failure is shrunk to the smallest case.
+    pub fn property<S>(
+        self,
+        group: Group,
+        says: &'static str,
+        cases: S,
+        holds: impl Fn(&F, S::Value) -> Outcome + 'static,
+    ) -> Self
+    where
+        S: Strategy + 'static,
+        S::Value: Clone,
+    {
+        self.law(group, says, move |answer| {
+            for_all(&cases, |case| holds(answer, case))
+        })
+    }
+
+    /// Tries every law on `answer`, and looks for a cause in the zoo when one is broken.
+    pub fn judge(&self, answer: &F) -> Verdict {
+        let laws = self.try_laws(answer);
+        let mut verdict = Verdict {
+            exercise: self.exercise,
+            laws,
+            cause: None,
+        };
+        if verdict.state() == State::Failed {
+            verdict.cause = self.cause_of(&verdict.laws);
+        }
+        verdict
+    }
+
+    /// Judges every wrong answer of this exercise.
+    pub fn proofs(&self) -> Vec<Proof> {
+        let prove = |wrong: &Wrong<F>| Proof {
+            name: format!("{}: {}", self.exercise, wrong.name),
+            diagnosis: wrong.diagnosis,
+            verdict: self.judge(&wrong.answer),
+        };
+        self.wrong.iter().map(prove).collect()
+    }
+
+    fn try_laws(&self, answer: &F) -> Vec<LawResult> {
+        let mut results = Vec::with_capacity(self.laws.len());
+        for Law { group, says, holds } in &self.laws {
+            let outcome = match quiet::catch(|| holds(answer)) {
+                Ok(Ok(())) => (State::Passed, None),
+                Ok(Err(breach)) if breach.skip => (State::Skipped, Some(breach)),
+                Ok(Err(breach)) => (State::Failed, Some(breach)),
+                Err(panic) if quiet::is_todo(&panic) => (State::Pending, None),
+                Err(panic) => (State::Failed, Some(Breach::panicked(&panic))),
+            };
+            let (state, breach) = outcome;
+            results.push(LawResult {
+                group: *group,
+                says,
+                state,
+                breach,
+            });
+            if state == State::Pending {
+                break;
+            }
+        }
+        results
+    }
+
+    /// The wrong answer that breaks the same laws with the same values or, failing that, the first law with the same
+    /// values. The laws themselves are the fingerprint, so a wrong answer needs no description of its symptoms.
+    fn cause_of(&self, laws: &[LawResult]) -> Option<&'static str> {
+        let first =
+            |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
+        let mut alike = None;
+        for wrong in &self.wrong {
+            let theirs = self.try_laws(&wrong.answer);
+            if theirs == laws {
+                return Some(wrong.diagnosis);
+            }
+            if alike.is_none() && first(&theirs) == first(laws) {
+                alike = Some(wrong.diagnosis);
+            }
+        }
+        alike
+    }
+}
+
+/// Tries `holds` on drawn cases, the same ones in every run, and returns the breach of the smallest case that fails.
+fn for_all<S: Strategy<Value: Clone>>(cases: &S, holds: impl Fn(S::Value) -> Outcome) -> Outcome {
+    let config = Config {
+        cases: 48,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(
+        config.clone(),
+        proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm),
+    );
+    let result = runner.run(cases, |case| {
+        holds(case).map_err(|breach| TestCaseError::fail(breach.to_string()))
+    });
+    match result {
+        Ok(()) => Ok(()),
+        // The smallest case once more, now for its breach; if it panics, the caller catches it.
+        Err(TestError::Fail(_, smallest)) => holds(smallest),
+        Err(TestError::Abort(reason)) => Err(Breach::text("", "", reason.message())),
+    }
+}

@@ -1,0 +1,233 @@
+//! Comparing what came with what was expected, and the counterexample when they differ.
+
+use super::show;
+use candle_core::{DType, Result, Tensor};
+use std::fmt;
+
+/// Whether a law holds; if not, the example that breaks it.
+pub type Outcome = std::result::Result<(), Breach>;
+
+/// The smallest example that breaks a law.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Breach {
+    /// The inputs of the call.
+    pub given: String,
+    /// What should have come.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+    /// The law could not be tried at all; `got` says why.
+    pub skip: bool,
+}
+
+impl Breach {
+    /// A counterexample in words.
+    pub fn text(given: &str, expected: &str, got: &str) -> Self {
+        Self {
+            given: given.into(),
+            expected: expected.into(),
+            got: got.into(),
+            skip: false,
+        }
+    }
+
+    /// The law cannot be tried here.
+    pub fn skipped(why: &str) -> Self {
+        Self {
+            skip: true,
+            ..Self::text("", "", why)
+        }
+    }
+
+    /// The answer panicked.
+    pub fn panicked(text: &str) -> Self {
+        Self::text(
+            "",
+            "a value, or an error for bad input: never a panic",
+            &format!("a panic: {text}"),
+        )
+    }
+}
+
+/// An error that the answer returned where a value was expected.
+impl From<candle_core::Error> for Breach {
+    fn from(error: candle_core::Error) -> Self {
+        // The first line is the message; the rest is a backtrace with machine paths.
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        Self::text("", "a value", &format!("an error: {message}"))
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (label, text) in [
+            ("given", &self.given),
+            ("expected", &self.expected),
+            ("got", &self.got),
+        ] {
+            if !text.is_empty() {
+                let indented = text.replace('\n', "\n           ");
+                writeln!(out, "  {label:<8} {indented}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far two values may be apart: `units` rounding errors of the type that computed them.
+///
+/// One rounding error of a value of size s is at most s · ε / 2 (ε: 2⁻²³ for f32). A sum of n products of size s carries
+/// at most n of them, so a law over n terms asks for about n units, never for a number that happened to pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounding {
+    units: f64,
+}
+
+/// At most `units` rounding errors, of the size of the largest expected value (at least 1).
+pub fn rounding(units: usize) -> Rounding {
+    Rounding {
+        units: units as f64,
+    }
+}
+
+/// Equal to the last bit.
+pub fn exactly() -> Rounding {
+    Rounding { units: 0. }
+}
+
+impl Rounding {
+    fn allowed(self, dtype: DType, largest: f64) -> f64 {
+        let epsilon = match dtype {
+            DType::F64 => f64::EPSILON,
+            DType::F16 => 2f64.powi(-10),
+            DType::BF16 => 2f64.powi(-7),
+            _ => f32::EPSILON as f64,
+        };
+        self.units * epsilon * largest.max(1.)
+    }
+}
+
+/// The law that an answer is `expected`: same shape, same type, values within `rounding`; NaN differs from everything.
+///
+/// Takes the answer's `Result` as it comes, so that an error is shown with the inputs that caused it.
+pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Rounding) -> Outcome {
+    let got = &value(given, answer)?;
+    let breach = |note: String| {
+        let got = format!("{}{note}", show::tensor(got));
+        Err(Breach::text(given, &show::tensor(expected), &got))
+    };
+    if got.dims() != expected.dims() {
+        return breach("\n(another shape)".into());
+    }
+    if got.dtype() != expected.dtype() {
+        return breach("\n(another type)".into());
+    }
+    let (ours, theirs) = (show::values(got)?, show::values(expected)?);
+    let largest = theirs
+        .iter()
+        .filter(|x| x.is_finite())
+        .fold(0f64, |max, x| max.max(x.abs()));
+    let allowed = rounding.allowed(got.dtype(), largest);
+    let near = |a: f64, b: f64| a == b || (a - b).abs() <= allowed;
+    match ours.iter().zip(&theirs).position(|(&a, &b)| !near(a, b)) {
+        None => Ok(()),
+        Some(at) => breach(format!(
+            "\n(differs at {:?}: expected {}, got {})",
+            index(at, got.dims()),
+            show::number(theirs[at]),
+            show::number(ours[at]),
+        )),
+    }
+}
+
+/// The value of an answer; an error becomes a breach that shows the inputs.
+pub fn value<T>(given: &str, answer: Result<T>) -> std::result::Result<T, Breach> {
+    answer.map_err(|error| Breach {
+        given: given.into(),
+        ..Breach::from(error)
+    })
+}
+
+/// The law that every value is finite.
+pub fn finite(given: &str, answer: Result<Tensor>) -> Outcome {
+    let got = &value(given, answer)?;
+    match show::values(got)?.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let note = format!(
+                "{}\n(not finite at {:?})",
+                show::tensor(got),
+                index(at, got.dims())
+            );
+            Err(Breach::text(given, "finite values", &note))
+        }
+    }
+}
+
+/// The law that bad input gets an error, and not a value.
+pub fn refused<T>(given: &str, why: &str, answer: Result<T>) -> Outcome {
+    match answer {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Breach::text(given, &format!("an error: {why}"), "a value")),
+    }
+}
+
+fn index(mut flat: usize, dims: &[usize]) -> Vec<usize> {
+    let mut index: Vec<usize> = dims
+        .iter()
+        .rev()
+        .map(|&dim| {
+            let here = flat % dim;
+            flat /= dim;
+            here
+        })
+        .collect();
+    index.reverse();
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn row(values: &[f32]) -> Result<Tensor> {
+        Tensor::new(values, &Device::Cpu)
+    }
+
+    #[test]
+    fn nan_differs_from_everything() -> Result<()> {
+        let nan = row(&[f32::NAN])?;
+        assert!(same("", Ok(nan.clone()), &nan, rounding(1000)).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn infinities_of_one_sign_are_equal() -> Result<()> {
+        let below = row(&[f32::NEG_INFINITY])?;
+        assert!(same("", Ok(below.clone()), &below, exactly()).is_ok());
+        assert!(same("", row(&[0.]), &below, rounding(1000)).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_allowance_is_a_multiple_of_the_types_epsilon() -> Result<()> {
+        let (one, near) = (row(&[1.])?, row(&[1. + 3. * f32::EPSILON])?);
+        assert!(same("", Ok(near.clone()), &one, rounding(3)).is_ok());
+        assert!(same("", Ok(near.clone()), &one, rounding(2)).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_difference_is_located() -> Result<()> {
+        let left = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
+        let right = Tensor::new(&[[1f32, 2.], [3., 5.]], &Device::Cpu)?;
+        let breach = same("", Ok(left), &right, rounding(4)).unwrap_err();
+        assert!(
+            breach.got.contains("differs at [1, 1]: expected 5, got 4"),
+            "{breach}"
+        );
+        Ok(())
+    }
+}

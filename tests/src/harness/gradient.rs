@@ -1,0 +1,95 @@
+//! Gradients: they reach every input, are finite, and agree with finite differences.
+
+use super::{
+    compare::{Breach, Outcome, finite},
+    show,
+};
+use candle_core::{DType, Result, Tensor, Var};
+
+/// The law that gradients of `output` reach every named input, are finite, and agree with central differences.
+///
+/// Everything is computed in f64. The loss is the sum of `output` times fixed random numbers: a plain sum would hide
+/// errors, since softmax rows always sum to one. Central differences with step h = 1e-5 are off by about h² times the
+/// third derivative and 2⁻⁵²/h from rounding: 1e-6 of the largest gradient bounds both on inputs of size one.
+pub fn gradients_agree(
+    named: &[(&str, &Tensor)],
+    output: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Outcome {
+    let given = show::inputs(named);
+    let in_f64 = named
+        .iter()
+        .map(|(_, x)| x.to_dtype(DType::F64))
+        .collect::<Result<Vec<_>>>()?;
+    let vars = in_f64
+        .iter()
+        .map(Var::from_tensor)
+        .collect::<Result<Vec<_>>>()?;
+    let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+    let shape = output(&in_f64)?.shape().clone();
+    let weights = seeded::normal(99, shape)?.to_dtype(DType::F64)?;
+    let loss = |inputs: &[Tensor]| (output(inputs)? * &weights)?.sum_all();
+    let grads = loss(&tensors)?.backward()?;
+    for (at, (name, _)) in named.iter().enumerate() {
+        let Some(grad) = grads.get(&vars[at]) else {
+            return Err(Breach::text(
+                &given,
+                &format!("a gradient for `{name}`"),
+                "none: backward() finds no way from the output to it",
+            ));
+        };
+        finite(&given, Ok(grad.clone()))?;
+        let numeric = central_differences(&in_f64, at, &loss)?;
+        close(
+            &format!("gradient of `{name}`, inputs:\n{given}"),
+            grad,
+            &numeric,
+        )?;
+    }
+    Ok(())
+}
+
+fn central_differences(
+    inputs: &[Tensor],
+    at: usize,
+    loss: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<Tensor> {
+    const STEP: f64 = 1e-5;
+    let values = inputs[at].flatten_all()?.to_vec1::<f64>()?;
+    let shape = inputs[at].shape();
+    let mut slopes = Vec::with_capacity(values.len());
+    for moved in 0..values.len() {
+        let loss_at = |by: f64| -> Result<f64> {
+            let mut values = values.clone();
+            values[moved] += by;
+            let mut inputs = inputs.to_vec();
+            inputs[at] = Tensor::from_vec(values, shape, inputs[at].device())?;
+            loss(&inputs)?.to_scalar()
+        };
+        slopes.push((loss_at(STEP)? - loss_at(-STEP)?) / (2. * STEP));
+    }
+    Tensor::from_vec(slopes, shape, inputs[at].device())
+}
+
+fn close(given: &str, got: &Tensor, expected: &Tensor) -> Outcome {
+    if got.dims() == expected.dims() {
+        let largest = expected
+            .abs()?
+            .flatten_all()?
+            .max(0)?
+            .to_scalar::<f64>()?
+            .max(1.);
+        let apart = (got - expected)?
+            .abs()?
+            .flatten_all()?
+            .max(0)?
+            .to_scalar::<f64>()?;
+        if apart <= 1e-6 * largest {
+            return Ok(());
+        }
+    }
+    Err(Breach::text(
+        given,
+        &format!("{}\n(by central differences)", show::tensor(expected)),
+        &format!("{}\n(by backward())", show::tensor(got)),
+    ))
+}

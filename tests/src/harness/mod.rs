@@ -1,0 +1,16 @@
+//! How laws are run, compared, printed and reported.
+
+pub mod cases;
+pub mod check;
+pub mod compare;
+pub mod fixtures;
+pub mod gradient;
+mod quiet;
+pub mod run;
+pub mod show;
+pub mod verdict;
+
+pub use check::{Check, Proof};
+pub use compare::{Breach, Outcome};
+pub use run::{Entry, run};
+pub use verdict::{Group, LawResult, State, Verdict};

@@ -1,0 +1,135 @@
+//! Printing small tensors so that two can be compared by eye.
+
+use candle_core::{DType, Result, Tensor};
+
+/// More values than this are not printed: shape and type say more.
+const PRINTED: usize = 48;
+
+/// The shape, type and, when there are few, the values of a tensor.
+///
+/// One line for a vector; a matrix has one line a row; more dimensions are printed matrix by matrix.
+pub fn tensor(tensor: &Tensor) -> String {
+    let head = format!("{:?} {:?}", tensor.dims(), tensor.dtype()).to_lowercase();
+    match values(tensor) {
+        Ok(values) if tensor.elem_count() <= PRINTED => {
+            let texts: Vec<String> = values.iter().map(|&value| number(value)).collect();
+            format!("{head}{}", rows(tensor.dims(), &texts))
+        }
+        _ => head,
+    }
+}
+
+/// Named inputs of a call, one below the other.
+pub fn inputs(named: &[(&str, &Tensor)]) -> String {
+    named
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", tensor(value)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A value in at most five significant digits, without digits that say nothing.
+pub fn number(value: f64) -> String {
+    if value == 0. || !value.is_finite() {
+        return match value {
+            v if v.is_nan() => "NaN".into(),
+            v if v == f64::INFINITY => "inf".into(),
+            v if v == f64::NEG_INFINITY => "-inf".into(),
+            _ => "0".into(),
+        };
+    }
+    let size = value.abs();
+    if !(1e-4..1e6).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (4 - size.log10().floor() as i32).clamp(0, 6) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').into()
+    } else {
+        text
+    }
+}
+
+/// All values as f64, row by row; u8 masks as 0 and 1.
+pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1()
+}
+
+fn rows(dims: &[usize], texts: &[String]) -> String {
+    let width = texts
+        .iter()
+        .map(|text| text.chars().count())
+        .max()
+        .unwrap_or(0);
+    let line = |row: &[String]| {
+        row.iter()
+            .map(|text| format!("{text:>width$}"))
+            .collect::<Vec<_>>()
+            .join("  ")
+    };
+    match dims {
+        dims if dims.contains(&0) => " (empty)".into(),
+        [] => format!(" {}", texts.concat()),
+        [_] => format!(" [ {} ]", line(texts)),
+        [.., matrix_rows, columns] => {
+            let lines: Vec<String> = texts.chunks(*columns).map(line).collect();
+            let matrices: Vec<String> = lines
+                .chunks(*matrix_rows)
+                .map(|matrix| matrix.iter().map(|row| format!("\n  [ {row} ]")).collect())
+                .collect();
+            matrices.join("\n")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn numbers_are_short_and_keep_five_digits() {
+        let shown: Vec<String> = [
+            0.,
+            1.,
+            -0.5,
+            1. / 3.,
+            12345.678,
+            1e-9,
+            f64::NAN,
+            f64::NEG_INFINITY,
+        ]
+        .map(number)
+        .into();
+        assert_eq!(
+            shown,
+            [
+                "0", "1", "-0.5", "0.33333", "12346", "1.000e-9", "NaN", "-inf"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_matrix_is_printed_row_by_row() -> Result<()> {
+        let matrix = Tensor::new(&[[1f32, 0.5], [0., 10.]], &Device::Cpu)?;
+        assert_eq!(
+            tensor(&matrix),
+            "[2, 2] f32\n  [   1  0.5 ]\n  [   0   10 ]"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_or_empty_tensor_shows_its_shape() -> Result<()> {
+        assert_eq!(
+            tensor(&Tensor::zeros((7, 9), DType::F32, &Device::Cpu)?),
+            "[7, 9] f32"
+        );
+        assert_eq!(
+            tensor(&Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?),
+            "[0, 3] f32 (empty)"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! What a check answers, and how it reads in a terminal and under a notebook cell.
+
+use super::compare::Breach;
+use serde::Serialize;
+use std::fmt;
+
+/// Where an exercise, or one law of it, stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Still panics with `todo!()`.
+    Pending,
+    /// All that must hold holds.
+    Passed,
+    /// Something that must hold does not.
+    Failed,
+    /// Could not be run here; the reason is said.
+    Skipped,
+}
+
+/// The rows of `cargo study verify`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Group {
+    /// Values, by hand and against PyTorch.
+    Implementation,
+    /// Properties of attention weights.
+    Weights,
+    /// Who may see whom.
+    Masks,
+    /// Gradients reach every input and are right.
+    Gradients,
+    /// Empty, tiny, odd and extreme inputs, other types.
+    Edges,
+}
+
+/// How one law came out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LawResult {
+    /// Its row in `cargo study verify`.
+    pub group: Group,
+    /// What must hold, in one sentence.
+    pub says: &'static str,
+    /// How it came out.
+    pub state: State,
+    /// The counterexample, when it failed; the reason, when it was skipped.
+    pub breach: Option<Breach>,
+}
+
+/// The answer of a check: every law's result, and the likely cause when the zoo knows it.
+#[derive(Clone, PartialEq)]
+pub struct Verdict {
+    /// The exercise, as `scaling::softmax`.
+    pub exercise: &'static str,
+    /// In the order in which they were tried; the first failure is the smallest.
+    pub laws: Vec<LawResult>,
+    /// The diagnosis of the wrong answer that behaves the same.
+    pub cause: Option<&'static str>,
+}
+
+impl Verdict {
+    /// Pending before failed before passed: a stub whose first law already passes is still a stub.
+    pub fn state(&self) -> State {
+        let any = |state| self.laws.iter().any(|law| law.state == state);
+        [State::Pending, State::Failed]
+            .into_iter()
+            .find(|&state| any(state))
+            .unwrap_or(State::Passed)
+    }
+
+    /// The laws that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &LawResult> {
+        self.laws.iter().filter(|law| law.state == State::Failed)
+    }
+
+    /// Shows the verdict under a notebook cell; evcxr calls it when a cell ends with a verdict.
+    pub fn evcxr_display(&self) {
+        println!("EVCXR_BEGIN_CONTENT text/plain\n{self}\nEVCXR_END_CONTENT");
+    }
+
+    fn package(&self) -> String {
+        self.exercise
+            .split("::")
+            .next()
+            .unwrap_or_default()
+            .replace('_', "-")
+    }
+}
+
+/// What must hold, the smallest example that breaks it, the likely cause, what to type next.
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.exercise;
+        match self.state() {
+            State::Pending => {
+                return write!(
+                    out,
+                    "○ {name} is pending: it still has a `todo!()`.\n  hint: cargo study hint {name}"
+                );
+            }
+            State::Passed | State::Skipped => {
+                write!(
+                    out,
+                    "✓ {name} passed: {} laws hold.",
+                    self.count(State::Passed)
+                )?;
+                for law in self.laws.iter().filter(|law| law.state == State::Skipped) {
+                    let why = law.breach.as_ref().map_or("", |breach| &breach.got);
+                    write!(out, "\n  skipped: {} ({why})", law.says)?;
+                }
+                return Ok(());
+            }
+            State::Failed => {}
+        }
+        let Some(first) = self.failures().next() else {
+            return Ok(());
+        };
+        writeln!(out, "✗ {name} failed.\n\nWhat must hold: {}\n", first.says)?;
+        if let Some(breach) = &first.breach {
+            writeln!(out, "{breach}")?;
+        }
+        if let Some(cause) = self.cause {
+            writeln!(out, "Likely cause: {cause}\n")?;
+        }
+        let others: Vec<_> = self.failures().skip(1).map(|law| law.says).collect();
+        if !others.is_empty() {
+            writeln!(out, "It also breaks: {}\n", others.join("; "))?;
+        }
+        write!(
+            out,
+            "Next: cargo study hint {name}\n      cargo study check {}",
+            self.package()
+        )
+    }
+}
+
+/// As displayed: evcxr and `assert_eq!` show values through `Debug`.
+impl fmt::Debug for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Verdict {
+    fn count(&self, state: State) -> usize {
+        self.laws.iter().filter(|law| law.state == state).count()
+    }
+}

@@ -1,0 +1,28 @@
+//! The zoo: plausible wrong answers, one file a chapter.
+
+pub mod dot_products;
+pub mod masking;
+pub mod multi_head;
+pub mod scaling;
+
+/// A plausible wrong answer to an exercise whose answers have the type `F`.
+pub struct Wrong<F: ?Sized> {
+    /// What was done wrong, in a few words; the name of its test.
+    pub name: &'static str,
+    /// What a learner who did the same is told: the likely cause, and why it is wrong.
+    pub diagnosis: &'static str,
+    /// The wrong answer itself.
+    pub answer: Box<F>,
+}
+
+/// Builds one [`Wrong`]; the closure is coerced to the exercise's function type by the list it stands in.
+macro_rules! wrong {
+    ($name:literal, $diagnosis:literal, $answer:expr $(,)?) => {
+        crate::wrong::Wrong {
+            name: $name,
+            diagnosis: $diagnosis,
+            answer: Box::new($answer),
+        }
+    };
+}
+pub(crate) use wrong;
