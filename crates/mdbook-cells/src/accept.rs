@@ -98,6 +98,9 @@ fn clean(outputs: &[Output], count: usize, root: &Path) -> Result<Vec<Output>> {
                 data: clean_data(data)?,
                 metadata: BTreeMap::new(),
             }),
+            // The value of a cell that ends in a loop.
+            Output::ExecuteResult { data, .. }
+                if data.get(TEXT).and_then(text_of).as_deref().map(str::trim) == Some("()") => {}
             Output::ExecuteResult { data, .. } => cleaned.push(Output::ExecuteResult {
                 data: clean_data(data)?,
                 execution_count: u32::try_from(count).ok(),
