@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use super::exit;
-use super::lab::Temporary;
 use super::serve::build_preprocessor;
 use crate::cargo::cargo;
 use crate::context::Context;
 use crate::nearest::suggestion;
 use crate::process;
 use crate::tools::jupyter::Jupyter;
+use crate::tools::scratch::Scratch;
 use crate::ui::{Stream, bad, good};
 
 /// Write the pages' notebooks and run them (for authors of pages)
@@ -97,14 +97,16 @@ impl Notebooks {
     }
 
     fn one(&self, context: &Context, jupyter: &Jupyter, stem: &str) -> Result<String> {
-        let file = Temporary::new(context, stem)?;
-        cells(context, &["notebook", stem, "--out"], &file.0, &[])?;
-        let run = jupyter.execute(&file.0, TIMEOUT, stem)?;
+        // Not among the notebooks, where a commit made meanwhile would pick it up.
+        let scratch = Scratch::new(context.home())?;
+        let file = scratch.path().join(format!("{stem}.ipynb"));
+        cells(context, &["notebook", stem, "--out"], &file, &[])?;
+        let run = jupyter.execute(&file, TIMEOUT, stem)?;
         if let Some(fault) = run.fault() {
             bail!("{fault}");
         }
         let check: &[&str] = if self.check { &["--check"] } else { &[] };
-        cells(context, &["accept", stem, "--executed"], &file.0, check)?;
+        cells(context, &["accept", stem, "--executed"], &file, check)?;
         Ok(run.took)
     }
 }
