@@ -12,30 +12,24 @@ fn without_the_maximum(logits: &Tensor) -> Result<Tensor> {
 fn a_stub_is_pending() {
     let verdict = softmax(|_| todo!());
     assert_eq!(verdict.state(), State::Pending);
-    assert!(
-        verdict
-            .to_string()
-            .contains("cargo study hint scaling::softmax"),
-        "{verdict}"
-    );
+    assert!(verdict.to_string().contains("cargo study hint scaling::softmax"), "{verdict}");
 }
 
 #[test]
 fn a_stub_that_is_half_done_is_pending() {
-    let verdict = softmax(|logits| {
-        if logits.rank() == 1 {
-            without_the_maximum(logits)
-        } else {
-            todo!("matrices")
-        }
-    });
+    let verdict =
+        softmax(
+            |logits| {
+                if logits.rank() == 1 { without_the_maximum(logits) } else { todo!("matrices") }
+            },
+        );
     assert_eq!(verdict.state(), State::Pending);
 }
 
 #[test]
 fn a_right_answer_passes() {
     let verdict = softmax(|logits| {
-        if logits.elem_count() == 0 {
+        if logits.elem_count() == 0 && logits.dim(D::Minus1)? > 0 {
             return Ok(logits.clone());
         }
         without_the_maximum(&logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?)
@@ -71,9 +65,7 @@ fn a_panic_that_is_no_todo_fails_with_its_text() {
     let verdict = softmax(|_| panic!("index out of bounds: the len is 3"));
     assert_eq!(verdict.state(), State::Failed);
     assert!(
-        verdict
-            .to_string()
-            .contains("a panic: index out of bounds: the len is 3"),
+        verdict.to_string().contains("a panic: index out of bounds: the len is 3"),
         "{verdict}"
     );
 }
@@ -98,20 +90,11 @@ fn a_property_fails_with_its_smallest_case() {
     // Wrong for rows of three or more logits only: the laws by hand catch it, and the shift law shrinks to n = 3.
     let verdict = softmax(|logits| {
         let weights = without_the_maximum(&logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?)?;
-        if logits.dims() == [1, 3] {
-            weights * 2.
-        } else {
-            Ok(weights)
-        }
+        if logits.dims() == [1, 3] { weights * 2. } else { Ok(weights) }
     });
-    let sums = verdict
-        .failures()
-        .find(|law| law.says == "each row sums to 1")
-        .expect("a failure");
+    let sums = verdict.failures().find(|law| law.says == "each row sums to 1").expect("a failure");
     assert!(
-        sums.breach
-            .as_ref()
-            .is_some_and(|breach| breach.given.contains("[1, 3]")),
+        sums.breach.as_ref().is_some_and(|breach| breach.given.contains("[1, 3]")),
         "{verdict}"
     );
 }

@@ -6,16 +6,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let trials = checks::zoo().into_iter().map(|proof| {
-        Trial::test(proof.name, move || {
-            match (proof.verdict.state(), proof.verdict.cause) {
-                (State::Failed, Some(cause)) if cause == proof.diagnosis => Ok(()),
-                (State::Failed, cause) => Err(format!(
-                    "fails, but is diagnosed as {cause:?} instead of {:?}\n{}",
-                    proof.diagnosis, proof.verdict
-                )
-                .into()),
-                (state, _) => Err(format!("is {state:?}: no law notices it").into()),
-            }
+        Trial::test(proof.name, move || match (proof.verdict.state(), proof.verdict.cause) {
+            (State::Failed, Some(cause)) if cause == proof.diagnosis => Ok(()),
+            (State::Failed, cause) => Err(format!(
+                "fails, but is diagnosed as {cause:?} instead of {:?}\n{}",
+                proof.diagnosis, proof.verdict
+            )
+            .into()),
+            (state, _) => Err(format!("is {state:?}: no law notices it").into()),
         })
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()

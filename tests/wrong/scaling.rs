@@ -7,11 +7,7 @@ use candle_core::{D, DType, Result, Tensor, bail, shape::Dim};
 /// A right softmax over `dim`, for wrong answers whose fault lies elsewhere.
 fn softmax_over(logits: &Tensor, dim: impl Dim + Copy) -> Result<Tensor> {
     if logits.elem_count() == 0 {
-        return if logits.dim(D::Minus1)? > 0 {
-            Ok(logits.clone())
-        } else {
-            bail!("no logits")
-        };
+        return if logits.dim(D::Minus1)? > 0 { Ok(logits.clone()) } else { bail!("no logits") };
     }
     let exp = logits.broadcast_sub(&logits.max_keepdim(dim)?)?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(dim)?)
@@ -33,10 +29,7 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
             "this is the variance of the single products, not of the dot products: sum over the last dimension first.",
             |query, key| {
                 let products = (query * key)?;
-                products
-                    .broadcast_sub(&products.mean_all()?)?
-                    .sqr()?
-                    .mean_all()
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
             }
         ),
         wrong!(
@@ -49,11 +42,47 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
             "this is the standard deviation: leave the last square root out.",
             |query, key| {
                 let products = (query * key)?.sum(D::Minus1)?;
-                products
-                    .broadcast_sub(&products.mean_all()?)?
-                    .sqr()?
-                    .mean_all()?
-                    .sqrt()
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()?.sqrt()
+            }
+        ),
+        wrong!(
+            "mean absolute distance",
+            "the absolute distances from the mean are averaged: square them.",
+            |query, key| {
+                let products = (query * key)?.sum(D::Minus1)?;
+                products.broadcast_sub(&products.mean_all()?)?.abs()?.mean_all()
+            }
+        ),
+        wrong!(
+            "mean over dim instead of sum",
+            "the products are averaged over the last dimension: a dot product is their sum.",
+            |query, key| {
+                let products = (query * key)?.mean(D::Minus1)?;
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
+            }
+        ),
+        wrong!(
+            "summed over the draws",
+            "the products are summed over the draws (dimension 0): a dot product sums over dim, the last one.",
+            |query, key| {
+                let products = (query * key)?.sum(0)?;
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
+            }
+        ),
+        wrong!(
+            "in one pass",
+            "E[x²] − E[x]² subtracts two large numbers that are nearly equal when the mean is large, and f32 loses the difference: subtract the mean first.",
+            |query, key| {
+                let products = (query * key)?.sum(D::Minus1)?;
+                products.sqr()?.mean_all()? - products.mean_all()?.sqr()?
+            }
+        ),
+        wrong!(
+            "broadcasts",
+            "one key row is paired with all query rows without a word: `*` refuses shapes that differ, `broadcast_mul` does not.",
+            |query, key| {
+                let products = query.broadcast_mul(key)?.sum(D::Minus1)?;
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
             }
         ),
         wrong!(
@@ -61,10 +90,7 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
             "every query row met every key row: pair row i with row i only (multiply elementwise, then sum over dim).",
             |query, key| {
                 let products = query.matmul(&key.t()?)?.flatten_all()?;
-                products
-                    .broadcast_sub(&products.mean_all()?)?
-                    .sqr()?
-                    .mean_all()
+                products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
             }
         ),
     ]
@@ -82,11 +108,7 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             "the row's maximum was subtracted before exp(), and never added back after the logarithm.",
             |logits| {
                 let max = logits.max_keepdim(D::Minus1)?;
-                logits
-                    .broadcast_sub(&max)?
-                    .exp()?
-                    .sum_keepdim(D::Minus1)?
-                    .log()
+                logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()
             }
         ),
         wrong!(
@@ -112,6 +134,31 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             }
         ),
         wrong!(
+            "maximum not below zero",
+            "the number that is subtracted is never below 0: a row of very negative logits underflows to ln 0 = −inf. Take the row's maximum, whatever its sign.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?.maximum(0.)?;
+                max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?
+            }
+        ),
+        wrong!(
+            "mean instead of sum",
+            "the exponentials are averaged: log-sum-exp takes their sum.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                max.clone() + logits.broadcast_sub(&max)?.exp()?.mean_keepdim(D::Minus1)?.log()?
+            }
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches the logits: only the maximum may be detached.",
+            |logits| {
+                let logits = logits.detach();
+                let max = logits.max_keepdim(D::Minus1)?;
+                max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?
+            }
+        ),
+        wrong!(
             "sum of logits",
             "the logits themselves were summed: exponentiate before the sum, take the logarithm after it.",
             |logits| logits.sum_keepdim(D::Minus1)
@@ -132,14 +179,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
         wrong!(
             "over the first dimension of a matrix",
             "the sum runs over the second-last dimension (down the columns), so columns sum to 1: use `D::Minus1`.",
-            |logits| softmax_over(
-                logits,
-                if logits.rank() > 1 {
-                    D::Minus2
-                } else {
-                    D::Minus1
-                }
-            )
+            |logits| softmax_over(logits, if logits.rank() > 1 { D::Minus2 } else { D::Minus1 })
         ),
         wrong!(
             "over dimension 0",
@@ -152,12 +192,43 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             |logits| softmax_over(logits, 1)
         ),
         wrong!(
+            "sum without keepdim",
+            "`sum` drops the dimension, so the division does not line up, or divides by another row's sum: `sum_keepdim` keeps it with length 1.",
+            |logits| {
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum(D::Minus1)?)
+            }
+        ),
+        wrong!(
+            "mean subtracted instead of the maximum",
+            "the row's mean is subtracted: logits far above it still overflow. Subtract the maximum.",
+            |logits| {
+                let exp = logits.broadcast_sub(&logits.mean_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            }
+        ),
+        wrong!(
+            "no rows not seen to",
+            "with no rows at all, candle's `max` gives an error: return the empty tensor as it is (`elem_count() == 0`), after the check that rows are not empty.",
+            |logits| {
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            }
+        ),
+        wrong!(
+            "empty rows let through",
+            "rows without logits go through as if they had a softmax: call `at_least_one` first.",
+            |logits| if logits.elem_count() == 0 {
+                Ok(logits.clone())
+            } else {
+                softmax_right(logits)
+            }
+        ),
+        wrong!(
             "one sum for the whole tensor",
             "the exponentials are divided by the sum of all rows: each row needs its own sum (`sum_keepdim(D::Minus1)`).",
             |logits| {
-                let exp = logits
-                    .broadcast_sub(&logits.max_keepdim(D::Minus1)?)?
-                    .exp()?;
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
                 exp.broadcast_div(&exp.sum_all()?)
             }
         ),
@@ -165,9 +236,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             "maximum of the whole tensor",
             "one maximum was taken for all rows: a row far below it becomes 0 / 0 = NaN. Take each row's own (`max_keepdim(D::Minus1)`).",
             |logits| {
-                let exp = logits
-                    .broadcast_sub(&logits.flatten_all()?.max(0)?)?
-                    .exp()?;
+                let exp = logits.broadcast_sub(&logits.flatten_all()?.max(0)?)?.exp()?;
                 exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
             }
         ),
@@ -190,9 +259,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             "epsilon in the denominator",
             "something was added to the sum to avoid dividing by zero, so rows no longer sum to 1. After subtracting the maximum the sum is at least 1: nothing is needed.",
             |logits| {
-                let exp = logits
-                    .broadcast_sub(&logits.max_keepdim(D::Minus1)?)?
-                    .exp()?;
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
                 exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-3)?)
             }
         ),
@@ -213,9 +280,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             "sum detached",
             "the denominator was detached: it depends on the logits too, so the gradient lacks the term −w Σ w g. Only the maximum may be detached.",
             |logits| {
-                let exp = logits
-                    .broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?
-                    .exp()?;
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?.exp()?;
                 exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?.detach())
             }
         ),
@@ -244,6 +309,34 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
             "temperature not checked",
             "a temperature of 0, below 0 or NaN goes through: 0 gives NaN, a negative one turns the order round. Refuse it with `bail!`.",
             |logits, temperature| softmax_right(&(logits / temperature)?)
+        ),
+        wrong!(
+            "NaN goes through",
+            "NaN passes `temperature <= 0.`, since every comparison with NaN is false: ask for what is allowed, `temperature > 0.`, and negate that.",
+            |logits, temperature| {
+                if temperature <= 0. || temperature.is_infinite() {
+                    bail!("temperature: {temperature}");
+                }
+                softmax_right(&(logits / temperature)?)
+            }
+        ),
+        wrong!(
+            "infinity goes through",
+            "an infinite temperature goes through: ask for `is_finite()` as well.",
+            |logits, temperature| {
+                if temperature.is_nan() || temperature <= 0. {
+                    bail!("temperature: {temperature}");
+                }
+                softmax_right(&(logits / temperature)?)
+            }
+        ),
+        wrong!(
+            "softmax over dimension 0",
+            "the softmax runs over dimension 0: use `D::Minus1`, or call your `softmax`.",
+            |logits, temperature| {
+                guard(temperature)?;
+                softmax_over(&(logits / temperature)?, 0)
+            }
         ),
         wrong!(
             "square root taken",
@@ -286,14 +379,30 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
         wrong!(
             "mean instead of sum",
             "the terms are averaged over the row: entropy is their sum, the weights already are the average.",
-            |weights| (weights * weights.maximum(1e-38)?.log()?)?
-                .mean(D::Minus1)?
-                .neg()
+            |weights| (weights * weights.maximum(1e-38)?.log()?)?.mean(D::Minus1)?.neg()
         ),
         wrong!(
             "epsilon added inside the logarithm",
             "a visible amount was added inside the logarithm, which shifts every entropy: the smallest positive f32 is enough to keep ln away from 0.",
             |weights| (weights * (weights + 1e-3)?.log()?)?.sum(D::Minus1)?.neg()
+        ),
+        wrong!(
+            "small weights raised",
+            "the logarithm's argument is kept above a number that real weights reach, so small weights count too little: the smallest positive f32 is enough.",
+            |weights| (weights * weights.maximum(1e-4)?.log()?)?.sum(D::Minus1)?.neg()
+        ),
+        wrong!(
+            "dimension written as a number",
+            "dimension 1 is the last one of a matrix only: `D::Minus1` is the last one of any tensor.",
+            |weights| (weights * weights.maximum(1e-38)?.log()?)?.sum(1)?.neg()
+        ),
+        wrong!(
+            "NaN in the gradient",
+            "the value is right, but the gradient at a weight of 0 is NaN: choosing between w ln w and 0 afterwards still sends 0 · NaN back through the logarithm. Keep the logarithm's argument above 0 instead.",
+            |weights| {
+                let terms = (weights * weights.log()?)?;
+                weights.gt(0.)?.where_cond(&terms, &terms.zeros_like()?)?.sum(D::Minus1)?.neg()
+            }
         ),
         wrong!(
             "weight forgotten",
@@ -319,6 +428,19 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
             "plain mean subtracted",
             "the plain mean of the gradients is subtracted: take the mean weighted by w, Σ w g.",
             |weights, grad| weights * grad.broadcast_sub(&grad.mean_keepdim(D::Minus1)?)?
+        ),
+        wrong!(
+            "mean of w g",
+            "Σ w g is divided by the number of weights: w already is the average's weight, so it is a sum.",
+            |weights, grad| weights
+                * grad.broadcast_sub(&(weights * grad)?.mean_keepdim(D::Minus1)?)?
+        ),
+        wrong!(
+            "sign turned",
+            "the sign is turned: it is g − Σ w g, not Σ w g − g.",
+            |weights, grad| {
+                (weights * grad.broadcast_sub(&(weights * grad)?.sum_keepdim(D::Minus1)?)?)?.neg()
+            }
         ),
         wrong!(
             "one mean for all rows",
@@ -379,11 +501,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             "scaled by the sequence length",
             "the scale comes from the number of keys: the variance of a dot product grows with d_k, the last dimension.",
             |query, key, value| {
-                attention(
-                    [query, key, value],
-                    (key.dim(D::Minus2)? as f64).sqrt(),
-                    softmax_right,
-                )
+                attention([query, key, value], (key.dim(D::Minus2)? as f64).sqrt(), softmax_right)
             }
         ),
         wrong!(
@@ -419,6 +537,34 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             |query, key, value| attention([query, key, value], d_k(query)?.sqrt(), |logits| Ok(
                 logits.clone()
             ))
+        ),
+        wrong!(
+            "logits clamped",
+            "the scores are clamped so that nothing overflows: two large ones that differ come out equal. Subtract each row's maximum.",
+            |query, key, value| {
+                attention([query, key, value], d_k(query)?.sqrt(), |logits| {
+                    softmax_right(&logits.clamp(-80., 80.)?)
+                })
+            }
+        ),
+        wrong!(
+            "no queries not seen to",
+            "with no queries, candle's `max` gives an error: your `softmax` of no rows is no rows, so call it.",
+            |query, key, value| {
+                attention([query, key, value], d_k(query)?.sqrt(), |logits| {
+                    let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
+                    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+                })
+            }
+        ),
+        wrong!(
+            "weights detached",
+            "the output is right, but the weights that come back have no gradient: return the tensor that the output was made with.",
+            |query, key, value| {
+                let (output, weights) =
+                    attention([query, key, value], d_k(query)?.sqrt(), softmax_right)?;
+                Ok((output, weights.detach()))
+            }
         ),
         wrong!(
             "softmax without the maximum",

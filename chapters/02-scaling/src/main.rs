@@ -7,7 +7,9 @@ const QUERIES: usize = 500;
 const KEYS: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("{QUERIES} queries, {KEYS} keys, standard normal numbers; plain: q·k, scaled: q·k / √d\n");
+    println!(
+        "{QUERIES} queries, {KEYS} keys, standard normal numbers; plain: q·k, scaled: q·k / √d\n"
+    );
     println!("            variance       entropy       largest weight    median gradient");
     println!("head_dim      of q·k   plain   scaled    plain   scaled     plain    scaled");
     let mut measurements = Vec::new();

@@ -14,7 +14,7 @@ pub fn variance(measurements: &[Measurement]) -> Result<Figure, FigureError> {
         .log2_y()
         .theory("d", &theory)
         .points("measured", &measured)
-        .alt("The measured variances of q·k lie on the line variance = d, from d = 4 to d = 1024.")
+        .alt("The measured variances of q·k lie close to the line variance = d, from d = 4 to d = 1024.")
         .draw()
 }
 
@@ -35,12 +35,12 @@ pub fn entropy(measurements: &[Measurement], keys: usize) -> Result<Figure, Figu
 
 /// The median gradient by the logits against the dimension, with and without the scale.
 pub fn gradient(measurements: &[Measurement]) -> Result<Figure, FigureError> {
-    lines("Without the scale, the gradient dies", measurements, |s| s.gradient)
+    lines("Without the scale, the gradient by the logits dies", measurements, |s| s.gradient)
         .y("median length of the gradient")
         .log_y()
         .alt(
-            "Median gradient against head_dim. Divided by √d it stays at 0.17; without the scale it stays close to that \
-             up to d = 64 and is a thousand times smaller at d = 1024.",
+            "Median gradient against head_dim. Divided by √d it stays at 0.17; without the scale it is as large up \
+             to d = 32, then falls, and is a thousand times smaller at d = 1024.",
         )
         .draw()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     compare::{Breach, Outcome},
-    quiet,
+    quiet, show,
     verdict::{Group, LawResult, State, Verdict},
 };
 use crate::wrong::Wrong;
@@ -39,11 +39,7 @@ pub struct Proof {
 impl<F: ?Sized> Check<F> {
     /// An exercise such as `scaling::softmax`, with its part of the zoo.
     pub fn new(exercise: &'static str, wrong: Vec<Wrong<F>>) -> Self {
-        Self {
-            exercise,
-            laws: Vec::new(),
-            wrong,
-        }
+        Self { exercise, laws: Vec::new(), wrong }
     }
 
     /// Adds what must hold: one sentence for the learner, and the code that finds a breach of it.
@@ -53,11 +49,7 @@ impl<F: ?Sized> Check<F> {
         says: &'static str,
         holds: impl Fn(&F) -> Outcome + 'static,
     ) -> Self {
-        self.laws.push(Law {
-            group,
-            says,
-            holds: Box::new(holds),
-        });
+        self.laws.push(Law { group, says, holds: Box::new(holds) });
         self
     }
 
@@ -73,19 +65,13 @@ impl<F: ?Sized> Check<F> {
         S: Strategy + 'static,
         S::Value: Clone,
     {
-        self.law(group, says, move |answer| {
-            for_all(&cases, |case| holds(answer, case))
-        })
+        self.law(group, says, move |answer| for_all(&cases, |case| holds(answer, case)))
     }
 
     /// Tries every law on `answer`, and looks for a cause in the zoo when one is broken.
     pub fn judge(&self, answer: &F) -> Verdict {
         let laws = self.try_laws(answer);
-        let mut verdict = Verdict {
-            exercise: self.exercise,
-            laws,
-            cause: None,
-        };
+        let mut verdict = Verdict { exercise: self.exercise, laws, cause: None };
         if verdict.state() == State::Failed {
             verdict.cause = self.cause_of(&verdict.laws);
         }
@@ -106,6 +92,7 @@ impl<F: ?Sized> Check<F> {
         let mut results = Vec::with_capacity(self.laws.len());
         let mut pending = false;
         for Law { group, says, holds } in &self.laws {
+            show::forget_inputs();
             // A stub is a stub: once it is met, the other laws are not tried.
             let outcome = if pending {
                 Err("not yet implemented".into())
@@ -120,18 +107,14 @@ impl<F: ?Sized> Check<F> {
                 Err(panic) => (State::Failed, Some(Breach::panicked(&panic))),
             };
             pending = state == State::Pending;
-            results.push(LawResult {
-                group: *group,
-                says,
-                state,
-                breach,
-            });
+            results.push(LawResult { group: *group, says, state, breach });
         }
         results
     }
 
-    /// The wrong answer that breaks the same laws with the same values or, failing that, the first law with the same
-    /// values. The laws themselves are the fingerprint, so a wrong answer needs no description of its symptoms.
+    /// The wrong answer that breaks the same laws with the same values or, failing that, one whose first breach is the
+    /// same and that breaks no law which the answer keeps. The laws themselves are the fingerprint, so a wrong answer
+    /// needs no description of its symptoms.
     fn cause_of(&self, laws: &[LawResult]) -> Option<&'static str> {
         let first =
             |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
@@ -141,7 +124,11 @@ impl<F: ?Sized> Check<F> {
             if theirs == laws {
                 return Some(wrong.diagnosis);
             }
-            if alike.is_none() && first(&theirs) == first(laws) {
+            let breaks_more = theirs
+                .iter()
+                .zip(laws)
+                .any(|(theirs, ours)| theirs.state == State::Failed && ours.state != State::Failed);
+            if alike.is_none() && !breaks_more && first(&theirs) == first(laws) {
                 alike = Some(wrong.diagnosis);
             }
         }
@@ -151,22 +138,19 @@ impl<F: ?Sized> Check<F> {
 
 /// Tries `holds` on drawn cases, the same ones in every run, and returns the breach of the smallest case that fails.
 fn for_all<S: Strategy<Value: Clone>>(cases: &S, holds: impl Fn(S::Value) -> Outcome) -> Outcome {
-    let config = Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(
         config.clone(),
         proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm),
     );
-    let result = runner.run(cases, |case| {
-        holds(case).map_err(|breach| TestCaseError::fail(breach.to_string()))
-    });
+    let result = runner
+        .run(cases, |case| holds(case).map_err(|breach| TestCaseError::fail(breach.to_string())));
     match result {
         Ok(()) => Ok(()),
         // The smallest case once more, now for its breach; if it panics, the caller catches it.
-        Err(TestError::Fail(_, smallest)) => holds(smallest),
+        Err(TestError::Fail(reason, smallest)) => holds(smallest).and_then(|()| {
+            Err(Breach::text("", "the same answer to the same input each time", reason.message()))
+        }),
         Err(TestError::Abort(reason)) => Err(Breach::text("", "", reason.message())),
     }
 }

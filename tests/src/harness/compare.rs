@@ -23,33 +23,25 @@ pub struct Breach {
 impl Breach {
     /// A counterexample in words.
     pub fn text(given: &str, expected: &str, got: &str) -> Self {
-        Self {
-            given: given.into(),
-            expected: expected.into(),
-            got: got.into(),
-            skip: false,
-        }
+        Self { given: given.into(), expected: expected.into(), got: got.into(), skip: false }
     }
 
     /// The law cannot be tried here.
     pub fn skipped(why: &str) -> Self {
-        Self {
-            skip: true,
-            ..Self::text("", "", why)
-        }
+        Self { skip: true, ..Self::text("", "", why) }
     }
 
     /// The answer panicked.
     pub fn panicked(text: &str) -> Self {
         Self::text(
-            "",
+            &show::last_inputs(),
             "a value, or an error for bad input: never a panic",
             &format!("a panic: {text}"),
         )
     }
 }
 
-/// An error that the answer returned where a value was expected.
+/// An error where a value was expected, of the answer or while the check made its inputs.
 impl From<candle_core::Error> for Breach {
     fn from(error: candle_core::Error) -> Self {
         // The first line is the message; the rest is a backtrace with machine paths.
@@ -61,13 +53,11 @@ impl From<candle_core::Error> for Breach {
 
 impl fmt::Display for Breach {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (label, text) in [
-            ("given", &self.given),
-            ("expected", &self.expected),
-            ("got", &self.got),
-        ] {
+        for (label, text) in
+            [("given", &self.given), ("expected", &self.expected), ("got", &self.got)]
+        {
             if !text.is_empty() {
-                let indented = text.replace('\n', "\n           ");
+                let indented = text.replace('\n', "\n           ").replace("           \n", "\n");
                 writeln!(out, "  {label:<8} {indented}")?;
             }
         }
@@ -86,9 +76,7 @@ pub struct Rounding {
 
 /// At most `units` rounding errors, of the size of the largest expected value (at least 1).
 pub fn rounding(units: usize) -> Rounding {
-    Rounding {
-        units: units as f64,
-    }
+    Rounding { units: units as f64 }
 }
 
 /// Equal to the last bit.
@@ -124,29 +112,29 @@ pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Ro
         return breach("\n(another type)".into());
     }
     let (ours, theirs) = (show::values(got)?, show::values(expected)?);
-    let largest = theirs
-        .iter()
-        .filter(|x| x.is_finite())
-        .fold(0f64, |max, x| max.max(x.abs()));
+    let largest = theirs.iter().filter(|x| x.is_finite()).fold(0f64, |max, x| max.max(x.abs()));
     let allowed = rounding.allowed(got.dtype(), largest);
     let near = |a: f64, b: f64| a == b || (a - b).abs() <= allowed;
     match ours.iter().zip(&theirs).position(|(&a, &b)| !near(a, b)) {
         None => Ok(()),
-        Some(at) => breach(format!(
-            "\n(differs at {:?}: expected {}, got {})",
-            index(at, got.dims()),
-            show::number(theirs[at]),
-            show::number(ours[at]),
-        )),
+        Some(at) => {
+            let (expected, got_number) = (show::number(theirs[at]), show::number(ours[at]));
+            let apart = (ours[at] - theirs[at]).abs();
+            // Five digits can look alike and still be far apart in units of rounding.
+            let by = if expected == got_number {
+                format!("; {} apart, {} allowed", show::number(apart), show::number(allowed))
+            } else {
+                String::new()
+            };
+            let at = index(at, got.dims());
+            breach(format!("\n(differs at {at:?}: expected {expected}, got {got_number}{by})"))
+        }
     }
 }
 
 /// The value of an answer; an error becomes a breach that shows the inputs.
 pub fn value<T>(given: &str, answer: Result<T>) -> std::result::Result<T, Breach> {
-    answer.map_err(|error| Breach {
-        given: given.into(),
-        ..Breach::from(error)
-    })
+    answer.map_err(|error| Breach { given: given.into(), ..Breach::from(error) })
 }
 
 /// The law that every value is finite.
@@ -155,11 +143,8 @@ pub fn finite(given: &str, answer: Result<Tensor>) -> Outcome {
     match show::values(got)?.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
         Some(at) => {
-            let note = format!(
-                "{}\n(not finite at {:?})",
-                show::tensor(got),
-                index(at, got.dims())
-            );
+            let note =
+                format!("{}\n(not finite at {:?})", show::tensor(got), index(at, got.dims()));
             Err(Breach::text(given, "finite values", &note))
         }
     }
@@ -224,10 +209,7 @@ mod tests {
         let left = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
         let right = Tensor::new(&[[1f32, 2.], [3., 5.]], &Device::Cpu)?;
         let breach = same("", Ok(left), &right, rounding(4)).unwrap_err();
-        assert!(
-            breach.got.contains("differs at [1, 1]: expected 5, got 4"),
-            "{breach}"
-        );
+        assert!(breach.got.contains("differs at [1, 1]: expected 5, got 4"), "{breach}");
         Ok(())
     }
 }

@@ -9,10 +9,7 @@ pub struct Fixtures(HashMap<String, Tensor>);
 impl Fixtures {
     /// Reads a file that was compiled in with `include_bytes!`.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        Ok(Self(candle_core::safetensors::load_buffer(
-            bytes,
-            &Device::Cpu,
-        )?))
+        Ok(Self(candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?))
     }
 
     /// The tensor `name`; an error when the script has not written it.

@@ -29,11 +29,7 @@ impl Entry {
         solution: impl Fn() -> Verdict + Send + 'static,
         exercise: impl Fn() -> Verdict + Send + 'static,
     ) -> Self {
-        Self {
-            name,
-            solution: Box::new(solution),
-            exercise: Box::new(exercise),
-        }
+        Self { name, solution: Box::new(solution), exercise: Box::new(exercise) }
     }
 }
 
@@ -76,12 +72,7 @@ struct LawLine<'a> {
 pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut trials = Vec::new();
-    for Entry {
-        name,
-        solution,
-        exercise,
-    } in entries
-    {
+    for Entry { name, solution, exercise } in entries {
         for (who, judge) in [("solution", solution), ("exercise", exercise)] {
             let seen = seen.clone();
             trials.push(Trial::ignorable_test(format!("{who}::{name}"), move || {
@@ -102,25 +93,16 @@ pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
     let arguments = Arguments::from_args();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
-        print_summary(
-            chapter,
-            &seen.lock().map(|seen| seen.clone()).unwrap_or_default(),
-        );
+        print_summary(chapter, &seen.lock().map(|seen| seen.clone()).unwrap_or_default());
     }
     conclusion.exit_code()
 }
 
 fn print_summary(chapter: &str, seen: &[(&str, State)]) {
-    let count = |wanted| {
-        seen.iter()
-            .filter(|&&(who, state)| who == "exercise" && state == wanted)
-            .count()
-    };
-    let (passed, failed, pending) = (
-        count(State::Passed),
-        count(State::Failed),
-        count(State::Pending),
-    );
+    let count =
+        |wanted| seen.iter().filter(|&&(who, state)| who == "exercise" && state == wanted).count();
+    let (passed, failed, pending) =
+        (count(State::Passed), count(State::Failed), count(State::Pending));
     let package = chapter.replace('_', "-");
     println!(
         "{package}: exercises: {passed} passed, {failed} failed, {pending} pending. Next: cargo study check {package}\n"
@@ -136,31 +118,12 @@ fn report(chapter: &str, exercise: &str, who: &str, verdict: &Verdict) -> std::i
         group: law.group,
         says: law.says,
         state: law.state,
-        why: law
-            .breach
-            .as_ref()
-            .map(|breach| breach.got.clone())
-            .unwrap_or_default(),
+        why: law.breach.as_ref().map(|breach| breach.got.clone()).unwrap_or_default(),
     });
-    let message = if state == State::Failed {
-        verdict.to_string()
-    } else {
-        String::new()
-    };
-    let line = Line {
-        chapter,
-        exercise,
-        who,
-        state,
-        message,
-        laws: laws.collect(),
-    };
+    let message = if state == State::Failed { verdict.to_string() } else { String::new() };
+    let line = Line { chapter, exercise, who, state, message, laws: laws.collect() };
     let mut text = serde_json::to_string(&line)?;
     text.push('\n');
     // One write a line: trials run in parallel and append to one file.
-    fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(file)?
-        .write_all(text.as_bytes())
+    fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(text.as_bytes())
 }

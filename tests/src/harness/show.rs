@@ -1,6 +1,7 @@
 //! Printing small tensors so that two can be compared by eye.
 
 use candle_core::{DType, Result, Tensor};
+use std::cell::RefCell;
 
 /// More values than this are not printed: shape and type say more.
 const PRINTED: usize = 48;
@@ -19,8 +20,29 @@ pub fn tensor(tensor: &Tensor) -> String {
     }
 }
 
-/// Named inputs of a call, one below the other.
+thread_local! {
+    static LAST_INPUTS: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Named inputs of a call, one below the other. Laws print them before the call, so that a panic finds them in
+/// [`last_inputs`].
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
+    let text = print_inputs(named);
+    LAST_INPUTS.set(text.clone());
+    text
+}
+
+/// The inputs printed last on this thread.
+pub(super) fn last_inputs() -> String {
+    LAST_INPUTS.with_borrow(Clone::clone)
+}
+
+/// Forgets the inputs of the law before.
+pub(super) fn forget_inputs() {
+    LAST_INPUTS.take();
+}
+
+fn print_inputs(named: &[(&str, &Tensor)]) -> String {
     named
         .iter()
         .map(|(name, value)| format!("{name}: {}", tensor(value)))
@@ -44,11 +66,7 @@ pub fn number(value: f64) -> String {
     }
     let decimals = (4 - size.log10().floor() as i32).clamp(0, 6) as usize;
     let text = format!("{value:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').into()
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 /// All values as f64, row by row; u8 masks as 0 and 1.
@@ -57,16 +75,9 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
 }
 
 fn rows(dims: &[usize], texts: &[String]) -> String {
-    let width = texts
-        .iter()
-        .map(|text| text.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
     let line = |row: &[String]| {
-        row.iter()
-            .map(|text| format!("{text:>width$}"))
-            .collect::<Vec<_>>()
-            .join("  ")
+        row.iter().map(|text| format!("{text:>width$}")).collect::<Vec<_>>().join("  ")
     };
     match dims {
         dims if dims.contains(&0) => " (empty)".into(),
@@ -90,46 +101,24 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_keep_five_digits() {
-        let shown: Vec<String> = [
-            0.,
-            1.,
-            -0.5,
-            1. / 3.,
-            12345.678,
-            1e-9,
-            f64::NAN,
-            f64::NEG_INFINITY,
-        ]
-        .map(number)
-        .into();
-        assert_eq!(
-            shown,
-            [
-                "0", "1", "-0.5", "0.33333", "12346", "1.000e-9", "NaN", "-inf"
-            ]
-        );
+        let shown: Vec<String> =
+            [0., 1., -0.5, 1. / 3., 12345.678, 1e-9, f64::NAN, f64::NEG_INFINITY]
+                .map(number)
+                .into();
+        assert_eq!(shown, ["0", "1", "-0.5", "0.33333", "12346", "1.000e-9", "NaN", "-inf"]);
     }
 
     #[test]
     fn a_matrix_is_printed_row_by_row() -> Result<()> {
         let matrix = Tensor::new(&[[1f32, 0.5], [0., 10.]], &Device::Cpu)?;
-        assert_eq!(
-            tensor(&matrix),
-            "[2, 2] f32\n  [   1  0.5 ]\n  [   0   10 ]"
-        );
+        assert_eq!(tensor(&matrix), "[2, 2] f32\n  [   1  0.5 ]\n  [   0   10 ]");
         Ok(())
     }
 
     #[test]
     fn a_large_or_empty_tensor_shows_its_shape() -> Result<()> {
-        assert_eq!(
-            tensor(&Tensor::zeros((7, 9), DType::F32, &Device::Cpu)?),
-            "[7, 9] f32"
-        );
-        assert_eq!(
-            tensor(&Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?),
-            "[0, 3] f32 (empty)"
-        );
+        assert_eq!(tensor(&Tensor::zeros((7, 9), DType::F32, &Device::Cpu)?), "[7, 9] f32");
+        assert_eq!(tensor(&Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?), "[0, 3] f32 (empty)");
         Ok(())
     }
 }

@@ -58,13 +58,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Pending before failed before passed: a stub whose first law already passes is still a stub.
+    /// Pending before failed before passed before skipped: a stub whose first law already passes is still a stub.
     pub fn state(&self) -> State {
-        let any = |state| self.laws.iter().any(|law| law.state == state);
-        [State::Pending, State::Failed]
+        [State::Pending, State::Failed, State::Passed]
             .into_iter()
-            .find(|&state| any(state))
-            .unwrap_or(State::Passed)
+            .find(|&state| self.count(state) > 0)
+            .unwrap_or(State::Skipped)
     }
 
     /// The laws that failed.
@@ -78,11 +77,7 @@ impl Verdict {
     }
 
     fn package(&self) -> String {
-        self.exercise
-            .split("::")
-            .next()
-            .unwrap_or_default()
-            .replace('_', "-")
+        self.exercise.split("::").next().unwrap_or_default().replace('_', "-")
     }
 }
 
@@ -94,15 +89,16 @@ impl fmt::Display for Verdict {
             State::Pending => {
                 return write!(
                     out,
-                    "○ {name} is pending: it still has a `todo!()`.\n  hint: cargo study hint {name}"
+                    "○ {name} is pending: it, or a function that it calls, still has a `todo!()`.\n  hint: cargo study hint {name}"
                 );
             }
-            State::Passed | State::Skipped => {
-                write!(
-                    out,
-                    "✓ {name} passed: {} laws hold.",
-                    self.count(State::Passed)
-                )?;
+            state @ (State::Passed | State::Skipped) => {
+                match state {
+                    State::Passed => {
+                        write!(out, "✓ {name} passed: {} laws hold.", self.count(State::Passed))?
+                    }
+                    _ => write!(out, "– {name} was skipped: nothing could be checked here.")?,
+                }
                 for law in self.laws.iter().filter(|law| law.state == State::Skipped) {
                     let why = law.breach.as_ref().map_or("", |breach| &breach.got);
                     write!(out, "\n  skipped: {} ({why})", law.says)?;
@@ -121,15 +117,13 @@ impl fmt::Display for Verdict {
         if let Some(cause) = self.cause {
             writeln!(out, "Likely cause: {cause}\n")?;
         }
-        let others: Vec<_> = self.failures().skip(1).map(|law| law.says).collect();
-        if !others.is_empty() {
-            writeln!(out, "It also breaks: {}\n", others.join("; "))?;
+        let mut others = self.failures().skip(1).peekable();
+        if others.peek().is_some() {
+            writeln!(out, "It also breaks:")?;
+            others.try_for_each(|law| writeln!(out, "  - {}", law.says))?;
+            writeln!(out)?;
         }
-        write!(
-            out,
-            "Next: cargo study hint {name}\n      cargo study check {}",
-            self.package()
-        )
+        write!(out, "Next: cargo study hint {name}\n      cargo study check {}", self.package())
     }
 }
 
