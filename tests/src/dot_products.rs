@@ -351,11 +351,16 @@ fn scores_laws() -> Check<Product> {
         )
         .law(
             Edges,
-            "vectors of different lengths, or different batch sizes, are an error",
+            "vectors of different lengths, or leading dimensions that differ, are an error",
             |f| {
                 for (query, key, why) in [
                     (zeros(&[2, 3])?, zeros(&[3, 2])?, "query has 3 numbers a vector, key has 2"),
                     (zeros(&[2, 3, 4])?, zeros(&[3, 3, 4])?, "query has a batch of 2, key of 3"),
+                    (
+                        zeros(&[2, 3, 1, 4])?,
+                        zeros(&[3, 2, 1, 4])?,
+                        "query has 2 batch elements of 3 heads, key 3 of 2",
+                    ),
                 ] {
                     let given = show::inputs(&[("query", &query), ("key", &key)]);
                     refused(&given, why, f(&query, &key))?;
@@ -723,11 +728,24 @@ fn weighted_average_laws() -> Check<Product> {
     )
     .law(
         Edges,
-        "as many values as weights in a row, or an error",
+        "as many values as weights in a row, and the same leading dimensions, or an error",
         |f| {
-            let (weights, value) = (zeros(&[2, 3])?, zeros(&[2, 3])?);
-            let given = show::inputs(&[("weights", &weights), ("value", &value)]);
-            refused(&given, "3 weights a row, but 2 values", f(&weights, &value))
+            for (weights, value, why) in [
+                (
+                    zeros(&[2, 3])?,
+                    zeros(&[2, 3])?,
+                    "3 weights a row, but 2 values",
+                ),
+                (
+                    zeros(&[2, 3, 1, 4])?,
+                    zeros(&[3, 2, 4, 1])?,
+                    "weights for 2 batch elements of 3 heads, values for 3 of 2",
+                ),
+            ] {
+                let given = show::inputs(&[("weights", &weights), ("value", &value)]);
+                refused(&given, why, f(&weights, &value))?;
+            }
+            Ok(())
         },
     )
     .law(Edges, "f64 in, f64 out, to f64's precision", move |f| {

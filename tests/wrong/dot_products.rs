@@ -2,7 +2,7 @@
 
 use super::{Wrong, wrong};
 use crate::dot_products::{Lookup, Normalise, Pairs, Product, TopK};
-use candle_core::{D, DType, IndexOp, Result, Shape, Tensor, bail};
+use candle_core::{D, DType, IndexOp, Result, Tensor, bail};
 
 fn dot_right(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     (a * b)?.sum(D::Minus1)
@@ -133,29 +133,16 @@ pub fn cosine_similarity() -> Vec<Wrong<Pairs>> {
     ]
 }
 
-/// Q·Kᵀ, also with nothing in it.
+/// Q·Kᵀ.
 fn scores_right(query: &Tensor, key: &Tensor) -> Result<Tensor> {
     product(query, &key.transpose(D::Minus2, D::Minus1)?)
 }
 
 fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.elem_count() > 0 && b.elem_count() > 0 {
-        return a.matmul(b);
-    }
     match (a.dims(), b.dims()) {
-        ([batch_a @ .., m, n], [batch_b @ .., rows, p]) if batch_a == batch_b && n == rows => {
-            let shape = Shape::from([batch_a, &[*m, *p]].concat());
-            Tensor::zeros(shape, a.dtype(), a.device())
-        }
-        _ => bail!("shapes do not fit"),
+        ([batch_a @ .., _, _], [batch_b @ .., _, _]) if batch_a == batch_b => a.matmul(b),
+        _ => bail!("leading dimensions do not fit"),
     }
-}
-
-fn same_dim(query: &Tensor, key: &Tensor) -> Result<()> {
-    if query.dim(D::Minus1)? != key.dim(D::Minus1)? {
-        bail!("vectors of different lengths");
-    }
-    Ok(())
 }
 
 pub fn scores() -> Vec<Wrong<Product>> {
@@ -168,18 +155,12 @@ pub fn scores() -> Vec<Wrong<Product>> {
         wrong!(
             "not transposed",
             "the key matrix went in as it is, so its rows met as columns: transpose its last two dimensions.",
-            |query, key| {
-                same_dim(query, key)?;
-                product(query, key)
-            }
+            |query, key| product(query, key)
         ),
         wrong!(
             "first two dimensions transposed",
             "`transpose(0, 1)` swaps the last two dimensions of a matrix only; in a batch it swaps batch and sequence. Use `D::Minus2` and `D::Minus1`.",
-            |query, key| match query.elem_count() * key.elem_count() {
-                0 => scores_right(query, key),
-                _ => query.matmul(&key.transpose(0, 1)?),
-            }
+            |query, key| product(query, &key.transpose(0, 1)?)
         ),
         wrong!(
             "reshaped instead of transposed",
@@ -188,17 +169,13 @@ pub fn scores() -> Vec<Wrong<Product>> {
                 let mut dims = key.dims().to_vec();
                 let rank = dims.len();
                 dims.swap(rank - 2, rank - 1);
-                same_dim(query, key)?;
                 product(query, &key.reshape(dims)?)
             }
         ),
         wrong!(
             "paired rows only",
             "row i of `query` met row i of `key` only: every query meets every key, which is a matrix product.",
-            |query, key| match query.elem_count() * key.elem_count() {
-                0 => scores_right(query, key),
-                _ => dot_right(query, key),
-            }
+            |query, key| dot_right(query, key)
         ),
         wrong!(
             "divided by the root of dim",
@@ -209,10 +186,7 @@ pub fn scores() -> Vec<Wrong<Product>> {
             "cosines",
             "these are cosines: the vectors' lengths count here, so don't divide by them.",
             |query, key| {
-                let unit = |x: &Tensor| match x.elem_count() {
-                    0 => Ok(x.clone()),
-                    _ => x.broadcast_div(&norm(x)?.unsqueeze(D::Minus1)?),
-                };
+                let unit = |x: &Tensor| x.broadcast_div(&norm(x)?.unsqueeze(D::Minus1)?);
                 scores_right(&unit(query)?, &unit(key)?)
             }
         ),
@@ -235,8 +209,8 @@ pub fn scores() -> Vec<Wrong<Product>> {
             }
         ),
         wrong!(
-            "candle's matmul on nothing",
-            "candle's own `matmul` panics when a dimension is 0: `matmul` from `crate::matmul` gives the empty product instead.",
+            "candle's own matmul",
+            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
             |query, key| query.matmul(&key.transpose(D::Minus2, D::Minus1)?)
         ),
         wrong!(
@@ -450,14 +424,6 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
     ]
 }
 
-/// Weights · value, or an error when their numbers differ.
-fn average_right(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
-    if weights.dim(D::Minus1)? != value.dim(D::Minus2)? {
-        bail!("not one value for each weight");
-    }
-    product(weights, value)
-}
-
 pub fn weighted_average() -> Vec<Wrong<Product>> {
     vec![
         wrong!(
@@ -466,7 +432,7 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
             |weights, value| {
                 let [seq_q, seq_k] = [weights.dim(D::Minus2)?, weights.dim(D::Minus1)?];
                 if seq_q != seq_k {
-                    return average_right(weights, value);
+                    return product(weights, value);
                 }
                 product(&weights.transpose(D::Minus2, D::Minus1)?, value)
             }
@@ -474,17 +440,20 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
         wrong!(
             "divided by the number of values",
             "the sum was divided by the number of values on top: weights that sum to one already make an average.",
-            |weights, value| average_right(weights, value)? / value.dim(D::Minus2)?.max(1) as f64
+            |weights, value| product(weights, value)? / value.dim(D::Minus2)?.max(1) as f64
         ),
         wrong!(
             "weights normalised again",
             "the weights were divided by their sum once more: take them as they are, making them sum to one is `naive_softmax`'s job.",
             |weights, value| {
-                let output = average_right(weights, value)?;
+                let sums = weights.sum_keepdim(D::Minus1)?;
+                let output = product(weights, value)?;
+                // No weights: leave the zeros as they are.
                 if weights.elem_count() == 0 {
-                    return Ok(output);
+                    Ok(output)
+                } else {
+                    output.broadcast_div(&sums)
                 }
-                output.broadcast_div(&weights.sum_keepdim(D::Minus1)?)
             }
         ),
         wrong!(
@@ -495,7 +464,7 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
                     0 => weights.clone(),
                     _ => (weights.ones_like()? / weights.dim(D::Minus1)? as f64)?,
                 };
-                average_right(&equal, value)
+                product(&equal, value)
             }
         ),
         wrong!(
@@ -503,27 +472,27 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
             "only the value with the highest weight came through: that is the hard lookup. Add up all values, each times its weight.",
             |weights, value| {
                 if weights.elem_count() == 0 {
-                    return average_right(weights, value);
+                    return product(weights, value);
                 }
                 let best = weights
                     .broadcast_eq(&weights.max_keepdim(D::Minus1)?)?
                     .to_dtype(weights.dtype())?;
-                average_right(&best, value)
+                product(&best, value)
             }
         ),
         wrong!(
             "squared weights",
             "each weight was used twice, once too often: the values are multiplied by the weights' squares.",
-            |weights, value| average_right(&weights.sqr()?, value)
+            |weights, value| product(&weights.sqr()?, value)
         ),
         wrong!(
             "first batch element's values for all",
             "all weights met the values of the first batch element: each batch element (and head) has its own.",
             |weights, value| {
                 if weights.rank() == 2 || value.elem_count() == 0 {
-                    return average_right(weights, value);
+                    return product(weights, value);
                 }
-                average_right(
+                product(
                     weights,
                     &value.i(0..1)?.broadcast_as(value.shape())?.contiguous()?,
                 )
@@ -541,14 +510,14 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
             }
         ),
         wrong!(
-            "candle's matmul on nothing",
-            "candle's own `matmul` panics when a dimension is 0: `matmul` from `crate::matmul` gives the empty sum instead.",
+            "candle's own matmul",
+            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
             |weights, value| weights.matmul(value)
         ),
         wrong!(
             "gradient of the weights lost",
             "the values are right, but no gradient reaches the weights: something detached them, or read their numbers out.",
-            |weights, value| average_right(&weights.detach(), value)
+            |weights, value| product(&weights.detach(), value)
         ),
     ]
 }
@@ -559,7 +528,7 @@ fn lookup(
     weigh: impl Fn(Tensor) -> Result<Tensor>,
 ) -> Result<(Tensor, Tensor)> {
     let weights = weigh(scores_right(query, key)?)?;
-    Ok((average_right(&weights, value)?, weights))
+    Ok((product(&weights, value)?, weights))
 }
 
 pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
@@ -615,8 +584,8 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "the keys were mixed, not the values: a key is only what a query is compared with.",
             |query, key, value| {
                 let weights = weights_right(&scores_right(query, key)?)?;
-                average_right(&weights, value)?;
-                Ok((average_right(&weights, key)?, weights))
+                product(&weights, value)?;
+                Ok((product(&weights, key)?, weights))
             }
         ),
         wrong!(
@@ -624,7 +593,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "the output is right, but the second tensor holds the scores: return the weights that made the output.",
             |query, key, value| {
                 let scores = scores_right(query, key)?;
-                Ok((average_right(&weights_right(&scores)?, value)?, scores))
+                Ok((product(&weights_right(&scores)?, value)?, scores))
             }
         ),
         wrong!(
@@ -641,7 +610,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "the weights were squared on the way: multiply the values by them once.",
             |query, key, value| {
                 let weights = weights_right(&scores_right(query, key)?)?;
-                Ok((average_right(&weights.sqr()?, value)?, weights))
+                Ok((product(&weights.sqr()?, value)?, weights))
             }
         ),
         wrong!(

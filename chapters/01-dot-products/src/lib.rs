@@ -3,7 +3,7 @@
 //! - [`solution`]: from `dot` to `soft_lookup`, seven functions;
 //! - [`exercise`]: the same with `todo!()`, for you;
 //! - [`words`]: real word vectors to try them on, also in later weeks;
-//! - [`matmul`]: the matrix product, also of empty matrices (given).
+//! - [`matmul`]: the matrix product, strict about leading dimensions (given).
 
 pub mod exercise;
 pub mod matmul;
