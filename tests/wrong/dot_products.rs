@@ -80,11 +80,11 @@ pub fn cosine_similarity() -> Vec<Wrong<Pairs>> {
         wrong!(
             "not divided",
             "this is the plain dot product: divide it by both norms, or long vectors win by being long.",
-            |a, b| dot_right(a, b)
+            dot_right
         ),
         wrong!(
             "divided by one norm",
-            "only the first norm was divided out: this is how far `a` reaches along `b` the wrong way round. Divide by both.",
+            "only one norm was divided out: the result still grows with the length of the other vector. Divide by both.",
             |a, b| dot_right(a, b)? / norm(a)?
         ),
         wrong!(
@@ -155,7 +155,7 @@ pub fn scores() -> Vec<Wrong<Product>> {
         wrong!(
             "not transposed",
             "the key matrix went in as it is, so its rows met as columns: transpose its last two dimensions.",
-            |query, key| product(query, key)
+            product
         ),
         wrong!(
             "first two dimensions transposed",
@@ -175,7 +175,7 @@ pub fn scores() -> Vec<Wrong<Product>> {
         wrong!(
             "paired rows only",
             "row i of `query` met row i of `key` only: every query meets every key, which is a matrix product.",
-            |query, key| dot_right(query, key)
+            dot_right
         ),
         wrong!(
             "divided by the root of dim",

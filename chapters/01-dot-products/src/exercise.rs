@@ -1,4 +1,4 @@
-//! Week 1, your code: replace each `todo!()`, then run `cargo study check dot-products`.
+//! Week 1, your code: replace each `todo!()`, then run `cargo study check dot_products`.
 #![allow(unused)] // a stub uses nothing yet
 
 use crate::matmul::matmul;
