@@ -2,10 +2,12 @@
 //!
 //! - [`solution`]: the stable softmax, its temperature, entropy and gradient, and `scaled_dot_product_attention`;
 //! - [`exercise`]: the same with `todo!()`, for you;
-//! - [`experiment`]: what the page measures, variance and saturation against the dimension.
+//! - [`experiment`]: what the page measures, variance and saturation against the dimension;
+//! - [`plots`]: the figures of those measurements.
 
 pub mod exercise;
 pub mod experiment;
+pub mod plots;
 pub mod solution;
 
 pub use solution::scaled_dot_product_attention;

@@ -5,7 +5,7 @@
 
 pub use candle_core;
 pub use candle_nn;
-//pub use figures;
+pub use figures;
 pub use seeded;
 
 pub use dot_products;
@@ -15,7 +15,7 @@ pub use scaling;
 
 /// What the first cell of every notebook brings into scope.
 pub mod prelude {
-    pub use crate::{candle_core, candle_nn, check, seeded};
+    pub use crate::{candle_core, candle_nn, check, figures, seeded};
     pub use candle_core::{D, DType, Device, IndexOp, Module, Result, Tensor, Var};
 }
 

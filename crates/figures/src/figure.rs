@@ -1,0 +1,41 @@
+use std::{io, path::Path};
+
+/// A drawn figure: an SVG with a text alternative.
+///
+/// The SVG shrinks with the space it is given, holds no ids and no blank lines, so that it can
+/// stand inside a page, and is the same for the same numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    svg: String,
+    alt: String,
+}
+
+impl Figure {
+    pub(crate) fn new(svg: String, alt: String) -> Self {
+        Self { svg, alt }
+    }
+
+    /// The picture, one `<svg>` element.
+    pub fn svg(&self) -> &str {
+        &self.svg
+    }
+
+    /// What the picture shows, in words; also the SVG's `<title>`.
+    pub fn alt(&self) -> &str {
+        &self.alt
+    }
+
+    /// Writes the SVG to the file at `path`; fails as [`std::fs::write`] does.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        std::fs::write(path, format!("{}\n", self.svg))
+    }
+
+    /// Shows the figure in an evcxr notebook when it is a cell's last expression.
+    pub fn evcxr_display(&self) {
+        // One print: another thread's line in between would break the block.
+        println!(
+            "EVCXR_BEGIN_CONTENT image/svg+xml\n{}\nEVCXR_END_CONTENT",
+            self.svg
+        );
+    }
+}
