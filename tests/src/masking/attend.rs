@@ -394,8 +394,11 @@ fn attention_laws() -> Check<MaskedAttention> {
             |f| {
                 let [query, key, v] = attention_inputs(36, &[2], [3, 3, 4, 2])?;
                 let keep = mask(&[[1, 0, 1], [0, 0, 0], [1, 0, 0]])?;
-                gradients_agree(&[("query", &query), ("key", &key), ("value", &v)], |inputs| {
-                    Ok(f(&inputs[0], &inputs[1], &inputs[2], Some(&keep))?.0)
+                let additive = additive(&keep)?.to_dtype(DType::F64)?;
+                [keep, additive].into_iter().try_for_each(|mask| {
+                    gradients_agree(&[("query", &query), ("key", &key), ("value", &v)], |inputs| {
+                        Ok(f(&inputs[0], &inputs[1], &inputs[2], Some(&mask))?.0)
+                    })
                 })
             },
         )
