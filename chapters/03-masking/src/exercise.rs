@@ -9,7 +9,10 @@ use scaling::solution::softmax;
 /// An error unless `mask` is u8, as a keep-mask must be.
 fn expect_u8(mask: &Tensor) -> Result<()> {
     if mask.dtype() != DType::U8 {
-        bail!("mask: expected a keep-mask of u8 (1 = may attend); got {:?}", mask.dtype());
+        bail!(
+            "mask: expected a keep-mask of u8 (1 = may attend); got {:?}",
+            mask.dtype()
+        );
     }
     Ok(())
 }

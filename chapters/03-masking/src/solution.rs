@@ -8,7 +8,10 @@ use scaling::solution::softmax;
 /// An error unless `mask` is u8, as a keep-mask must be.
 fn expect_u8(mask: &Tensor) -> Result<()> {
     if mask.dtype() != DType::U8 {
-        bail!("mask: expected a keep-mask of u8 (1 = may attend); got {:?}", mask.dtype());
+        bail!(
+            "mask: expected a keep-mask of u8 (1 = may attend); got {:?}",
+            mask.dtype()
+        );
     }
     Ok(())
 }
@@ -112,7 +115,10 @@ fn expect_all(allowed: &Tensor, expected: &str) -> Result<()> {
 /// the 1 of another convention), and a keep-mask cannot hold it.
 pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
     if !additive.dtype().is_float() {
-        bail!("additive: expected a float type; got {:?}", additive.dtype());
+        bail!(
+            "additive: expected a float type; got {:?}",
+            additive.dtype()
+        );
     }
     let keep = additive.eq(0.)?;
     expect_all(&(&keep + additive.le(HIDES)?)?, "0, or -1000 and less")?;
@@ -131,7 +137,11 @@ pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
     }
     let (zeros, ones) = (mask.eq(0.)?, mask.eq(1.)?);
     expect_all(&(&zeros + &ones)?, "0 and 1")?;
-    Ok(if convention == Convention::OneHides { zeros } else { ones })
+    Ok(if convention == Convention::OneHides {
+        zeros
+    } else {
+        ones
+    })
 }
 // ANCHOR_END: to_keep
 
@@ -163,7 +173,9 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
             let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
             keep.broadcast_as(shape)?.where_cond(scores, &hidden)?
         }
-        Some(additive) if additive.dtype() == scores.dtype() => (scores + additive.broadcast_as(shape)?)?,
+        Some(additive) if additive.dtype() == scores.dtype() => {
+            (scores + additive.broadcast_as(shape)?)?
+        }
         Some(mask) => bail!(
             "mask: expected u8 (1 = may attend) or {:?} like the scores (−∞ = may not); got {:?}",
             scores.dtype(),
