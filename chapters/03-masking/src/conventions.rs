@@ -22,6 +22,9 @@ pub enum Convention {
     Additive,
 }
 
+/// An additive mask hides where it is at most this: e^−1000 is 0 in every float type.
+pub const HIDES: f64 = -1000.;
+
 impl FromStr for Align {
     type Err = String;
 

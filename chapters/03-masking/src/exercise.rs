@@ -1,21 +1,13 @@
 //! Week 3, your code: replace each `todo!()`, then run `cargo study check masking`.
 #![allow(unused)] // a stub uses nothing yet
 
-use crate::conventions::{Align, Convention};
+use crate::{
+    conventions::{Align, Convention, HIDES},
+    expect::{expect_all, expect_u8},
+};
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use dot_products::solution::{scores, weighted_average};
 use scaling::solution::softmax;
-
-/// An error unless `mask` is u8, as a keep-mask must be.
-fn expect_u8(mask: &Tensor) -> Result<()> {
-    if mask.dtype() != DType::U8 {
-        bail!(
-            "mask: expected a keep-mask of u8 (1 = may attend); got {:?}",
-            mask.dtype()
-        );
-    }
-    Ok(())
-}
 
 // ANCHOR: causal_mask
 /// A keep-mask that hides the future: query i sees the keys up to its own position, the diagonal included.
@@ -66,17 +58,6 @@ pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: keep_to_additive
-
-/// An additive mask hides where it is at most this: e^−1000 is 0 in every float type.
-pub const HIDES: f64 = -1000.;
-
-/// An error that says what was expected unless `allowed` (u8) is 1 everywhere.
-fn expect_all(allowed: &Tensor, expected: &str) -> Result<()> {
-    if allowed.flatten_all()?.to_vec1::<u8>()?.contains(&0) {
-        bail!("mask: expected {expected}; got other numbers");
-    }
-    Ok(())
-}
 
 // ANCHOR: additive_to_keep
 /// The keep-mask of an additive mask: 1 where it is 0, 0 where it is [`HIDES`] or less, −∞ included.

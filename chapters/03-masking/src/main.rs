@@ -1,7 +1,7 @@
 //! `cargo run -p masking`: masks in both alignments and all conventions, and a sentence that may not read ahead.
 
-use candle_core::{DType, Device, Result, Tensor};
-use dot_products::words::WordVectors;
+use candle_core::{D, DType, Device, Result, Tensor};
+use dot_products::{solution::scores, words::WordVectors};
 use figures::Figure;
 use masking::{
     Align, Convention, plots,
@@ -65,8 +65,12 @@ fn sentence() -> Result<Figure> {
             }
         );
     }
-    let (_, before) = masked_attention(&x, &x, &x, None)?;
-    let (_, after) = masked_attention(&x, &x, &x, Some(&keep))?;
+    let unit = x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)?;
+    let scores = (scores(&unit, &unit)? / 0.3)?; // cosines, temperature 0.3
+    let (before, after) = (
+        masked_softmax(&scores, None)?,
+        masked_softmax(&scores, Some(&keep))?,
+    );
     plots::weights(
         "A sentence before and after masking",
         &words,
