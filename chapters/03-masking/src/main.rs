@@ -50,9 +50,8 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 
 /// The sentence's attention to itself, without a mask and under a causal one.
 fn sentence() -> Result<Figure> {
-    let words: Vec<&str> = SENTENCE.split(' ').collect();
     let x = WordVectors::load()?.sentence(SENTENCE)?; // (words, 384)
-    let keep = causal_mask(words.len(), words.len(), Align::TopLeft, x.device())?;
+    let keep = causal_mask(x.dim(0)?, x.dim(0)?, Align::TopLeft, x.device())?;
     println!("\n\"{SENTENCE}\": does a word's output depend on later words?");
     for (what, mask) in [("no mask", None), ("causal", Some(keep.clone()))] {
         let attend = |x: &Tensor| Ok(masked_attention(x, x, x, mask.as_ref())?.0);
@@ -73,7 +72,7 @@ fn sentence() -> Result<Figure> {
     );
     plots::weights(
         "A sentence before and after masking",
-        &words,
+        SENTENCE,
         &[("no mask", &before), ("causal", &after)],
     )
 }

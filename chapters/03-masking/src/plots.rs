@@ -38,8 +38,9 @@ pub fn alignments(seq_q: usize, seq_k: usize) -> Result<Figure> {
         .map_err(Error::wrap)
 }
 
-/// Weights `(seq, seq)` of one sentence under several masks, by name, with its words at rows and columns.
-pub fn weights(title: &str, words: &[&str], panels: &[(&str, &Tensor)]) -> Result<Figure> {
+/// Weights `(words, words)` of one sentence under several masks, by name, with its words at rows and columns.
+pub fn weights(title: &str, sentence: &str, panels: &[(&str, &Tensor)]) -> Result<Figure> {
+    let words: Vec<&str> = sentence.split_whitespace().collect();
     let values = |weights: &Tensor| {
         weights
             .to_dtype(DType::F32)?
