@@ -36,7 +36,7 @@ impl Report {
         lines
     }
 
-    /// How the learner's `exercise` came out; an exercise that was not checked is pending.
+    /// How the learner's `exercise` came out; a name that is no exercise is pending.
     pub fn state(&self, exercise: &str) -> State {
         let found = self
             .of(Who::Exercise)
@@ -90,27 +90,27 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     let mut progress = Progress::start(&format!("Checking {}", chapter.package));
     let finished = process::run(command, |line| progress.detail(line))?;
     progress.clear();
-    if !file.is_file() {
-        bail!(
-            "the checks of `{0}` ended before they could report:\n{1}\n\nType `cargo test -p {0} --test checks` to see them run.",
-            chapter.package,
-            finished.output()
-        );
-    }
-    let exercises = chapter
-        .exercises()?
-        .into_iter()
-        .map(|exercise| exercise.name)
-        .collect();
+    let exercises = chapter.exercises()?;
     let report = Report {
         lines: report::read(&file)?,
-        exercises,
+        exercises: exercises
+            .into_iter()
+            .map(|exercise| exercise.name)
+            .collect(),
     };
-    let failed = |line: &Line| line.state == State::Failed;
-    if !finished.status.success() && !report.lines.iter().any(failed) {
+    let told = |name: &String| {
+        report
+            .of(Who::Exercise)
+            .iter()
+            .any(|line| line.exercise == *name)
+    };
+    let untold = report.exercises.iter().find(|name| !told(name));
+    let failed = report.lines.iter().any(|line| line.state == State::Failed);
+    if untold.is_some() || (!finished.status.success() && !failed) {
         bail!(
-            "the checks of `{0}` ended half-way:\n{1}\n\nType `cargo test -p {0} --test checks` to see them run.",
+            "the checks of `{0}` ended without a word on {1}:\n{2}\n\nType `cargo test -p {0} --test checks` to see them run.",
             chapter.package,
+            untold.map_or("why", String::as_str),
             finished.output()
         );
     }

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("Stopped.");
+            eprintln!("Stopped. Nothing is left half done: type the same command to begin again.");
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Err(error) => {

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::process;
 use crate::tools::binary::KERNEL;
 use crate::tools::jupyter::Jupyter;
+use crate::tools::scratch::Scratch;
 use crate::ui::{Stream, good};
 
 /// Open the course's notebooks in JupyterLab, with Rust as their language
@@ -52,7 +53,7 @@ impl Lab {
             eprintln!("Everything is set up. Next: `cargo study lab`.");
             return Ok(ExitCode::SUCCESS);
         }
-        let mut command = jupyter.module("jupyterlab", &context.notebooks());
+        let mut command = jupyter.module("jupyterlab");
         if self.no_open {
             command.arg("--no-browser");
         }
@@ -88,7 +89,8 @@ impl Warmed {
 
 /// Runs a notebook with nothing but the first cell.
 fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
-    let file = Temporary::new(context, "warm-up")?;
+    let scratch = Scratch::new(context.home())?;
+    let file = scratch.path().join("warm-up.ipynb");
     let notebook = json!({
         "cells": [{
             "cell_type": "code", "id": "first", "metadata": {}, "source": FIRST_CELL,
@@ -97,10 +99,10 @@ fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
         "metadata": { "kernelspec": { "name": "rust", "display_name": "Rust", "language": "rust" } },
         "nbformat": 4, "nbformat_minor": 5
     });
-    fs::write(&file.0, notebook.to_string())
-        .with_context(|| format!("can't write `{}`", file.0.display()))?;
+    fs::write(&file, notebook.to_string())
+        .with_context(|| format!("can't write `{}`", file.display()))?;
     let run = jupyter.execute(
-        &file.0,
+        &file,
         0,
         "Compiling what notebooks use (a minute or two at first)",
     )?;
@@ -115,24 +117,4 @@ fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
         run.took
     );
     Ok(())
-}
-
-/// A notebook in the notebooks' folder, where relative paths hold, that is removed with this value.
-pub struct Temporary(pub PathBuf);
-
-impl Temporary {
-    /// The file for the notebook `stem`; nothing is written yet.
-    pub fn new(context: &Context, stem: &str) -> Result<Self> {
-        let folder = context.notebooks();
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("can't make `{}`", folder.display()))?;
-        Ok(Self(folder.join(format!(".{stem}.executing.ipynb"))))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // It may never have been written.
-        let _ = fs::remove_file(&self.0);
-    }
 }

@@ -8,19 +8,19 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use super::exit;
-use super::lab::Temporary;
 use super::serve::build_preprocessor;
 use crate::cargo::cargo;
 use crate::context::Context;
 use crate::nearest::suggestion;
 use crate::process;
 use crate::tools::jupyter::Jupyter;
+use crate::tools::scratch::Scratch;
 use crate::ui::{Stream, bad, good};
 
 /// Write the pages' notebooks and run them (for authors of pages)
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study notebooks 02-scaling\n          cargo study notebooks --check\n\nOnly a page whose cells changed needs this; a change of prose does not."
+    after_help = "Examples: cargo study notebooks 02-scaling\n          cargo study notebooks --check\n          cargo study notebooks --solved 2\n\nOnly a page whose cells changed needs this; a change of prose does not."
 )]
 pub struct Notebooks {
     /// Pages, by stem (`02-scaling`) or week (`2`); all that have cells without it
@@ -28,6 +28,9 @@ pub struct Notebooks {
     /// Change nothing: fail when an output is not what the notebook has
     #[arg(long)]
     check: bool,
+    /// Change nothing: run with each solution in place of its stub, and fail unless every check passes
+    #[arg(long, conflicts_with = "check")]
+    solved: bool,
 }
 
 /// The longest a cell may run, in seconds.
@@ -97,14 +100,21 @@ impl Notebooks {
     }
 
     fn one(&self, context: &Context, jupyter: &Jupyter, stem: &str) -> Result<String> {
-        let file = Temporary::new(context, stem)?;
-        cells(context, &["notebook", stem, "--out"], &file.0, &[])?;
-        let run = jupyter.execute(&file.0, TIMEOUT, stem)?;
+        // Not among the notebooks, where a commit made meanwhile would pick it up.
+        let scratch = Scratch::new(context.home())?;
+        let file = scratch.path().join(format!("{stem}.ipynb"));
+        let solved: &[&str] = if self.solved { &["--solved"] } else { &[] };
+        cells(context, &["notebook", stem, "--out"], &file, solved)?;
+        let run = jupyter.execute(&file, TIMEOUT, stem)?;
         if let Some(fault) = run.fault() {
             bail!("{fault}");
         }
+        if self.solved {
+            cells(context, &["passed"], &file, &[])?;
+            return Ok(run.took);
+        }
         let check: &[&str] = if self.check { &["--check"] } else { &[] };
-        cells(context, &["accept", stem, "--executed"], &file.0, check)?;
+        cells(context, &["accept", stem, "--executed"], &file, check)?;
         Ok(run.took)
     }
 }
@@ -167,6 +177,7 @@ mod tests {
             Notebooks {
                 stems: vec![typed.to_owned()],
                 check: false,
+                solved: false,
             }
             .chosen(&found)
         };

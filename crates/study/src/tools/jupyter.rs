@@ -29,6 +29,7 @@ const ANNOUNCEMENTS: &str = "@jupyterlab/apputils-extension:announcements";
 pub struct Jupyter {
     python: PathBuf,
     home: PathBuf,
+    notebooks: PathBuf,
 }
 
 impl Jupyter {
@@ -41,26 +42,30 @@ impl Jupyter {
         }
         let program = KERNEL.ensure(context)?;
         kernel::register(context, &environment, &program)?;
+        let notebooks = context.notebooks();
+        fs::create_dir_all(&notebooks)
+            .with_context(|| format!("can't make `{}`", notebooks.display()))?;
         let ipython = context.home().join("jupyter-home").join("ipython");
         fs::create_dir_all(&ipython)
             .with_context(|| format!("can't make `{}`", ipython.display()))?;
         Ok(Self {
             python: python_of(&environment),
             home: context.home().to_owned(),
+            notebooks,
         })
     }
 
-    /// `python -m module`, in `folder`, with all of Jupyter's folders in the course's own.
-    pub fn module(&self, module: &str, folder: &Path) -> Command {
-        let mut command = self.python(folder);
+    /// `python -m module`, in the notebooks' folder, with all of Jupyter's folders in the course's own.
+    pub fn module(&self, module: &str) -> Command {
+        let mut command = self.python();
         command.args(["-m", module]);
         command
     }
 
-    fn python(&self, folder: &Path) -> Command {
+    fn python(&self) -> Command {
         let own = |name: &str| self.home.join("jupyter-home").join(name);
         let mut command = clean(&self.python);
-        command.current_dir(folder);
+        command.current_dir(&self.notebooks);
         command
             .env("JUPYTER_CONFIG_DIR", own("config"))
             .env("JUPYTER_DATA_DIR", own("data"))
@@ -74,10 +79,9 @@ impl Jupyter {
         command
     }
 
-    /// Runs the notebook `file` and writes the outputs into it. A cell may take `timeout` seconds, or for ever with 0.
+    /// Runs the notebook `file`, wherever it lies, in the notebooks' folder, and writes the outputs into it. A cell may take `timeout` seconds, or for ever with 0.
     pub fn execute(&self, file: &Path, timeout: u32, title: &str) -> Result<Executed> {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        let mut command = self.python(folder);
+        let mut command = self.python();
         command
             .args(["-c", EXECUTE])
             .arg(file)
