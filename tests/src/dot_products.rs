@@ -168,84 +168,57 @@ fn cosine_laws() -> Check<Pairs> {
     let law = |f: &Pairs, a: &Tensor, b: &Tensor, expected: &Tensor, units| {
         pair(["a", "b"], f, [a, b], expected, units)
     };
-    Check::new(
-        "dot_products::cosine_similarity",
-        wrong::dot_products::cosine_similarity(),
-    )
-    .law(
-        Implementation,
-        "the dot product is divided by both norms: (3, 4)·(8, 6) / (5 · 10) = 48 / 50",
-        move |f| law(f, &row(&[3., 4.])?, &row(&[8., 6.])?, &scalar(0.96)?, 4),
-    )
-    .law(
-        Implementation,
-        "1 for the same direction, 0 for a right angle, −1 for opposite directions, row by row",
-        move |f| {
-            let (a, b) = (
-                matrix(&[[1., 2.], [3., 0.], [0., 2.]])?,
-                matrix(&[[3., 6.], [0., 5.], [0., -4.]])?,
-            );
-            law(f, &a, &b, &row(&[1., 0., -1.])?, 4)
-        },
-    )
-    .law(
-        Edges,
-        "a vector of zeros has no direction: its similarity is 0, not NaN",
-        move |f| {
-            let (a, b) = (
-                matrix(&[[0., 0.], [1., 1.]])?,
-                matrix(&[[1., 2.], [2., 2.]])?,
-            );
+    Check::new("dot_products::cosine_similarity", wrong::dot_products::cosine_similarity())
+        .law(
+            Implementation,
+            "the dot product is divided by both norms: (3, 4)·(8, 6) / (5 · 10) = 48 / 50",
+            move |f| law(f, &row(&[3., 4.])?, &row(&[8., 6.])?, &scalar(0.96)?, 4),
+        )
+        .law(
+            Implementation,
+            "1 for the same direction, 0 for a right angle, −1 for opposite directions, row by row",
+            move |f| {
+                let (a, b) = (
+                    matrix(&[[1., 2.], [3., 0.], [0., 2.]])?,
+                    matrix(&[[3., 6.], [0., 5.], [0., -4.]])?,
+                );
+                law(f, &a, &b, &row(&[1., 0., -1.])?, 4)
+            },
+        )
+        .law(Edges, "a vector of zeros has no direction: its similarity is 0, not NaN", move |f| {
+            let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
             law(f, &a, &b, &row(&[0., 1.])?, 4)?;
             law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
-        },
-    )
-    .law(
-        Edges,
-        "tiny vectors have a direction too: nothing visible is added to the norms",
-        move |f| {
-            law(
-                f,
-                &row(&[1e-4, 0.])?,
-                &row(&[3e-4, 4e-4])?,
-                &scalar(0.6)?,
-                8,
-            )
-        },
-    )
-    .property(
-        Implementation,
-        "lengths do not matter: stretching a vector by a positive factor changes nothing",
-        (1..8usize, 0.01f32..100f32, 0..1000u64),
-        move |f, (dim, factor, seed)| {
-            let (a, b) = (
-                seeded::normal(seed, (2, dim))?,
-                seeded::normal(seed + 1, (2, dim))?,
-            );
-            let expected = value(&show::inputs(&[("a", &a), ("b", &b)]), f(&a, &b))?;
-            law(f, &(&a * f64::from(factor))?, &b, &expected, 4 * (dim + 4))
-        },
-    )
-    .property(
-        Implementation,
-        "the result lies between −1 and 1",
-        (1..8usize, 0..1000u64),
-        |f, (dim, seed)| {
-            let (a, b) = (
-                seeded::normal(seed, (2, dim))?,
-                seeded::normal(seed + 1, (2, dim))?,
-            );
-            let given = show::inputs(&[("a", &a), ("b", &b)]);
-            let allowed = 1. + (dim + 4) as f32 * f32::EPSILON;
-            let got = value(&given, f(&a, &b))?;
-            let inside = value(&given, got.clamp(-allowed, allowed))?;
-            same(&given, Ok(got), &inside, exactly())
-        },
-    )
-    .law(
-        Implementation,
-        "equals PyTorch's over (batch, heads, seq, head_dim)",
-        move |f| {
+        })
+        .law(
+            Edges,
+            "tiny vectors have a direction too: nothing visible is added to the norms",
+            move |f| law(f, &row(&[1e-4, 0.])?, &row(&[3e-4, 4e-4])?, &scalar(0.6)?, 8),
+        )
+        .property(
+            Implementation,
+            "lengths do not matter: stretching a vector by a positive factor changes nothing",
+            (1..8usize, 0.01f32..100f32, 0..1000u64),
+            move |f, (dim, factor, seed)| {
+                let (a, b) = (seeded::normal(seed, (2, dim))?, seeded::normal(seed + 1, (2, dim))?);
+                let expected = value(&show::inputs(&[("a", &a), ("b", &b)]), f(&a, &b))?;
+                law(f, &(&a * f64::from(factor))?, &b, &expected, 4 * (dim + 4))
+            },
+        )
+        .property(
+            Implementation,
+            "the result lies between −1 and 1",
+            (1..8usize, 0..1000u64),
+            |f, (dim, seed)| {
+                let (a, b) = (seeded::normal(seed, (2, dim))?, seeded::normal(seed + 1, (2, dim))?);
+                let given = show::inputs(&[("a", &a), ("b", &b)]);
+                let allowed = 1. + (dim + 4) as f32 * f32::EPSILON;
+                let got = value(&given, f(&a, &b))?;
+                let inside = value(&given, got.clamp(-allowed, allowed))?;
+                same(&given, Ok(got), &inside, exactly())
+            },
+        )
+        .law(Implementation, "equals PyTorch's over (batch, heads, seq, head_dim)", move |f| {
             let fixtures = pytorch()?;
             law(
                 f,
@@ -254,21 +227,16 @@ fn cosine_laws() -> Check<Pairs> {
                 &fixtures.get("pairs.cosine")?,
                 16,
             )
-        },
-    )
-    .law(Edges, "vectors of different lengths are an error", |f| {
-        let (a, b) = (row(&[1., 2., 3.])?, row(&[1., 2.])?);
-        let given = show::inputs(&[("a", &a), ("b", &b)]);
-        refused(&given, "3 and 2 numbers cannot be paired", f(&a, &b))
-    })
-    .law(
-        Gradients,
-        "gradients reach both vectors and are right",
-        |f| {
+        })
+        .law(Edges, "vectors of different lengths are an error", |f| {
+            let (a, b) = (row(&[1., 2., 3.])?, row(&[1., 2.])?);
+            let given = show::inputs(&[("a", &a), ("b", &b)]);
+            refused(&given, "3 and 2 numbers cannot be paired", f(&a, &b))
+        })
+        .law(Gradients, "gradients reach both vectors and are right", |f| {
             let (a, b) = (seeded::normal(3, (2, 3))?, seeded::normal(4, (2, 3))?);
             gradients_agree(&[("a", &a), ("b", &b)], |inputs| f(&inputs[0], &inputs[1]))
-        },
-    )
+        })
 }
 
 /// Checks Q·Kᵀ: `(…, seq_q, dim)`, `(…, seq_k, dim)` → `(…, seq_q, seq_k)`.
@@ -393,43 +361,26 @@ fn top_k_laws() -> Check<TopK> {
         if got == expected {
             return Ok(());
         }
-        Err(Breach::text(
-            &given,
-            &format!("{expected:?}"),
-            &format!("{got:?}"),
-        ))
+        Err(Breach::text(&given, &format!("{expected:?}"), &format!("{got:?}")))
     };
     Check::new("dot_products::top_k", wrong::dot_products::top_k())
-        .law(
-            Implementation,
-            "the positions of the k highest scores, the highest first",
-            move |f| law(f, &row(&[0.1, 1.5, -1., 2.])?, 2, &[3, 1]),
-        )
+        .law(Implementation, "the positions of the k highest scores, the highest first", move |f| {
+            law(f, &row(&[0.1, 1.5, -1., 2.])?, 2, &[3, 1])
+        })
         .law(
             Implementation,
             "higher means further to the right on the number line: −1 is higher than −3",
             move |f| law(f, &row(&[-3., -1., 2., -2.])?, 3, &[2, 1, 3]),
         )
-        .law(
-            Implementation,
-            "of equal scores, the earlier position comes first",
-            move |f| law(f, &row(&[1., 2., 2., 1.])?, 3, &[1, 2, 0]),
-        )
-        .law(
-            Implementation,
-            "equals PyTorch's topk: 10 of 24 random scores",
-            move |f| {
-                let fixtures = pytorch()?;
-                let positions = fixtures.get("top_k.positions")?.to_vec1::<u32>()?;
-                let positions: Vec<usize> = positions.into_iter().map(|at| at as usize).collect();
-                law(
-                    f,
-                    &fixtures.get("top_k.scores")?,
-                    positions.len(),
-                    &positions,
-                )
-            },
-        )
+        .law(Implementation, "of equal scores, the earlier position comes first", move |f| {
+            law(f, &row(&[1., 2., 2., 1.])?, 3, &[1, 2, 0])
+        })
+        .law(Implementation, "equals PyTorch's topk: 10 of 24 random scores", move |f| {
+            let fixtures = pytorch()?;
+            let positions = fixtures.get("top_k.positions")?.to_vec1::<u32>()?;
+            let positions: Vec<usize> = positions.into_iter().map(|at| at as usize).collect();
+            law(f, &fixtures.get("top_k.scores")?, positions.len(), &positions)
+        })
         .property(
             Implementation,
             "a smaller k gives the beginning of what a larger one gives",
@@ -447,23 +398,14 @@ fn top_k_laws() -> Check<TopK> {
             move |f, (n, factor, shift, seed)| {
                 let scores = seeded::normal(seed, n)?;
                 let expected = value(&given(&scores, n), f(&scores, n))?;
-                law(
-                    f,
-                    &((&scores * f64::from(factor))? + f64::from(shift))?,
-                    n,
-                    &expected,
-                )
+                law(f, &((&scores * f64::from(factor))? + f64::from(shift))?, n, &expected)
             },
         )
-        .law(
-            Edges,
-            "k = 0 gives none; k above the number of scores is an error",
-            move |f| {
-                let scores = row(&[1., 2.])?;
-                law(f, &scores, 0, &[])?;
-                refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
-            },
-        )
+        .law(Edges, "k = 0 gives none; k above the number of scores is an error", move |f| {
+            let scores = row(&[1., 2.])?;
+            law(f, &scores, 0, &[])?;
+            refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
+        })
         .law(Edges, "f64 scores are compared as f64", move |f| {
             law(f, &Tensor::new(&[1f64, 1. + 1e-12], &Device::Cpu)?, 1, &[1])
         })
@@ -481,117 +423,79 @@ pub fn naive_softmax(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Ve
 
 fn naive_softmax_laws() -> Check<Normalise> {
     let law = |f: &Normalise, scores: &Tensor, expected: &Tensor, units| {
-        same(
-            &show::inputs(&[("scores", scores)]),
-            f(scores),
-            expected,
-            rounding(units),
-        )
+        same(&show::inputs(&[("scores", scores)]), f(scores), expected, rounding(units))
     };
-    Check::new(
-        "dot_products::naive_softmax",
-        wrong::dot_products::naive_softmax(),
-    )
-    .law(
-        Implementation,
-        "weights are proportional to the exponentials of the scores",
-        // Exponentials 1, 2, 5.
-        move |f| {
-            law(
-                f,
-                &row(&[0., 2f32.ln(), 5f32.ln()])?,
-                &row(&[0.125, 0.25, 0.625])?,
-                4,
-            )
-        },
-    )
-    .law(
-        Implementation,
-        "each row has its own sum, along the last dimension",
-        move |f| {
+    Check::new("dot_products::naive_softmax", wrong::dot_products::naive_softmax())
+        .law(
+            Implementation,
+            "weights are proportional to the exponentials of the scores",
+            // Exponentials 1, 2, 5.
+            move |f| law(f, &row(&[0., 2f32.ln(), 5f32.ln()])?, &row(&[0.125, 0.25, 0.625])?, 4),
+        )
+        .law(Implementation, "each row has its own sum, along the last dimension", move |f| {
             let scores = matrix(&[[0., 0.], [0., 3f32.ln()]])?;
             law(f, &scores, &matrix(&[[0.5, 0.5], [0.25, 0.75]])?, 4)
-        },
-    )
-    .law(
-        Weights,
-        "equal scores get equal weights, also negative ones",
-        move |f| law(f, &row(&[-2., -2., -2., -2.])?, &row(&[0.25; 4])?, 4),
-    )
-    .property(
-        Weights,
-        "each row sums to 1",
-        (1..4usize, 1..9usize, 0..1000u64),
-        |f, (rows, n, seed)| {
-            let scores = (seeded::normal(seed, (rows, n))? * 3.)?;
-            let given = format!(
-                "{}\nlooked at: the sum of each row",
-                show::inputs(&[("scores", &scores)])
-            );
-            let sums = f(&scores).and_then(|weights| weights.sum(D::Minus1));
-            same(&given, sums, &ones(&[rows], DType::F32)?, rounding(n + 1))
-        },
-    )
-    .property(
-        Weights,
-        "every weight is positive, also that of a negative score",
-        (1..4usize, 1..9usize, 0..1000u64),
-        |f, (rows, n, seed)| {
-            let scores = (seeded::normal(seed, (rows, n))? * 3.)?;
-            let given = show::inputs(&[("scores", &scores)]);
-            let weights = value(&given, f(&scores))?;
-            match show::values(&weights)?.iter().all(|&weight| weight > 0.) {
-                true => Ok(()),
-                false => Err(Breach::text(
-                    &given,
-                    "weights above 0",
-                    &show::tensor(&weights),
-                )),
-            }
-        },
-    )
-    .property(
-        Weights,
-        "adding the same number to every score of a row changes nothing",
-        (2..6usize, -20f32..20f32, 0..1000u64),
-        move |f, (n, shift, seed)| {
-            let scores = seeded::normal(seed, (1, n))?;
-            let expected = value(&show::inputs(&[("scores", &scores)]), f(&scores))?;
-            // A moved score of size 24 is rounded to 24 · ε / 2, and so is its exponential.
-            law(f, &(&scores + f64::from(shift))?, &expected, 40)
-        },
-    )
-    .law(
-        Implementation,
-        "equals PyTorch's over (batch, heads, seq_q, seq_k)",
-        move |f| {
+        })
+        .law(Weights, "equal scores get equal weights, also negative ones", move |f| {
+            law(f, &row(&[-2., -2., -2., -2.])?, &row(&[0.25; 4])?, 4)
+        })
+        .property(
+            Weights,
+            "each row sums to 1",
+            (1..4usize, 1..9usize, 0..1000u64),
+            |f, (rows, n, seed)| {
+                let scores = (seeded::normal(seed, (rows, n))? * 3.)?;
+                let given = format!(
+                    "{}\nlooked at: the sum of each row",
+                    show::inputs(&[("scores", &scores)])
+                );
+                let sums = f(&scores).and_then(|weights| weights.sum(D::Minus1));
+                same(&given, sums, &ones(&[rows], DType::F32)?, rounding(n + 1))
+            },
+        )
+        .property(
+            Weights,
+            "every weight is positive, also that of a negative score",
+            (1..4usize, 1..9usize, 0..1000u64),
+            |f, (rows, n, seed)| {
+                let scores = (seeded::normal(seed, (rows, n))? * 3.)?;
+                let given = show::inputs(&[("scores", &scores)]);
+                let weights = value(&given, f(&scores))?;
+                match show::values(&weights)?.iter().all(|&weight| weight > 0.) {
+                    true => Ok(()),
+                    false => Err(Breach::text(&given, "weights above 0", &show::tensor(&weights))),
+                }
+            },
+        )
+        .property(
+            Weights,
+            "adding the same number to every score of a row changes nothing",
+            (2..6usize, -20f32..20f32, 0..1000u64),
+            move |f, (n, shift, seed)| {
+                let scores = seeded::normal(seed, (1, n))?;
+                let expected = value(&show::inputs(&[("scores", &scores)]), f(&scores))?;
+                // A moved score of size 24 is rounded to 24 · ε / 2, and so is its exponential.
+                law(f, &(&scores + f64::from(shift))?, &expected, 40)
+            },
+        )
+        .law(Implementation, "equals PyTorch's over (batch, heads, seq_q, seq_k)", move |f| {
             let fixtures = pytorch()?;
-            law(
-                f,
-                &fixtures.get("softmax.scores")?,
-                &fixtures.get("softmax.weights")?,
-                12,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "a single score gets the whole weight; no rows give no rows; f64 stays f64",
-        move |f| {
-            law(f, &matrix(&[[-3.], [7.]])?, &matrix(&[[1.], [1.]])?, 1)?;
-            law(f, &zeros(&[0, 3])?, &zeros(&[0, 3])?, 1)?;
-            let third = (ones(&[1, 3], DType::F64)? / 3.)?;
-            law(f, &ones(&[1, 3], DType::F64)?, &third, 4)
-        },
-    )
-    .law(
-        Gradients,
-        "the gradient reaches the scores and is right",
-        |f| {
+            law(f, &fixtures.get("softmax.scores")?, &fixtures.get("softmax.weights")?, 12)
+        })
+        .law(
+            Edges,
+            "a single score gets the whole weight; no rows give no rows; f64 stays f64",
+            move |f| {
+                law(f, &matrix(&[[-3.], [7.]])?, &matrix(&[[1.], [1.]])?, 1)?;
+                law(f, &zeros(&[0, 3])?, &zeros(&[0, 3])?, 1)?;
+                let third = (ones(&[1, 3], DType::F64)? / 3.)?;
+                law(f, &ones(&[1, 3], DType::F64)?, &third, 4)
+            },
+        )
+        .law(Gradients, "the gradient reaches the scores and is right", |f| {
             let scores = seeded::normal(6, (2, 4))?;
             gradients_agree(&[("scores", &scores)], |inputs| f(&inputs[0]))
-        },
-    )
+        })
 }
 
 /// Checks Σ weight · value: `(…, seq_q, seq_k)`, `(…, seq_k, dim)` → `(…, seq_q, dim)`.
@@ -609,168 +513,126 @@ fn weighted_average_laws() -> Check<Product> {
     let law = |f: &Product, weights: &Tensor, value: &Tensor, expected: &Tensor, units| {
         pair(["weights", "value"], f, [weights, value], expected, units)
     };
-    Check::new(
-        "dot_products::weighted_average",
-        wrong::dot_products::weighted_average(),
-    )
-    .law(
-        Implementation,
-        "each value counts by its weight: ¼ of (4, 0) and ¾ of (0, 8) are (1, 6)",
-        move |f| {
-            let value = matrix(&[[4., 0.], [0., 8.]])?;
-            law(
-                f,
-                &matrix(&[[0.25, 0.75]])?,
-                &value,
-                &matrix(&[[1., 6.]])?,
-                4,
-            )
-        },
-    )
-    .law(
-        Weights,
-        "a weight of 1 on one value hands over that value: the hard lookup",
-        move |f| {
-            let value = matrix(&[[1., 2.], [3., 4.], [5., 6.]])?;
-            law(
-                f,
-                &matrix(&[[0., 0., 1.], [1., 0., 0.]])?,
-                &value,
-                &matrix(&[[5., 6.], [1., 2.]])?,
-                2,
-            )
-        },
-    )
-    .law(
-        Implementation,
-        "one row of weights makes one row of output: row i uses weights i",
-        move |f| {
-            let weights = matrix(&[[0.5, 0.5], [1., 0.]])?;
-            law(
-                f,
-                &weights,
-                &matrix(&[[2., 4.], [6., 0.]])?,
-                &matrix(&[[4., 2.], [2., 4.]])?,
-                4,
-            )
-        },
-    )
-    .law(
-        Implementation,
-        "weights are taken as they are: twice the weights, twice the output",
-        move |f| {
-            let value = matrix(&[[4., 0.], [0., 8.]])?;
-            law(
-                f,
-                &matrix(&[[0.5, 1.5]])?,
-                &value,
-                &matrix(&[[2., 12.]])?,
-                4,
-            )
-        },
-    )
-    .law(
-        Implementation,
-        "equals PyTorch's over (seq, dim), (batch, seq, dim) and (batch, heads, seq, head_dim)",
-        move |f| {
-            let fixtures = pytorch()?;
-            for name in ["matrix", "batch", "heads"] {
-                let get = |part: &str| fixtures.get(&format!("lookup.{name}.{part}"));
-                law(f, &get("weights")?, &get("value")?, &get("output")?, 16)?;
-            }
-            Ok(())
-        },
-    )
-    .property(
-        Weights,
-        "an average stays between the smallest and the largest value of its column",
-        (1..4usize, 1..6usize, 1..4usize, 0..1000u64),
-        |f, (seq_q, seq_k, dim, seed)| {
-            let weights = weights_of(&seeded::normal(seed, (seq_q, seq_k))?)?;
-            let values = seeded::normal(seed + 1, (seq_k, dim))?;
-            let given = show::inputs(&[("weights", &weights), ("value", &values)]);
-            let output = value(&given, f(&weights, &values))?;
-            inside(&given, &output, &values, seq_k + 2)
-        },
-    )
-    .property(
-        Implementation,
-        "the order of the values does not matter as long as the weights keep to it",
-        (1..4usize, 2..6usize, 1..4usize, 0..1000u64),
-        move |f, (seq_q, seq_k, dim, seed)| {
-            let weights = weights_of(&seeded::normal(seed, (2, seq_q, seq_k))?)?;
-            let values = seeded::normal(seed + 1, (2, seq_k, dim))?;
-            let given = show::inputs(&[("weights", &weights), ("value", &values)]);
-            let expected = value(&given, f(&weights, &values))?;
-            let columns = turned(&weights.transpose(1, 2)?)?.transpose(1, 2)?;
-            law(f, &columns, &turned(&values)?, &expected, 4 * seq_k)
-        },
-    )
-    .law(
-        Edges,
-        "no queries give no outputs, and an empty sum is 0: never a panic",
-        move |f| {
-            law(
-                f,
-                &zeros(&[2, 0, 3])?,
-                &zeros(&[2, 3, 4])?,
-                &zeros(&[2, 0, 4])?,
-                1,
-            )?;
-            law(
-                f,
-                &zeros(&[2, 3, 0])?,
-                &zeros(&[2, 0, 4])?,
-                &zeros(&[2, 3, 4])?,
-                1,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "as many values as weights in a row, and the same leading dimensions, or an error",
-        |f| {
-            for (weights, value, why) in [
-                (
-                    zeros(&[2, 3])?,
-                    zeros(&[2, 3])?,
-                    "3 weights a row, but 2 values",
-                ),
-                (
-                    zeros(&[2, 3, 1, 4])?,
-                    zeros(&[3, 2, 4, 1])?,
-                    "weights for 2 batch elements of 3 heads, values for 3 of 2",
-                ),
-            ] {
-                let given = show::inputs(&[("weights", &weights), ("value", &value)]);
-                refused(&given, why, f(&weights, &value))?;
-            }
-            Ok(())
-        },
-    )
-    .law(Edges, "f64 in, f64 out, to f64's precision", move |f| {
-        let value = Tensor::new(&[[1f64], [1e-12]], &Device::Cpu)?;
-        let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
-        law(f, &ones(&[1, 2], DType::F64)?, &value, &expected, 2)
-    })
-    .law(
-        Gradients,
-        "gradients reach weights and value and are right",
-        |f| {
+    Check::new("dot_products::weighted_average", wrong::dot_products::weighted_average())
+        .law(
+            Implementation,
+            "each value counts by its weight: ¼ of (4, 0) and ¾ of (0, 8) are (1, 6)",
+            move |f| {
+                let value = matrix(&[[4., 0.], [0., 8.]])?;
+                law(f, &matrix(&[[0.25, 0.75]])?, &value, &matrix(&[[1., 6.]])?, 4)
+            },
+        )
+        .law(
+            Weights,
+            "a weight of 1 on one value hands over that value: the hard lookup",
+            move |f| {
+                let value = matrix(&[[1., 2.], [3., 4.], [5., 6.]])?;
+                law(
+                    f,
+                    &matrix(&[[0., 0., 1.], [1., 0., 0.]])?,
+                    &value,
+                    &matrix(&[[5., 6.], [1., 2.]])?,
+                    2,
+                )
+            },
+        )
+        .law(
+            Implementation,
+            "one row of weights makes one row of output: row i uses weights i",
+            move |f| {
+                let weights = matrix(&[[0.5, 0.5], [1., 0.]])?;
+                law(
+                    f,
+                    &weights,
+                    &matrix(&[[2., 4.], [6., 0.]])?,
+                    &matrix(&[[4., 2.], [2., 4.]])?,
+                    4,
+                )
+            },
+        )
+        .law(
+            Implementation,
+            "weights are taken as they are: twice the weights, twice the output",
+            move |f| {
+                let value = matrix(&[[4., 0.], [0., 8.]])?;
+                law(f, &matrix(&[[0.5, 1.5]])?, &value, &matrix(&[[2., 12.]])?, 4)
+            },
+        )
+        .law(
+            Implementation,
+            "equals PyTorch's over (seq, dim), (batch, seq, dim) and (batch, heads, seq, head_dim)",
+            move |f| {
+                let fixtures = pytorch()?;
+                for name in ["matrix", "batch", "heads"] {
+                    let get = |part: &str| fixtures.get(&format!("lookup.{name}.{part}"));
+                    law(f, &get("weights")?, &get("value")?, &get("output")?, 16)?;
+                }
+                Ok(())
+            },
+        )
+        .property(
+            Weights,
+            "an average stays between the smallest and the largest value of its column",
+            (1..4usize, 1..6usize, 1..4usize, 0..1000u64),
+            |f, (seq_q, seq_k, dim, seed)| {
+                let weights = weights_of(&seeded::normal(seed, (seq_q, seq_k))?)?;
+                let values = seeded::normal(seed + 1, (seq_k, dim))?;
+                let given = show::inputs(&[("weights", &weights), ("value", &values)]);
+                let output = value(&given, f(&weights, &values))?;
+                inside(&given, &output, &values, seq_k + 2)
+            },
+        )
+        .property(
+            Implementation,
+            "the order of the values does not matter as long as the weights keep to it",
+            (1..4usize, 2..6usize, 1..4usize, 0..1000u64),
+            move |f, (seq_q, seq_k, dim, seed)| {
+                let weights = weights_of(&seeded::normal(seed, (2, seq_q, seq_k))?)?;
+                let values = seeded::normal(seed + 1, (2, seq_k, dim))?;
+                let given = show::inputs(&[("weights", &weights), ("value", &values)]);
+                let expected = value(&given, f(&weights, &values))?;
+                let columns = turned(&weights.transpose(1, 2)?)?.transpose(1, 2)?;
+                law(f, &columns, &turned(&values)?, &expected, 4 * seq_k)
+            },
+        )
+        .law(Edges, "no queries give no outputs, and an empty sum is 0: never a panic", move |f| {
+            law(f, &zeros(&[2, 0, 3])?, &zeros(&[2, 3, 4])?, &zeros(&[2, 0, 4])?, 1)?;
+            law(f, &zeros(&[2, 3, 0])?, &zeros(&[2, 0, 4])?, &zeros(&[2, 3, 4])?, 1)
+        })
+        .law(
+            Edges,
+            "as many values as weights in a row, and the same leading dimensions, or an error",
+            |f| {
+                for (weights, value, why) in [
+                    (zeros(&[2, 3])?, zeros(&[2, 3])?, "3 weights a row, but 2 values"),
+                    (
+                        zeros(&[2, 3, 1, 4])?,
+                        zeros(&[3, 2, 4, 1])?,
+                        "weights for 2 batch elements of 3 heads, values for 3 of 2",
+                    ),
+                ] {
+                    let given = show::inputs(&[("weights", &weights), ("value", &value)]);
+                    refused(&given, why, f(&weights, &value))?;
+                }
+                Ok(())
+            },
+        )
+        .law(Edges, "f64 in, f64 out, to f64's precision", move |f| {
+            let value = Tensor::new(&[[1f64], [1e-12]], &Device::Cpu)?;
+            let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
+            law(f, &ones(&[1, 2], DType::F64)?, &value, &expected, 2)
+        })
+        .law(Gradients, "gradients reach weights and value and are right", |f| {
             let [weights, value] = [seeded::normal(7, (2, 2, 3))?, seeded::normal(8, (2, 3, 2))?];
             gradients_agree(&[("weights", &weights), ("value", &value)], |inputs| {
                 f(&inputs[0], &inputs[1])
             })
-        },
-    )
+        })
 }
 
 /// The law that each entry of `output` lies between the least and the greatest entry of its column of `values`.
 fn inside(given: &str, output: &Tensor, values: &Tensor, units: usize) -> Outcome {
-    let (low, high) = (
-        values.min_keepdim(D::Minus2)?,
-        values.max_keepdim(D::Minus2)?,
-    );
+    let (low, high) = (values.min_keepdim(D::Minus2)?, values.max_keepdim(D::Minus2)?);
     let clamped = value(given, output.broadcast_maximum(&low))?.broadcast_minimum(&high)?;
     same(given, Ok(output.clone()), &clamped, rounding(units))
 }
@@ -792,11 +654,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn new(f: &'a Lookup, case: &'a [Tensor; 3]) -> Self {
         let [query, key, value] = case;
-        Self {
-            given: show::inputs(&[("query", query), ("key", key), ("value", value)]),
-            f,
-            case,
-        }
+        Self { given: show::inputs(&[("query", query), ("key", key), ("value", value)]), f, case }
     }
 
     fn answer(&self) -> std::result::Result<(Tensor, Tensor), Breach> {
@@ -827,11 +685,7 @@ fn soft_lookup_laws() -> Check<Lookup> {
     // q·k is 0 and ln 3: exponentials 1 and 3.
     let small = || -> Result<[Tensor; 3]> {
         let key = matrix(&[[0., 1.], [3f32.ln() / 2., 0.]])?;
-        Ok([
-            matrix(&[[2., 0.]])?,
-            key,
-            matrix(&[[0., 4., 1.], [8., 0., 1.]])?,
-        ])
+        Ok([matrix(&[[2., 0.]])?, key, matrix(&[[0., 4., 1.], [8., 0., 1.]])?])
     };
     Check::new("dot_products::soft_lookup", wrong::dot_products::soft_lookup())
         .law(

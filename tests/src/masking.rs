@@ -21,10 +21,7 @@ use std::{fmt::Display, str::FromStr};
 
 /// The wrong answers of week 3, judged.
 pub fn zoo() -> Vec<Proof> {
-    [masks::zoo(), convert::zoo(), attend::zoo(), leak::zoo()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [masks::zoo(), convert::zoo(), attend::zoo(), leak::zoo()].into_iter().flatten().collect()
 }
 
 fn pytorch() -> Result<Fixtures> {
@@ -41,9 +38,8 @@ fn named<T: FromStr<Err: Display>>(name: impl Display) -> Result<T> {
 
 /// A keep-mask `(rows, columns)` from its rule.
 fn keep_where(rows: usize, columns: usize, keep: impl Fn(usize, usize) -> bool) -> Result<Tensor> {
-    let values: Vec<u8> = (0..rows * columns)
-        .map(|at| u8::from(keep(at / columns, at % columns)))
-        .collect();
+    let values: Vec<u8> =
+        (0..rows * columns).map(|at| u8::from(keep(at / columns, at % columns))).collect();
     Tensor::from_vec(values, (rows, columns), &Device::Cpu)
 }
 

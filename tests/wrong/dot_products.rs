@@ -202,10 +202,7 @@ pub fn scores() -> Vec<Wrong<Product>> {
                 if query.rank() == 2 || key.elem_count() == 0 || query.dims()[0] != key.dims()[0] {
                     return scores_right(query, key);
                 }
-                scores_right(
-                    query,
-                    &key.i(0..1)?.broadcast_as(key.shape())?.contiguous()?,
-                )
+                scores_right(query, &key.i(0..1)?.broadcast_as(key.shape())?.contiguous()?)
             }
         ),
         wrong!(
@@ -342,11 +339,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
             "the sum runs down the columns: the weights of one query, a row, must sum to one. Use `D::Minus1`.",
             |scores| {
                 let exp = scores.exp()?;
-                let dim = if scores.rank() > 1 {
-                    D::Minus2
-                } else {
-                    D::Minus1
-                };
+                let dim = if scores.rank() > 1 { D::Minus2 } else { D::Minus1 };
                 exp.broadcast_div(&exp.sum_keepdim(dim)?)
             }
         ),
@@ -374,11 +367,9 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
                 positive.broadcast_div(&positive.sum_keepdim(D::Minus1)?)
             }
         ),
-        wrong!(
-            "powers of two",
-            "the base is 2: use exp(), the powers of e.",
-            |scores| weights_right(&(scores * std::f64::consts::LN_2)?)
-        ),
+        wrong!("powers of two", "the base is 2: use exp(), the powers of e.", |scores| {
+            weights_right(&(scores * std::f64::consts::LN_2)?)
+        }),
         wrong!(
             "a sigmoid for each score",
             "each score was squashed on its own, e^x / (1 + e^x): the weights of a row must share one sum, so that one key's gain is another's loss.",
@@ -449,11 +440,7 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
                 let sums = weights.sum_keepdim(D::Minus1)?;
                 let output = product(weights, value)?;
                 // No weights: leave the zeros as they are.
-                if weights.elem_count() == 0 {
-                    Ok(output)
-                } else {
-                    output.broadcast_div(&sums)
-                }
+                if weights.elem_count() == 0 { Ok(output) } else { output.broadcast_div(&sums) }
             }
         ),
         wrong!(
@@ -492,10 +479,7 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
                 if weights.rank() == 2 || value.elem_count() == 0 {
                     return product(weights, value);
                 }
-                product(
-                    weights,
-                    &value.i(0..1)?.broadcast_as(value.shape())?.contiguous()?,
-                )
+                product(weights, &value.i(0..1)?.broadcast_as(value.shape())?.contiguous()?)
             }
         ),
         wrong!(
@@ -503,10 +487,7 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
             "values without a weight, or weights without a value, were dropped: numbers that do not fit are a mistake of the caller, so return an error.",
             |weights, value| {
                 let n = weights.dim(D::Minus1)?.min(value.dim(D::Minus2)?);
-                product(
-                    &weights.narrow(D::Minus1, 0, n)?,
-                    &value.narrow(D::Minus2, 0, n)?,
-                )
+                product(&weights.narrow(D::Minus1, 0, n)?, &value.narrow(D::Minus2, 0, n)?)
             }
         ),
         wrong!(
@@ -538,9 +519,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "the scores are divided by √dim already: that scale is week 2's, here the plain dot products are asked for.",
             |query, key, value| {
                 let root = (query.dim(D::Minus1)? as f64).sqrt();
-                lookup([query, key, value], |scores| {
-                    weights_right(&(scores / root)?)
-                })
+                lookup([query, key, value], |scores| weights_right(&(scores / root)?))
             }
         ),
         wrong!(
@@ -574,9 +553,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "keys are compared by cosine: here the plain dot product counts, so that a longer query can ask more sharply.",
             |query, key, value| {
                 let unit = |x: &Tensor| x.broadcast_div(&norm(x)?.unsqueeze(D::Minus1)?);
-                lookup([&unit(query)?, &unit(key)?, value], |scores| {
-                    weights_right(&scores)
-                })
+                lookup([&unit(query)?, &unit(key)?, value], |scores| weights_right(&scores))
             }
         ),
         wrong!(

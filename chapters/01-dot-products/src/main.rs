@@ -11,10 +11,7 @@ const GROUPS: &str = "cat cats kitten dog king queen river bank money";
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let words = WordVectors::load()?;
-    println!(
-        "The nearest words by cosine, among {}:",
-        words.words().len()
-    );
+    println!("The nearest words by cosine, among {}:", words.words().len());
     for word in ["cat", "king", "paris", "five"] {
         let cosines = cosines(&words, &words.vector(word)?)?;
         println!("{word:>6}: {}", named(&words, &cosines, 5)?.join(", "));
@@ -33,10 +30,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     ] {
         let x = words.sentence(text)?; // (words, 384)
         let (output, weights) = soft_lookup(&x, &x, &x)?;
-        let bank = text
-            .split(' ')
-            .position(|word| word == "bank")
-            .unwrap_or_default();
+        let bank = text.split(' ').position(|word| word == "bank").unwrap_or_default();
         print_meaning(&words, text, &output.i(bank)?)?;
         plots::word_map("Who attends to whom", text, &weights)?.save(folder.join(file))?;
     }
@@ -49,29 +43,18 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 
 /// The cosine of one vector with every word's, `(120)`.
 fn cosines(words: &WordVectors, vector: &Tensor) -> Result<Tensor> {
-    cosine_similarity(
-        &vector.broadcast_as(words.vectors().shape())?,
-        words.vectors(),
-    )
+    cosine_similarity(&vector.broadcast_as(words.vectors().shape())?, words.vectors())
 }
 
 /// The `k` words with the highest scores, with their scores; the first, the word itself, is left out.
 fn named(words: &WordVectors, scores: &Tensor, k: usize) -> Result<Vec<String>> {
     let values = scores.to_vec1::<f32>()?;
     let best = top_k(scores, k + 1)?;
-    Ok(best
-        .iter()
-        .skip(1)
-        .map(|&at| format!("{} {:.2}", words.words()[at], values[at]))
-        .collect())
+    Ok(best.iter().skip(1).map(|&at| format!("{} {:.2}", words.words()[at], values[at])).collect())
 }
 
 fn print_meaning(words: &WordVectors, text: &str, bank: &Tensor) -> Result<()> {
     let cosine = |word| cosine_similarity(bank, &words.vector(word)?)?.to_scalar::<f32>();
-    println!(
-        "{text:>34}: {:.3}  {:.3}",
-        cosine("river")?,
-        cosine("money")?
-    );
+    println!("{text:>34}: {:.3}  {:.3}", cosine("river")?, cosine("money")?);
     Ok(())
 }

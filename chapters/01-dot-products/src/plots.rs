@@ -27,15 +27,10 @@ pub fn weight_bars(title: &str, text: &str, lookups: &[(&str, &Tensor)]) -> Resu
         .iter()
         .map(|(_, weights)| weights.flatten_to(D::Minus1)?.to_vec1())
         .collect::<Result<Vec<Vec<f32>>>>()?;
-    let mut bars = Bars::new(title)
-        .x("weight")
-        .decimals(2)
-        .names(lookups.iter().map(|(name, _)| *name));
+    let mut bars =
+        Bars::new(title).x("weight").decimals(2).names(lookups.iter().map(|(name, _)| *name));
     for (at, word) in text.split_whitespace().enumerate() {
-        let group: Vec<f32> = weights
-            .iter()
-            .filter_map(|row| row.get(at).copied())
-            .collect();
+        let group: Vec<f32> = weights.iter().filter_map(|row| row.get(at).copied()).collect();
         bars = bars.group(word, &group);
     }
     bars.draw().map_err(Error::wrap)
@@ -54,11 +49,7 @@ mod tests {
         assert!(word_map("weights", "the river bank", &matrix).is_err());
 
         let row = Tensor::new(&[0.25f32, 0.75], &Device::Cpu)?;
-        assert!(
-            weight_bars("weights", "river bank", &[("soft", &row)])?
-                .svg()
-                .contains("0.75")
-        );
+        assert!(weight_bars("weights", "river bank", &[("soft", &row)])?.svg().contains("0.75"));
         assert!(weight_bars("weights", "the river bank", &[("soft", &row)]).is_err());
         Ok(())
     }

@@ -46,10 +46,7 @@ pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
     let scores: Vec<f64> = scores.to_dtype(DType::F64)?.to_vec1()?;
     if k > scores.len() {
-        bail!(
-            "k: expected at most {}, the number of scores; got {k}",
-            scores.len()
-        );
+        bail!("k: expected at most {}, the number of scores; got {k}", scores.len());
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&i, &j| scores[j].total_cmp(&scores[i])); // stable: equal scores keep their order

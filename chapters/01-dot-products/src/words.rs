@@ -29,11 +29,7 @@ impl WordVectors {
         let Some(vectors) = load_buffer(FILE, &Device::Cpu)?.remove("vectors") else {
             bail!("words.safetensors: expected the tensor `vectors`; got none");
         };
-        Ok(Self {
-            words: list("words")?,
-            sentences: list("sentences")?,
-            vectors,
-        })
+        Ok(Self { words: list("words")?, sentences: list("sentences")?, vectors })
     }
 
     /// The words, in the order of the rows of [`vectors`](Self::vectors); words of one kind stand together.
@@ -60,10 +56,8 @@ impl WordVectors {
     ///
     /// Errors when a word is not in the table or there is none.
     pub fn sentence(&self, text: &str) -> Result<Tensor> {
-        let rows = text
-            .split_whitespace()
-            .map(|word| self.vector(word))
-            .collect::<Result<Vec<_>>>()?;
+        let rows =
+            text.split_whitespace().map(|word| self.vector(word)).collect::<Result<Vec<_>>>()?;
         if rows.is_empty() {
             bail!("text: expected at least one word; got {text:?}");
         }
@@ -75,11 +69,7 @@ impl WordVectors {
             return Ok(at);
         }
         let alike = |known: &&String| (strsim::jaro_winkler(word, known) * 1e6) as u64;
-        let nearest = self
-            .words
-            .iter()
-            .max_by_key(alike)
-            .map_or("", String::as_str);
+        let nearest = self.words.iter().max_by_key(alike).map_or("", String::as_str);
         bail!(
             "{word:?} is not one of the {} words (lower case); the nearest is {nearest:?}",
             self.words.len()

@@ -11,10 +11,7 @@ fn number(scalar: &Tensor) -> Result<f32> {
 }
 
 fn cosines(words: &WordVectors, vector: &Tensor) -> Result<Tensor> {
-    cosine_similarity(
-        &vector.broadcast_as(words.vectors().shape())?,
-        words.vectors(),
-    )
+    cosine_similarity(&vector.broadcast_as(words.vectors().shape())?, words.vectors())
 }
 
 fn dots(words: &WordVectors, vector: &Tensor) -> Result<Tensor> {
@@ -22,10 +19,7 @@ fn dots(words: &WordVectors, vector: &Tensor) -> Result<Tensor> {
 }
 
 fn best<'a>(words: &'a WordVectors, scores: &Tensor, k: usize) -> Result<Vec<&'a str>> {
-    Ok(top_k(scores, k)?
-        .into_iter()
-        .map(|at| words.words()[at].as_str())
-        .collect())
+    Ok(top_k(scores, k)?.into_iter().map(|at| words.words()[at].as_str()).collect())
 }
 
 /// The soft lookup's output for `word` in `text`.
@@ -51,17 +45,12 @@ fn norm_and_angle_disagree_on_five_and_on_matrices() -> Result<()> {
     let words = WordVectors::load()?;
     let five = words.vector("five")?;
     assert_eq!(best(&words, &dots(&words, &five)?, 2)?, ["five", "ten"]);
-    assert_eq!(
-        best(&words, &cosines(&words, &five)?, 2)?,
-        ["five", "three"]
-    );
+    assert_eq!(best(&words, &cosines(&words, &five)?, 2)?, ["five", "three"]);
     let not_themselves: Vec<_> = words
         .words()
         .iter()
         .filter(|word| {
-            let first = words
-                .vector(word)
-                .and_then(|v| Ok(top_k(&dots(&words, &v)?, 1)?[0]));
+            let first = words.vector(word).and_then(|v| Ok(top_k(&dots(&words, &v)?, 1)?[0]));
             words.words()[first.unwrap()] != **word
         })
         .collect();
@@ -73,16 +62,10 @@ fn norm_and_angle_disagree_on_five_and_on_matrices() -> Result<()> {
 fn arithmetic_finds_she_and_finds_queen_only_without_the_inputs() -> Result<()> {
     let words = WordVectors::load()?;
     let mix = |a, b, c| (words.vector(a)? - words.vector(b)?)? + words.vector(c)?;
-    assert_eq!(
-        best(&words, &cosines(&words, &mix("he", "him", "her")?)?, 1)?,
-        ["she"]
-    );
+    assert_eq!(best(&words, &cosines(&words, &mix("he", "him", "her")?)?, 1)?, ["she"]);
     let royal = best(&words, &cosines(&words, &mix("king", "man", "woman")?)?, 2)?;
     assert_eq!(royal, ["king", "queen"]);
-    assert_eq!(
-        best(&words, &cosines(&words, &words.vector("king")?)?, 2)?,
-        ["king", "queen"]
-    );
+    assert_eq!(best(&words, &cosines(&words, &words.vector("king")?)?, 2)?, ["king", "queen"]);
     Ok(())
 }
 
@@ -120,10 +103,7 @@ fn it_attends_to_words_of_its_own_kind_and_not_to_what_it_stands_for() -> Result
     let x = words.sentence(text)?;
     let (_, weights) = soft_lookup(&x, &x, &x)?;
     let names: Vec<_> = text.split(' ').collect();
-    let top: Vec<_> = top_k(&weights.i(8)?, 4)?
-        .into_iter()
-        .map(|at| names[at])
-        .collect();
+    let top: Vec<_> = top_k(&weights.i(8)?, 4)?.into_iter().map(|at| names[at]).collect();
     assert_eq!(top, ["it", "the", "the", "was"]);
     assert!(number(&weights.i((8, 1))?)? < 1. / 12.);
     Ok(())

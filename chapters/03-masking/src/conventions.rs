@@ -32,9 +32,7 @@ impl FromStr for Align {
         match text {
             "top-left" => Ok(Self::TopLeft),
             "bottom-right" => Ok(Self::BottomRight),
-            _ => Err(format!(
-                "align: expected top-left or bottom-right; got {text}"
-            )),
+            _ => Err(format!("align: expected top-left or bottom-right; got {text}")),
         }
     }
 }
@@ -47,9 +45,9 @@ impl FromStr for Convention {
             "one-attends" => Ok(Self::OneAttends),
             "one-hides" => Ok(Self::OneHides),
             "additive" => Ok(Self::Additive),
-            _ => Err(format!(
-                "convention: expected one-attends, one-hides or additive; got {text}"
-            )),
+            _ => {
+                Err(format!("convention: expected one-attends, one-hides or additive; got {text}"))
+            }
         }
     }
 }

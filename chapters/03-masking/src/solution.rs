@@ -96,10 +96,7 @@ pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
 /// the 1 of another convention), and a keep-mask cannot hold it.
 pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
     if !additive.dtype().is_float() {
-        bail!(
-            "additive: expected a float type; got {:?}",
-            additive.dtype()
-        );
+        bail!("additive: expected a float type; got {:?}", additive.dtype());
     }
     let keep = additive.eq(0.)?;
     expect_all(&(&keep + additive.le(HIDES)?)?, "0, or -1000 and less")?;
@@ -118,11 +115,7 @@ pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
     }
     let (zeros, ones) = (mask.eq(0.)?, mask.eq(1.)?);
     expect_all(&(&zeros + &ones)?, "0 and 1")?;
-    Ok(if convention == Convention::OneHides {
-        zeros
-    } else {
-        ones
-    })
+    Ok(if convention == Convention::OneHides { zeros } else { ones })
 }
 // ANCHOR_END: to_keep
 

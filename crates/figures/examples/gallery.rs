@@ -8,10 +8,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_string()));
     let widths = [8, 16, 32, 64, 128, 256, 512];
     let spread: Vec<(u32, f64)> = widths.iter().map(|&d| (d, f64::from(d) * 1.04)).collect();
-    let scaled: Vec<(u32, f64)> = widths
-        .iter()
-        .map(|&d| (d, 0.97 + 0.01 * f64::from(d % 3)))
-        .collect();
+    let scaled: Vec<(u32, f64)> =
+        widths.iter().map(|&d| (d, 0.97 + 0.01 * f64::from(d % 3))).collect();
     let lines = [
         (
             "variance",
@@ -25,10 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .theory("d", &[(8, 8), (512, 512)])
                 .band(
                     "no scale",
-                    &spread
-                        .iter()
-                        .map(|&(d, v)| (d, v * 0.8, v * 1.25))
-                        .collect::<Vec<_>>(),
+                    &spread.iter().map(|&(d, v)| (d, v * 0.8, v * 1.25)).collect::<Vec<_>>(),
                 ),
         ),
         (
@@ -58,10 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "entropy",
             (0..8).fold(
-                Lines::new("Entropy of each head")
-                    .x("layer")
-                    .y("entropy, nats")
-                    .y_range(0, 2),
+                Lines::new("Entropy of each head").x("layer").y("entropy, nats").y_range(0, 2),
                 |lines, head| {
                     lines.line(
                         format!("head {head}"),
@@ -81,12 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .line(
                     "σ(t)",
                     &(-60..=60)
-                        .map(|i| {
-                            (
-                                f64::from(i) / 10.0,
-                                1.0 / (1.0 + (-f64::from(i) / 10.0).exp()),
-                            )
-                        })
+                        .map(|i| (f64::from(i) / 10.0, 1.0 / (1.0 + (-f64::from(i) / 10.0).exp())))
                         .collect::<Vec<_>>(),
                 )
                 .points("seen", &[(-4.0, 0.05), (0.0, 0.5), (4.0, 0.93)])
@@ -101,23 +88,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let causal = |head: usize, row: usize, col: usize| {
         let score = |col: usize| ((row * 7 + col * 3 + head * 5) % 11) as f64 / 3.0;
         let total: f64 = (0..=row).map(|col| score(col).exp()).sum();
-        if col <= row {
-            score(col).exp() / total
-        } else {
-            0.0
-        }
+        if col <= row { score(col).exp() / total } else { 0.0 }
     };
     let head = |head: usize, n: usize| -> Vec<f64> {
         (0..n * n).map(|i| causal(head, i / n, i % n)).collect()
     };
     let scores: Vec<f64> = (0..16)
-        .map(|i| {
-            if i % 4 > i / 4 {
-                f64::NEG_INFINITY
-            } else {
-                f64::from(i) - 6.5
-            }
-        })
+        .map(|i| if i % 4 > i / 4 { f64::NEG_INFINITY } else { f64::from(i) - 6.5 })
         .collect();
     let mut broken = head(0, 24);
     broken[24 * 10..24 * 11].fill(f64::NAN);
@@ -134,10 +111,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ),
         (
             "scores",
-            Heatmap::new("Masked scores", 4, 4, &scores)
-                .x("key")
-                .y("query")
-                .print_values(1),
+            Heatmap::new("Masked scores", 4, 4, &scores).x("key").y("query").print_values(1),
         ),
         (
             "heads",
@@ -153,43 +127,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         ),
         (
             "four-heads",
-            Heatmap::grid(
-                "Four heads",
-                7,
-                7,
-                (0..4).map(|h| (format!("head {h}"), head(h, 7))),
-            )
-            .row_labels(tokens)
-            .col_labels(tokens)
-            .x("key")
-            .y("query"),
-        ),
-        (
-            "mask",
-            Heatmap::new("Causal mask", 8, 8, &keep(8))
+            Heatmap::grid("Four heads", 7, 7, (0..4).map(|h| (format!("head {h}"), head(h, 7))))
+                .row_labels(tokens)
+                .col_labels(tokens)
                 .x("key")
-                .y("query")
-                .mask(),
+                .y("query"),
         ),
+        ("mask", Heatmap::new("Causal mask", 8, 8, &keep(8)).x("key").y("query").mask()),
         (
             "large-mask",
-            Heatmap::new("A larger causal mask", 64, 64, &keep(64))
-                .x("key")
-                .y("query")
-                .mask(),
+            Heatmap::new("A larger causal mask", 64, 64, &keep(64)).x("key").y("query").mask(),
         ),
         (
             "broken",
-            Heatmap::new("A row with nothing to see is NaN", 24, 24, &broken)
-                .x("key")
-                .y("query"),
+            Heatmap::new("A row with nothing to see is NaN", 24, 24, &broken).x("key").y("query"),
         ),
-        (
-            "large",
-            Heatmap::new("Sixty-four tokens", 64, 64, &head(1, 64))
-                .x("key")
-                .y("query"),
-        ),
+        ("large", Heatmap::new("Sixty-four tokens", 64, 64, &head(1, 64)).x("key").y("query")),
     ];
     for (name, figure) in maps {
         figure.draw()?.save(folder.join(format!("{name}.svg")))?;

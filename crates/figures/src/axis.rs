@@ -68,21 +68,13 @@ impl Axis {
             }
         }
         if to - from <= (1e-9 * from.abs().max(to.abs())).max(SMALLEST) {
-            let pad = if scale.is_log() || from.abs() < SMALLEST {
-                1.0
-            } else {
-                from.abs() / 2.0
-            };
+            let pad = if scale.is_log() || from.abs() < SMALLEST { 1.0 } else { from.abs() / 2.0 };
             (from, to) = (from - pad, to + pad);
         } else if roomy {
             let pad = 0.05 * (to - from);
             let keep = scale == Scale::Linear;
             (from, to) = (
-                if keep && from == 0.0 {
-                    from
-                } else {
-                    from - pad
-                },
+                if keep && from == 0.0 { from } else { from - pad },
                 if keep && to == 0.0 { to } else { to + pad },
             );
         }
@@ -103,13 +95,7 @@ impl Axis {
         if ticks.len() < 2 && scale.is_log() {
             ticks = vec![from, to];
         }
-        Self {
-            scale,
-            from,
-            to,
-            ticks,
-            step,
-        }
+        Self { scale, from, to, ticks, step }
     }
 
     /// The label of the tick at `place`.

@@ -89,9 +89,7 @@ impl Bars {
     pub fn draw(&self) -> Result<Figure, FigureError> {
         self.validate()?;
         let plot = Plot::new(self);
-        canvas::figure(&self.alt_text(), (WIDTH, plot.height), "", |canvas| {
-            plot.draw(canvas)
-        })
+        canvas::figure(&self.alt_text(), (WIDTH, plot.height), "", |canvas| plot.draw(canvas))
     }
 
     fn validate(&self) -> Result<(), FigureError> {
@@ -139,16 +137,8 @@ impl Bars {
                 0 => String::new(),
                 _ => format!(" ({})", self.names.join(" / ")),
             };
-            let unit = if self.x.is_empty() {
-                String::new()
-            } else {
-                format!(" {}.", self.x)
-            };
-            format!(
-                "{}. Bar chart{names}.{unit} {}.",
-                self.title,
-                groups.join(", ")
-            )
+            let unit = if self.x.is_empty() { String::new() } else { format!(" {}.", self.x) };
+            format!("{}. Bar chart{names}.{unit} {}.", self.title, groups.join(", "))
         })
     }
 }
@@ -177,25 +167,14 @@ impl<'a> Plot<'a> {
             .map(|(label, _)| {
                 let mut lines = text::wrap(&text::printable(label), TICK, LABELS);
                 lines.truncate(2);
-                lines
-                    .iter()
-                    .map(|line| text::cut(line, TICK, LABELS))
-                    .collect()
+                lines.iter().map(|line| text::cut(line, TICK, LABELS)).collect()
             })
             .collect();
         let names = &bars.names;
         let (legend, mut top) = legend::rows(names, TICK, WIDTH, title.bottom() + 2.0);
-        top = if names.is_empty() {
-            title.bottom()
-        } else {
-            top
-        } + 10.0;
+        top = if names.is_empty() { title.bottom() } else { top } + 10.0;
 
-        let values = || {
-            bars.groups
-                .iter()
-                .flat_map(|(_, values)| values.iter().copied())
-        };
+        let values = || bars.groups.iter().flat_map(|(_, values)| values.iter().copied());
         let low = values().fold(0.0, f64::min);
         let high = values().fold(0.0, f64::max);
         let printed: Vec<String> = values().map(|v| bars.print(v)).collect();
@@ -223,11 +202,7 @@ impl<'a> Plot<'a> {
     fn draw(&self, canvas: &Canvas) -> Drawn {
         canvas.title(&self.title)?;
         for (i, (name, &at)) in self.bars.names.iter().zip(&self.legend).enumerate() {
-            let look = Look {
-                colour: SERIES[i],
-                line: Line::Block,
-                marker: None,
-            };
+            let look = Look { colour: SERIES[i], line: Line::Block, marker: None };
             legend::entry(canvas, at, look, name, TICK)?;
         }
         let mut y = self.top;
@@ -242,11 +217,8 @@ impl<'a> Plot<'a> {
                 let end = self.zero + value * self.unit;
                 let (from, to) = (self.zero.min(end), self.zero.max(end));
                 canvas.rect((from, y + 1.0), (to, y + BAR - 1.0), SERIES[i])?;
-                let (x, anchor) = if value < 0.0 {
-                    (from - 6.0, HPos::Right)
-                } else {
-                    (to + 6.0, HPos::Left)
-                };
+                let (x, anchor) =
+                    if value < 0.0 { (from - 6.0, HPos::Right) } else { (to + 6.0, HPos::Left) };
                 canvas.text(x, y + BAR / 2.0, anchor, TICK, &self.bars.print(value))?;
                 y += BAR;
             }

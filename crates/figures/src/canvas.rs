@@ -38,9 +38,7 @@ pub(crate) fn stroke(colour: RGBColor, units: f64) -> ShapeStyle {
 /// A text style of `size` units.
 pub(crate) fn font(size: f64, colour: RGBColor) -> TextStyle<'static> {
     // The backend divides by 1.24.
-    ("sans-serif", size * FINE * 1.24)
-        .into_font()
-        .color(&colour)
+    ("sans-serif", size * FINE * 1.24).into_font().color(&colour)
 }
 
 /// The paper being drawn on; lengths in units, the origin at the top left.
@@ -63,8 +61,7 @@ impl Canvas<'_> {
         text: &str,
     ) -> Drawn {
         let style = style.pos(Pos::new(anchor, VPos::Center));
-        self.area
-            .draw_text(&text::printable(text), &style, (px(x), px(y)))
+        self.area.draw_text(&text::printable(text), &style, (px(x), px(y)))
     }
 
     /// The title's lines at the top left.
@@ -83,8 +80,7 @@ impl Canvas<'_> {
     }
 
     pub(crate) fn polygon(&self, points: &[(f64, f64)], colour: RGBColor) -> Drawn {
-        self.area
-            .draw(&Polygon::new(pixels(points), colour.filled()))
+        self.area.draw(&Polygon::new(pixels(points), colour.filled()))
     }
 
     pub(crate) fn rect(&self, from: (f64, f64), to: (f64, f64), colour: RGBColor) -> Drawn {
@@ -143,9 +139,7 @@ pub(crate) fn figure(
     let mut raw = String::new();
     {
         let backend = SVGBackend::with_string(&mut raw, (px(width) as u32, px(height) as u32));
-        let canvas = Canvas {
-            area: backend.into_drawing_area(),
-        };
+        let canvas = Canvas { area: backend.into_drawing_area() };
         paint(&canvas).map_err(FigureError::backend)?;
         canvas.area.present().map_err(FigureError::backend)?;
     }
@@ -210,7 +204,5 @@ fn lowercase_colours(line: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

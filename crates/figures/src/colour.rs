@@ -53,11 +53,7 @@ pub(crate) fn sequential(level: usize) -> RGBColor {
 
 /// The text colour that stands out more on `cell`.
 pub(crate) fn text_on(cell: RGBColor) -> RGBColor {
-    if contrast(cell, ON_LIGHT) >= contrast(cell, ON_DARK) {
-        ON_LIGHT
-    } else {
-        ON_DARK
-    }
+    if contrast(cell, ON_LIGHT) >= contrast(cell, ON_DARK) { ON_LIGHT } else { ON_DARK }
 }
 
 /// `#rrggbb`.
@@ -74,11 +70,7 @@ fn contrast(a: RGBColor, b: RGBColor) -> f64 {
 fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
     let linear = |channel: u8| {
         let c = f64::from(channel) / 255.0;
-        if c <= 0.04045 {
-            c / 12.92
-        } else {
-            ((c + 0.055) / 1.055).powf(2.4)
-        }
+        if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
     };
     0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }
@@ -113,10 +105,7 @@ mod tests {
 
     #[test]
     fn no_cell_wears_a_colour_that_a_theme_replaces() {
-        for cell in (0..LEVELS)
-            .map(sequential)
-            .chain([ON_LIGHT, ON_DARK, NOT_FINITE])
-        {
+        for cell in (0..LEVELS).map(sequential).chain([ON_LIGHT, ON_DARK, NOT_FINITE]) {
             assert!(![hex(INK), hex(GRID), PAPER.to_string()].contains(&hex(cell)));
         }
     }

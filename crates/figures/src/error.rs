@@ -12,9 +12,7 @@ impl FigureError {
         expected: impl fmt::Display,
         got: impl fmt::Display,
     ) -> Self {
-        Self(format!(
-            "figure \"{title}\", {what}: expected {expected}, got {got}"
-        ))
+        Self(format!("figure \"{title}\", {what}: expected {expected}, got {got}"))
     }
 
     /// An error that the drawing library reported.

@@ -33,9 +33,6 @@ impl Figure {
     /// Shows the figure in an evcxr notebook when it is a cell's last expression.
     pub fn evcxr_display(&self) {
         // One print: another thread's line in between would break the block.
-        println!(
-            "EVCXR_BEGIN_CONTENT image/svg+xml\n{}\nEVCXR_END_CONTENT",
-            self.svg
-        );
+        println!("EVCXR_BEGIN_CONTENT image/svg+xml\n{}\nEVCXR_END_CONTENT", self.svg);
     }
 }

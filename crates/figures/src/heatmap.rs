@@ -146,12 +146,9 @@ impl Heatmap {
             self.validate_print(&layout, decimals)?;
         }
         let cells = paint::cells(self, &layout);
-        canvas::figure(
-            &self.alt_text(),
-            (layout.width, layout.height),
-            &cells,
-            |canvas| paint::texts(self, &layout, canvas),
-        )
+        canvas::figure(&self.alt_text(), (layout.width, layout.height), &cells, |canvas| {
+            paint::texts(self, &layout, canvas)
+        })
     }
 
     fn error(&self, what: &str, expected: String, got: impl std::fmt::Display) -> FigureError {
@@ -183,10 +180,9 @@ impl Heatmap {
                 return Err(self.error(&what, expected.to_string(), odd));
             }
         }
-        for (what, labels, count) in [
-            ("row labels", &self.row_labels, rows),
-            ("column labels", &self.col_labels, cols),
-        ] {
+        for (what, labels, count) in
+            [("row labels", &self.row_labels, rows), ("column labels", &self.col_labels, cols)]
+        {
             if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != count) {
                 return Err(self.error(what, format!("{count}, one each"), labels.len()));
             }
@@ -230,10 +226,7 @@ impl Heatmap {
     fn alt_text(&self) -> String {
         self.alt.clone().unwrap_or_else(|| {
             let kind = if self.mask { "Mask" } else { "Heatmap" };
-            let mut alt = format!(
-                "{}. {kind} of {} × {} cells",
-                self.title, self.rows, self.cols
-            );
+            let mut alt = format!("{}. {kind} of {} × {} cells", self.title, self.rows, self.cols);
             if self.panels.len() > 1 {
                 alt += &format!(" in {} panels", self.panels.len());
             }

@@ -63,14 +63,8 @@ pub(crate) fn marker(canvas: &Canvas, (x, y): (f64, f64), shape: usize, colour: 
     match shape % 4 {
         0 => canvas.circle((x, y), 4.0, colour),
         1 => canvas.rect((x - 3.75, y - 3.75), (x + 3.75, y + 3.75), colour),
-        2 => canvas.polygon(
-            &[(x, y - 5.0), (x + 5.0, y + 4.0), (x - 5.0, y + 4.0)],
-            colour,
-        ),
-        _ => canvas.polygon(
-            &[(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)],
-            colour,
-        ),
+        2 => canvas.polygon(&[(x, y - 5.0), (x + 5.0, y + 4.0), (x - 5.0, y + 4.0)], colour),
+        _ => canvas.polygon(&[(x, y - 5.5), (x + 5.5, y), (x, y + 5.5), (x - 5.5, y)], colour),
     }
 }
 
@@ -125,12 +119,7 @@ mod tests {
 
     #[test]
     fn names_that_do_not_fit_a_row_take_the_next() {
-        let (places, bottom) = rows(
-            &["first series", "second series", "third"],
-            16.0,
-            300.0,
-            0.0,
-        );
+        let (places, bottom) = rows(&["first series", "second series", "third"], 16.0, 300.0, 0.0);
         assert_eq!(places[0].0, places[1].0);
         assert!(places[1].1 > places[0].1 && bottom > places[2].1);
     }

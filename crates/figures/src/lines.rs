@@ -144,10 +144,7 @@ impl Lines {
             .iter()
             .map(|&(x, low, high)| (x.to_f64(), low.to_f64(), high.to_f64()))
             .collect();
-        self.bands.push(Band {
-            name: name.into(),
-            points,
-        });
+        self.bands.push(Band { name: name.into(), points });
         self
     }
 
@@ -168,16 +165,11 @@ impl Lines {
         self.validate()?;
         let plot = Plot::new(self);
         let (width, height) = (plot.width, plot.height);
-        canvas::figure(&self.alt_text(), (width, height), "", |canvas| {
-            plot.draw(canvas)
-        })
+        canvas::figure(&self.alt_text(), (width, height), "", |canvas| plot.draw(canvas))
     }
 
     fn series<X: Number, Y: Number>(mut self, name: String, kind: Kind, points: &[(X, Y)]) -> Self {
-        let points = points
-            .iter()
-            .map(|&(x, y)| (x.to_f64(), y.to_f64()))
-            .collect();
+        let points = points.iter().map(|&(x, y)| (x.to_f64(), y.to_f64())).collect();
         self.series.push(Series { name, kind, points });
         self
     }
@@ -193,11 +185,7 @@ impl Lines {
         let coloured = self.series.iter().filter(|s| s.kind != Kind::Theory);
         let coloured = coloured.count();
         if coloured > SERIES.len() {
-            return Err(self.error(
-                "series",
-                "at most 8, which colours can tell apart",
-                coloured,
-            ));
+            return Err(self.error("series", "at most 8, which colours can tell apart", coloured));
         }
         for series in &self.series {
             let what = format!("series \"{}\"", series.name);
@@ -209,11 +197,8 @@ impl Lines {
         }
         for band in &self.bands {
             let what = format!("band \"{}\"", band.name);
-            let edges: Vec<_> = band
-                .points
-                .iter()
-                .flat_map(|&(x, low, high)| [(x, low), (x, high)])
-                .collect();
+            let edges: Vec<_> =
+                band.points.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]).collect();
             self.validate_points(&what, &edges)?;
             if let Some((x, low, high)) = band.points.iter().find(|(_, low, high)| low > high) {
                 let got = format!("({x}, {low}, {high})");
@@ -271,11 +256,7 @@ impl Lines {
                         0 => INK,
                         i => SERIES[(SERIES.len() - i % SERIES.len()) % SERIES.len()],
                     };
-                    return Look {
-                        colour,
-                        line: Line::Dashed,
-                        marker: None,
-                    };
+                    return Look { colour, line: Line::Dashed, marker: None };
                 }
                 let i: usize = next();
                 let points = series.kind == Kind::Points;

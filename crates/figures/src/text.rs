@@ -24,10 +24,7 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
 
 /// The widest of several texts.
 pub(crate) fn widest<S: AsRef<str>>(texts: &[S], size: f64) -> f64 {
-    texts
-        .iter()
-        .map(|text| width(text.as_ref(), size))
-        .fold(0.0, f64::max)
+    texts.iter().map(|text| width(text.as_ref(), size)).fold(0.0, f64::max)
 }
 
 /// Breaks `text` at spaces into lines of at most `room` units; a longer word keeps a line of its own.

@@ -39,12 +39,7 @@ pub struct Vectors2d {
 impl Vectors2d {
     /// An empty figure called `title`.
     pub fn new(title: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            alt: None,
-            vectors: Vec::new(),
-            angles: Vec::new(),
-        }
+        Self { title: title.into(), alt: None, vectors: Vec::new(), angles: Vec::new() }
     }
 
     /// Adds an arrow from the origin to `tip`.
@@ -129,11 +124,7 @@ impl Vectors2d {
                     format!("{name} ({}, {})", text::number(*x), text::number(*y))
                 })
                 .collect();
-            format!(
-                "{}. Vectors from the origin: {}.",
-                self.title,
-                vectors.join(", ")
-            )
+            format!("{}. Vectors from the origin: {}.", self.title, vectors.join(", "))
         })
     }
 }
@@ -262,14 +253,9 @@ impl Plane {
         use std::f64::consts::{PI, TAU};
         let turn = (to - from + PI).rem_euclid(TAU) - PI;
         let on = |angle: f64, radius: f64| {
-            (
-                self.origin.0 + radius * angle.cos(),
-                self.origin.1 - radius * angle.sin(),
-            )
+            (self.origin.0 + radius * angle.cos(), self.origin.1 - radius * angle.sin())
         };
-        let arc: Vec<_> = (0..=24)
-            .map(|i| on(from + turn * f64::from(i) / 24.0, radius))
-            .collect();
+        let arc: Vec<_> = (0..=24).map(|i| on(from + turn * f64::from(i) / 24.0, radius)).collect();
         canvas.path(&arc, stroke(INK, 1.5))?;
         let label = format!("{:.0}°", turn.abs().to_degrees());
         let middle = on(from + turn / 2.0, radius + 20.0);

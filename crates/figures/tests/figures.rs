@@ -12,51 +12,20 @@ fn lines() -> Lines {
 fn all() -> Vec<Figure> {
     let weights = [1.0f32, 0.0, 0.25, 0.75];
     let drawn = [
-        lines()
-            .theory("d", &[(8, 8), (32, 32)])
-            .log2_x()
-            .log_y()
-            .draw(),
+        lines().theory("d", &[(8, 8), (32, 32)]).log2_x().log_y().draw(),
         lines()
             .points("again", &[(8, 7)])
             .band("measured", &[(8, 6, 9), (32, 25, 40)])
             .small()
             .draw(),
-        Bars::new("Bars")
-            .x("ms")
-            .bar("one", 1)
-            .bar("two", -2.5)
-            .draw(),
-        Bars::new("Groups")
-            .names(["a", "b"])
-            .group("one", &[1.0, 2.0])
-            .draw(),
-        Heatmap::new("Weights", 2, 2, &weights)
-            .row_labels(["a", "\n"])
-            .print_values(2)
-            .draw(),
-        Heatmap::new("Mask", 2, 2, &[1u8, 0, 1, 1])
-            .x("key")
-            .y("query")
-            .mask()
-            .draw(),
-        Heatmap::grid(
-            "Heads",
-            2,
-            2,
-            [("head 0", weights), ("head 1", [f32::NAN; 4])],
-        )
-        .draw(),
-        Vectors2d::new("Vectors")
-            .vector("q", [1, 2])
-            .vector("k", [-1, 0])
-            .angle("q", "k")
-            .draw(),
+        Bars::new("Bars").x("ms").bar("one", 1).bar("two", -2.5).draw(),
+        Bars::new("Groups").names(["a", "b"]).group("one", &[1.0, 2.0]).draw(),
+        Heatmap::new("Weights", 2, 2, &weights).row_labels(["a", "\n"]).print_values(2).draw(),
+        Heatmap::new("Mask", 2, 2, &[1u8, 0, 1, 1]).x("key").y("query").mask().draw(),
+        Heatmap::grid("Heads", 2, 2, [("head 0", weights), ("head 1", [f32::NAN; 4])]).draw(),
+        Vectors2d::new("Vectors").vector("q", [1, 2]).vector("k", [-1, 0]).angle("q", "k").draw(),
     ];
-    drawn
-        .into_iter()
-        .map(|figure| figure.expect("good input"))
-        .collect()
+    drawn.into_iter().map(|figure| figure.expect("good input")).collect()
 }
 
 /// The values of one attribute, in order.
@@ -81,10 +50,7 @@ fn every_figure_can_stand_in_a_page() {
         assert!(svg[rect..].contains("fill=\"#ffffff\""));
         assert!(svg.ends_with("</svg>"));
         assert!(!svg.contains(" id=") && !svg.contains("font-family=\"sans-serif\" opacity"));
-        assert!(
-            svg.lines().all(|line| !line.trim().is_empty()),
-            "a blank line in {svg}"
-        );
+        assert!(svg.lines().all(|line| !line.trim().is_empty()), "a blank line in {svg}");
         assert!(!svg.contains("NaN\""), "a coordinate that is no number");
         assert!(svg.len() < 20_000);
     }
@@ -93,16 +59,9 @@ fn every_figure_can_stand_in_a_page() {
 #[test]
 fn the_text_alternative_is_the_title_and_is_escaped() {
     let figure = lines().draw().expect("good input");
-    assert!(
-        figure
-            .svg()
-            .contains("<title>Variance &lt; d &amp; more. Line chart.")
-    );
+    assert!(figure.svg().contains("<title>Variance &lt; d &amp; more. Line chart."));
     assert!(figure.alt().starts_with("Variance < d & more."));
-    let figure = lines()
-        .alt("A straight\n\nline.")
-        .draw()
-        .expect("good input");
+    let figure = lines().alt("A straight\n\nline.").draw().expect("good input");
     assert_eq!(figure.alt(), "A straight line.");
     assert!(figure.svg().contains("<title>A straight line.</title>"));
 }
@@ -163,25 +122,14 @@ fn theory_is_dashed_and_measurements_are_not() {
 #[test]
 fn a_long_series_stays_small_and_keeps_its_spikes() {
     let noisy = |spike: f64| -> Vec<(usize, f64)> {
-        (0..20_000)
-            .map(|i| (i, if i == 7_777 { spike } else { (i % 17) as f64 }))
-            .collect()
+        (0..20_000).map(|i| (i, if i == 7_777 { spike } else { (i % 17) as f64 })).collect()
     };
-    let figure = Lines::new("Loss")
-        .line("loss", &noisy(40.0))
-        .draw()
-        .expect("good input");
+    let figure = Lines::new("Loss").line("loss", &noisy(40.0)).draw().expect("good input");
     assert!(figure.svg().len() < 40_000, "{} bytes", figure.svg().len());
-    let flat = Lines::new("Loss")
-        .line("loss", &noisy(0.0))
-        .y_range(0, 40)
-        .draw();
+    let flat = Lines::new("Loss").line("loss", &noisy(0.0)).y_range(0, 40).draw();
     let line = |figure: &Figure| {
         let points = attributes(figure.svg(), "points");
-        points
-            .into_iter()
-            .max_by_key(|points| points.len())
-            .map(str::to_string)
+        points.into_iter().max_by_key(|points| points.len()).map(str::to_string)
     };
     assert_ne!(line(&figure), line(&flat.expect("good input")));
 }
@@ -189,30 +137,18 @@ fn a_long_series_stays_small_and_keeps_its_spikes() {
 #[test]
 fn a_heatmap_draws_each_cell_and_prints_each_value() {
     let values: Vec<f32> = (0..12).map(|i| i as f32 / 11.0).collect();
-    let figure = Heatmap::new("Cells", 3, 4, &values)
-        .print_values(2)
-        .draw()
-        .expect("good input");
+    let figure = Heatmap::new("Cells", 3, 4, &values).print_values(2).draw().expect("good input");
     let svg = figure.svg();
-    let cells = attributes(svg, "d")
-        .iter()
-        .take(12)
-        .map(|d| d.matches('h').count())
-        .sum::<usize>();
+    let cells = attributes(svg, "d").iter().take(12).map(|d| d.matches('h').count()).sum::<usize>();
     assert_eq!(cells, 12);
     for value in &values {
-        assert!(
-            svg.contains(&format!(">{value:.2}</text>")),
-            "{value} is missing"
-        );
+        assert!(svg.contains(&format!(">{value:.2}</text>")), "{value} is missing");
     }
 }
 
 #[test]
 fn a_mask_shows_signs_besides_colours() {
-    let figure = Heatmap::new("Mask", 2, 2, &[true, false, true, true])
-        .mask()
-        .draw();
+    let figure = Heatmap::new("Mask", 2, 2, &[true, false, true, true]).mask().draw();
     let svg = figure.expect("good input").svg().to_string();
     let paths = attributes(&svg, "d");
     // Two colours, dots, crosses; then the same four for the legend.
@@ -225,28 +161,14 @@ fn a_mask_shows_signs_besides_colours() {
 #[test]
 fn values_that_are_not_finite_are_named_and_leave_the_scale_alone() {
     let values = [0.25, f64::NAN, f64::NEG_INFINITY, 0.75];
-    let figure = Heatmap::new("Odd", 2, 2, &values)
-        .draw()
-        .expect("good input");
+    let figure = Heatmap::new("Odd", 2, 2, &values).draw().expect("good input");
     for text in ["NaN", "−∞", "0.25", "0.75"] {
-        assert!(
-            figure.svg().contains(&format!(">{text}</text>")),
-            "{text} is missing"
-        );
+        assert!(figure.svg().contains(&format!(">{text}</text>")), "{text} is missing");
     }
     let nothing = Heatmap::new("Nothing", 1, 2, &[f64::NAN, f64::NAN]).draw();
-    assert_eq!(
-        nothing
-            .expect("good input")
-            .svg()
-            .matches(">NaN</text>")
-            .count(),
-        2
-    );
+    assert_eq!(nothing.expect("good input").svg().matches(">NaN</text>").count(), 2);
     let small = [f64::NAN; 32 * 32];
-    let small = Heatmap::new("Small", 32, 32, &small)
-        .draw()
-        .expect("good input");
+    let small = Heatmap::new("Small", 32, 32, &small).draw().expect("good input");
     // Cells too small for text are hatched, and the legend says so.
     assert_eq!(small.svg().matches(">NaN</text>").count(), 1);
 }
@@ -254,17 +176,9 @@ fn values_that_are_not_finite_are_named_and_leave_the_scale_alone() {
 #[test]
 fn a_large_heatmap_stays_small() {
     let causal: Vec<f32> = (0..64 * 64)
-        .map(|i| {
-            if i % 64 > i / 64 {
-                0.0
-            } else {
-                (i * 7919 % 97) as f32 / 97.0
-            }
-        })
+        .map(|i| if i % 64 > i / 64 { 0.0 } else { (i * 7919 % 97) as f32 / 97.0 })
         .collect();
-    let figure = Heatmap::new("Causal", 64, 64, &causal)
-        .draw()
-        .expect("good input");
+    let figure = Heatmap::new("Causal", 64, 64, &causal).draw().expect("good input");
     assert!(figure.svg().len() < 50_000, "{} bytes", figure.svg().len());
 }
 
@@ -275,45 +189,18 @@ fn extreme_numbers_do_no_harm() {
         assert!(
             lines.draw().is_ok() && Lines::new("T").line("a", &[(value, value)]).draw().is_ok()
         );
-        let vectors = Vectors2d::new("T")
-            .vector("a", [value, 1.0])
-            .vector("b", [0.0, value]);
+        let vectors = Vectors2d::new("T").vector("a", [value, 1.0]).vector("b", [0.0, value]);
         assert!(vectors.draw().is_ok());
         assert!(
-            Bars::new("T")
-                .bar("a", value)
-                .bar("b", f64::MAX)
-                .bar("c", f64::MIN)
-                .draw()
-                .is_ok()
+            Bars::new("T").bar("a", value).bar("b", f64::MAX).bar("c", f64::MIN).draw().is_ok()
         );
-        assert!(
-            Heatmap::new("T", 1, 2, &[value, f64::from(f32::MIN)])
-                .draw()
-                .is_ok()
-        );
+        assert!(Heatmap::new("T", 1, 2, &[value, f64::from(f32::MIN)]).draw().is_ok());
     }
-    assert!(
-        Lines::new("T")
-            .line("a", &[(0.0, f64::MAX)])
-            .draw()
-            .is_err()
-    );
+    assert!(Lines::new("T").line("a", &[(0.0, f64::MAX)]).draw().is_err());
     let long = "a very long name that nobody should write ".repeat(9);
-    let map = Heatmap::new(&long, 1, 2, &[0, 1])
-        .x(&long)
-        .y(&long)
-        .row_labels([&long]);
+    let map = Heatmap::new(&long, 1, 2, &[0, 1]).x(&long).y(&long).row_labels([&long]);
     assert!(map.col_labels([&long, ""]).draw().is_ok());
-    assert!(
-        Lines::new("")
-            .x(&long)
-            .y(&long)
-            .line(&long, &[(1, 1)])
-            .small()
-            .draw()
-            .is_ok()
-    );
+    assert!(Lines::new("").x(&long).y(&long).line(&long, &[(1, 1)]).small().draw().is_ok());
 }
 
 #[test]
@@ -330,93 +217,37 @@ fn an_angle_is_the_shorter_one() {
 #[test]
 fn bad_input_is_told_what_was_expected_and_what_came() {
     let cases: Vec<(Result<Figure, FigureError>, &[&str])> = vec![
-        (
-            Lines::new("T").draw(),
-            &["\"T\"", "at least one line", "none"],
-        ),
+        (Lines::new("T").draw(), &["\"T\"", "at least one line", "none"]),
         (
             Lines::new("T").line::<f64, f64>("a", &[]).draw(),
             &["series \"a\"", "at least one point"],
         ),
-        (
-            Lines::new("T").line("a", &[(1.0, f64::NAN)]).draw(),
-            &["finite", "(1, NaN)"],
-        ),
-        (
-            Lines::new("T").log_y().line("a", &[(1, 0)]).draw(),
-            &["y > 0", "logarithmic", "(1, 0)"],
-        ),
-        (
-            Lines::new("T").log2_x().line("a", &[(-1, 1)]).draw(),
-            &["x > 0", "(-1, 1)"],
-        ),
-        (
-            Lines::new("T").line("a", &[(2, 0), (1, 0)]).draw(),
-            &["ascending"],
-        ),
-        (
-            lines().band("a", &[(1, 3, 2)]).draw(),
-            &["band \"a\"", "low ≤ high", "(1, 3, 2)"],
-        ),
-        (
-            lines().y_range(1, 1).draw(),
-            &["y_range", "low < high", "1 and 1"],
-        ),
+        (Lines::new("T").line("a", &[(1.0, f64::NAN)]).draw(), &["finite", "(1, NaN)"]),
+        (Lines::new("T").log_y().line("a", &[(1, 0)]).draw(), &["y > 0", "logarithmic", "(1, 0)"]),
+        (Lines::new("T").log2_x().line("a", &[(-1, 1)]).draw(), &["x > 0", "(-1, 1)"]),
+        (Lines::new("T").line("a", &[(2, 0), (1, 0)]).draw(), &["ascending"]),
+        (lines().band("a", &[(1, 3, 2)]).draw(), &["band \"a\"", "low ≤ high", "(1, 3, 2)"]),
+        (lines().y_range(1, 1).draw(), &["y_range", "low < high", "1 and 1"]),
         (Bars::new("T").draw(), &["at least one", "none"]),
+        (Bars::new("T").bar("a", f64::INFINITY).draw(), &["bar \"a\"", "finite", "inf"]),
+        (Bars::new("T").names(["a", "b"]).group("g", &[1]).draw(), &["2 values", "got 1"]),
+        (Heatmap::new("T", 2, 2, &[1.0]).draw(), &["2 × 2 = 4 values", "got 1"]),
+        (Heatmap::new::<f32>("T", 0, 2, &[]).draw(), &["1 to 128", "0 × 2"]),
         (
-            Bars::new("T").bar("a", f64::INFINITY).draw(),
-            &["bar \"a\"", "finite", "inf"],
-        ),
-        (
-            Bars::new("T").names(["a", "b"]).group("g", &[1]).draw(),
-            &["2 values", "got 1"],
-        ),
-        (
-            Heatmap::new("T", 2, 2, &[1.0]).draw(),
-            &["2 × 2 = 4 values", "got 1"],
-        ),
-        (
-            Heatmap::new::<f32>("T", 0, 2, &[]).draw(),
-            &["1 to 128", "0 × 2"],
-        ),
-        (
-            Heatmap::new("T", 1, 2, &[1, 0])
-                .row_labels(["a", "b"])
-                .draw(),
+            Heatmap::new("T", 1, 2, &[1, 0]).row_labels(["a", "b"]).draw(),
             &["row labels", "1,", "got 2"],
         ),
-        (
-            Heatmap::new("T", 1, 2, &[1.0, 0.5]).mask().draw(),
-            &["0 or 1", "got 0.5"],
-        ),
-        (
-            Heatmap::new("T", 1, 1, &[1]).range(1, 0).draw(),
-            &["range", "low < high", "1 and 0"],
-        ),
+        (Heatmap::new("T", 1, 2, &[1.0, 0.5]).mask().draw(), &["0 or 1", "got 0.5"]),
+        (Heatmap::new("T", 1, 1, &[1]).range(1, 0).draw(), &["range", "low < high", "1 and 0"]),
         (
             Heatmap::new("T", 1, 40, &[0.5; 40]).print_values(2).draw(),
             &["print_values", "\"0.50\""],
         ),
-        (
-            Heatmap::grid("T", 1, 1, Vec::<(String, Vec<f32>)>::new()).draw(),
-            &["panels", "none"],
-        ),
+        (Heatmap::grid("T", 1, 1, Vec::<(String, Vec<f32>)>::new()).draw(), &["panels", "none"]),
         (Vectors2d::new("T").draw(), &["1 to 8", "got 0"]),
-        (
-            Vectors2d::new("T").vector("a", [0, 0]).draw(),
-            &["not zero"],
-        ),
-        (
-            Vectors2d::new("T").vector("a", [f32::NAN, 0.0]).draw(),
-            &["vector \"a\"", "finite"],
-        ),
-        (
-            Vectors2d::new("T")
-                .vector("a", [1, 0])
-                .angle("a", "z")
-                .draw(),
-            &["[\"a\"]", "got \"z\""],
-        ),
+        (Vectors2d::new("T").vector("a", [0, 0]).draw(), &["not zero"]),
+        (Vectors2d::new("T").vector("a", [f32::NAN, 0.0]).draw(), &["vector \"a\"", "finite"]),
+        (Vectors2d::new("T").vector("a", [1, 0]).angle("a", "z").draw(), &["[\"a\"]", "got \"z\""]),
     ];
     for (result, parts) in cases {
         let message = result.expect_err("bad input").to_string();

@@ -87,30 +87,19 @@ fn clean(outputs: &[Output], count: usize, root: &Path) -> Result<Vec<Output>> {
                 bail!("failed: {}", report.lines().next().unwrap_or_default());
             }
             Output::Stream { name, text } => {
-                let text = if name == "stderr" {
-                    without_progress(&text.0)
-                } else {
-                    text.0.clone()
-                };
+                let text =
+                    if name == "stderr" { without_progress(&text.0) } else { text.0.clone() };
                 // Jupyter cuts a stream where it pleases.
-                if let Some(Output::Stream {
-                    name: last,
-                    text: sofar,
-                }) = cleaned.last_mut()
+                if let Some(Output::Stream { name: last, text: sofar }) = cleaned.last_mut()
                     && last == name
                 {
                     sofar.0 += &text;
                 } else if !text.is_empty() {
-                    cleaned.push(Output::Stream {
-                        name: name.clone(),
-                        text: Lines(text),
-                    });
+                    cleaned.push(Output::Stream { name: name.clone(), text: Lines(text) });
                 }
             }
-            Output::DisplayData { data, .. } => cleaned.push(Output::DisplayData {
-                data: clean_data(data)?,
-                metadata: BTreeMap::new(),
-            }),
+            Output::DisplayData { data, .. } => cleaned
+                .push(Output::DisplayData { data: clean_data(data)?, metadata: BTreeMap::new() }),
             // The value of a cell that ends in a loop.
             Output::ExecuteResult { data, .. }
                 if data.get(TEXT).and_then(text_of).as_deref().map(str::trim) == Some("()") => {}
@@ -138,11 +127,7 @@ fn without_progress(text: &str) -> String {
         let word = line.split_whitespace().next().unwrap_or_default();
         word.is_empty() || PROGRESS.contains(&word)
     };
-    if text.lines().all(is_progress) {
-        String::new()
-    } else {
-        text.to_owned()
-    }
+    if text.lines().all(is_progress) { String::new() } else { text.to_owned() }
 }
 
 fn clean_data(data: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>> {
@@ -172,14 +157,8 @@ fn texts(output: &Output) -> Vec<String> {
 
 fn has_machine_path(line: &str, root: &Path) -> bool {
     let root = root.to_string_lossy();
-    let users = [
-        "/home/",
-        "/root/",
-        "/Users/",
-        ":\\Users\\",
-        ".cargo/registry",
-        ".cargo\\registry",
-    ];
+    let users =
+        ["/home/", "/root/", "/Users/", ":\\Users\\", ".cargo/registry", ".cargo\\registry"];
     (root.len() > 1 && line.contains(&*root)) || users.iter().any(|path| line.contains(path))
 }
 
@@ -193,10 +172,7 @@ pub fn differences(page: &Page, expected: &Notebook, got: &Notebook) -> Result<V
             page.stem
         );
     }
-    let cells = code
-        .iter()
-        .enumerate()
-        .zip(expected.code().into_iter().zip(got.code()));
+    let cells = code.iter().enumerate().zip(expected.code().into_iter().zip(got.code()));
     let mut differences = Vec::new();
     for ((index, cell), ((_, expected), (_, got))) in cells {
         if !cell.is("timing") && expected != got {
@@ -217,16 +193,9 @@ fn first_difference(expected: &str, got: &str) -> (String, String) {
         None => "(nothing)".to_owned(),
     };
     let lines = (0..count).map(|index| (line(expected, index), line(got, index)));
-    let same = || {
-        (
-            "(the same text as another kind of output)".to_owned(),
-            "(see there)".to_owned(),
-        )
-    };
-    lines
-        .into_iter()
-        .find(|(expected, got)| expected != got)
-        .unwrap_or_else(same)
+    let same =
+        || ("(the same text as another kind of output)".to_owned(), "(see there)".to_owned());
+    lines.into_iter().find(|(expected, got)| expected != got).unwrap_or_else(same)
 }
 
 #[cfg(test)]
@@ -236,10 +205,7 @@ mod tests {
     const PAGE: &str = "```rust,cell\na\n```\n```rust,cell,timing\nb\n```\n";
 
     fn stream(name: &str, text: &str) -> Output {
-        Output::Stream {
-            name: name.into(),
-            text: Lines(text.into()),
-        }
+        Output::Stream { name: name.into(), text: Lines(text.into()) }
     }
 
     /// The page, its draft, and the draft as if run with these outputs in cells `a` and `b`.
@@ -265,10 +231,7 @@ mod tests {
     fn streams_are_joined_and_progress_is_dropped() -> Result<()> {
         let notebook = accepted(
             vec![
-                stream(
-                    "stderr",
-                    "   Compiling course v0.1.0 (/home/x)\n    Finished dev\n",
-                ),
+                stream("stderr", "   Compiling course v0.1.0 (/home/x)\n    Finished dev\n"),
                 stream("stdout", "1\n"),
                 stream("stdout", "2\n"),
             ],
@@ -281,44 +244,25 @@ mod tests {
 
     #[test]
     fn a_failed_cell_and_a_machine_path_are_refused() {
-        let fault = |output| {
-            format!(
-                "{:#}",
-                accepted(vec![], vec![output]).expect_err("must fail")
-            )
-        };
-        let error = Output::Error {
-            ename: "Error".into(),
-            evalue: "no\nmore".into(),
-            traceback: vec![],
-        };
+        let fault =
+            |output| format!("{:#}", accepted(vec![], vec![output]).expect_err("must fail"));
+        let error =
+            Output::Error { ename: "Error".into(), evalue: "no\nmore".into(), traceback: vec![] };
         assert_eq!(fault(error), "cell 3 (`b`): failed: Error: no");
         assert!(fault(stream("stdout", "x\nat /home/me/x.rs\n")).contains("`at /home/me/x.rs`"));
         assert!(fault(stream("stdout", "/somewhere/course/y")).contains("a path of this machine"));
         let html = [("text/html".to_owned(), Value::from("<b>"))].into();
-        let html = Output::DisplayData {
-            data: html,
-            metadata: BTreeMap::new(),
-        };
+        let html = Output::DisplayData { data: html, metadata: BTreeMap::new() };
         assert!(fault(html).contains("is text/html"));
     }
 
     #[test]
     fn only_timing_cells_may_differ() -> Result<()> {
-        let old = accepted(
-            vec![stream("stdout", "1\n2\n")],
-            vec![stream("stdout", "5 ms")],
-        )?;
-        let new = accepted(
-            vec![stream("stdout", "1\n3\n")],
-            vec![stream("stdout", "6 ms")],
-        )?;
+        let old = accepted(vec![stream("stdout", "1\n2\n")], vec![stream("stdout", "5 ms")])?;
+        let new = accepted(vec![stream("stdout", "1\n3\n")], vec![stream("stdout", "6 ms")])?;
         let page = Page::parse("00-a", PAGE, &[])?;
         assert!(differences(&page, &old, &old)?.is_empty());
-        assert_eq!(
-            differences(&page, &old, &new)?,
-            ["cell 2 (`a`)\n  expected: 2\n  got:      3"]
-        );
+        assert_eq!(differences(&page, &old, &new)?, ["cell 2 (`a`)\n  expected: 2\n  got:      3"]);
         Ok(())
     }
 

@@ -75,10 +75,7 @@ pub(crate) fn pieces(markdown: &str) -> Result<Vec<Piece>> {
 }
 
 fn words(info: &str) -> Vec<String> {
-    info.split([',', ' '])
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
+    info.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn is_ours(info: &str) -> bool {
@@ -91,11 +88,7 @@ fn is_ours(info: &str) -> bool {
 }
 
 fn directive(paragraph: &str) -> Option<&str> {
-    paragraph
-        .trim()
-        .strip_prefix(OPEN)?
-        .strip_suffix("}}")
-        .map(str::trim)
+    paragraph.trim().strip_prefix(OPEN)?.strip_suffix("}}").map(str::trim)
 }
 
 #[cfg(test)]
@@ -108,16 +101,10 @@ mod tests {
                     {{#exercise a::b | check::b(b)}}\n\n~~~quiz\nQ\n~~~\n\nEnd `{{#exercise x}}`.\n";
         let pieces = pieces(page)?;
         let words = |all: &[&str]| all.iter().map(|word| word.to_string()).collect();
-        assert_eq!(
-            pieces[0],
-            Piece::Prose("# T\n\nText.\n\n```rust\nlet a = 1;\n```\n\n".into())
-        );
+        assert_eq!(pieces[0], Piece::Prose("# T\n\nText.\n\n```rust\nlet a = 1;\n```\n\n".into()));
         assert_eq!(
             pieces[1],
-            Piece::Fence(
-                words(&["rust", "cell", "timing"]),
-                "let x = 1;\n\nx\n".into()
-            )
+            Piece::Fence(words(&["rust", "cell", "timing"]), "let x = 1;\n\nx\n".into())
         );
         assert_eq!(pieces[2], Piece::Exercise("a::b | check::b(b)".into()));
         assert_eq!(pieces[3], Piece::Fence(words(&["quiz"]), "Q\n".into()));

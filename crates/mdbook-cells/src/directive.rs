@@ -31,9 +31,7 @@ impl ExerciseBlock {
                 "`{{{{#exercise {directive}}}}}`: write it as `chapter::exercise`, for example `scaling::softmax`"
             );
         };
-        let chapter = chapters
-            .iter()
-            .find(|chapter| chapter.crate_name == crate_name);
+        let chapter = chapters.iter().find(|chapter| chapter.crate_name == crate_name);
         let chapter = chapter.with_context(|| {
             let names: Vec<&str> = chapters.iter().map(|c| c.crate_name.as_str()).collect();
             format!(
@@ -78,10 +76,7 @@ impl ExerciseBlock {
     /// The Markdown behind the two cells of the exercise in a notebook.
     pub(crate) fn after_cells(&self) -> Result<String> {
         let hints = self.hints(Reader::Notebook)?;
-        Ok(format!(
-            "{hints}To see a solution, run `cargo study solution {}`.\n",
-            self.path
-        ))
+        Ok(format!("{hints}To see a solution, run `cargo study solution {}`.\n", self.path))
     }
 
     fn hints(&self, reader: Reader) -> Result<String> {

@@ -59,12 +59,7 @@ pub fn with_outputs(mut draft: Notebook, page: &Page, run: &Notebook) -> Noteboo
     let mut found = outputs::matching(&page.code(), run).into_iter();
     let mut count = 0;
     for cell in &mut draft.cells {
-        if let Cell::Code {
-            outputs,
-            execution_count,
-            ..
-        } = cell
-        {
+        if let Cell::Code { outputs, execution_count, .. } = cell {
             count += 1;
             if let Some(Some(kept)) = found.next() {
                 *outputs = kept.to_vec();
@@ -115,16 +110,11 @@ impl Draft {
 }
 
 fn code_cell(cell: &CodeCell) -> Cell {
-    let folded = cell
-        .is("hidden")
-        .then(|| serde_json::json!({"source_hidden": true}));
+    let folded = cell.is("hidden").then(|| serde_json::json!({"source_hidden": true}));
     Cell::Code {
         execution_count: None,
         id: String::new(),
-        metadata: CellMetadata {
-            jupyter: folded,
-            tags: cell.tags.clone(),
-        },
+        metadata: CellMetadata { jupyter: folded, tags: cell.tags.clone() },
         outputs: Vec::new(),
         source: Lines(cell.source.clone()),
     }

@@ -45,10 +45,7 @@ pub(crate) fn escape(text: &str) -> String {
 pub(crate) fn fence(language: &str, code: &str) -> String {
     let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let ticks = "`".repeat(3.max(longest + 1));
-    format!(
-        "{ticks}{language}\n{}\n{ticks}\n",
-        code.trim_end_matches('\n')
-    )
+    format!("{ticks}{language}\n{}\n{ticks}\n", code.trim_end_matches('\n'))
 }
 
 /// A folded block, made so that Markdown in `body` stays Markdown. `summary` is HTML.
@@ -88,20 +85,14 @@ pub(crate) fn inline(markdown: &str, reader: Reader) -> Result<String> {
 /// `text` with every line quoted, as a Markdown blockquote.
 pub(crate) fn quote(text: &str) -> String {
     let lines = text.trim_matches('\n').lines();
-    lines
-        .map(|line| format!("> {line}").trim_end().to_owned() + "\n")
-        .collect()
+    lines.map(|line| format!("> {line}").trim_end().to_owned() + "\n").collect()
 }
 
 /// A one-line extract of a text, to name it in messages.
 pub(crate) fn extract(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or("");
     let short: String = line.chars().take(60).collect();
-    if short.len() < line.len() {
-        short + "…"
-    } else {
-        short
-    }
+    if short.len() < line.len() { short + "…" } else { short }
 }
 
 #[cfg(test)]

@@ -82,12 +82,7 @@ fn run(arguments: Arguments) -> Result<bool> {
     match arguments.command {
         None => preprocess_book().map(|()| true),
         Some(Command::Supports { renderer }) => Ok(renderer == "html"),
-        Some(Command::Notebook {
-            stem,
-            out,
-            with_outputs,
-            solved,
-        }) => {
+        Some(Command::Notebook { stem, out, with_outputs, solved }) => {
             let source = Source::load(here)?;
             let page = source.page(&stem)?;
             let page = if solved { page.solved() } else { page };
@@ -97,11 +92,7 @@ fn run(arguments: Arguments) -> Result<bool> {
             }
             notebook.write(&out).map(|()| true)
         }
-        Some(Command::Accept {
-            stem,
-            executed,
-            check,
-        }) => accept(here, &stem, &executed, check),
+        Some(Command::Accept { stem, executed, check }) => accept(here, &stem, &executed, check),
         Some(Command::Passed { executed }) => passed(&executed),
         Some(Command::Fresh { stems }) => fresh(&Source::load(here)?, stems),
     }
@@ -112,10 +103,7 @@ fn preprocess_book() -> Result<()> {
         .context("no book on standard input; mdBook runs this program, or see --help")?;
     let expected = mdbook_preprocessor::MDBOOK_VERSION;
     if context.mdbook_version != expected {
-        eprintln!(
-            "warning: made for mdBook {expected}, run by {}",
-            context.mdbook_version
-        );
+        eprintln!("warning: made for mdBook {expected}, run by {}", context.mdbook_version);
     }
     let book = preprocess::book(&context, book)?;
     serde_json::to_writer(std::io::stdout().lock(), &book).context("can't hand the book to mdBook")

@@ -15,21 +15,13 @@ pub(crate) fn to_mathml(latex: &str, display: bool) -> Result<String> {
     for event in pulldown_latex::Parser::new(latex, &storage) {
         match event {
             Ok(event) => events.push(Ok::<_, pulldown_latex::ParserError>(event)),
-            Err(error) => bail!(
-                "the formula `{}` is not LaTeX that can be set: {error}",
-                latex.trim()
-            ),
+            Err(error) => {
+                bail!("the formula `{}` is not LaTeX that can be set: {error}", latex.trim())
+            }
         }
     }
-    let display_mode = if display {
-        DisplayMode::Block
-    } else {
-        DisplayMode::Inline
-    };
-    let config = RenderConfig {
-        display_mode,
-        ..RenderConfig::default()
-    };
+    let display_mode = if display { DisplayMode::Block } else { DisplayMode::Inline };
+    let config = RenderConfig { display_mode, ..RenderConfig::default() };
     let mut mathml = String::new();
     pulldown_latex::push_mathml(&mut mathml, events.into_iter(), config)
         .with_context(|| format!("the formula `{}` can't be written as MathML", latex.trim()))?;
@@ -172,30 +164,16 @@ mod tests {
             "\\sqrt{\\frac}",
         ];
         for latex in bad {
-            let error = render(&format!("a $x$ $${latex}$$"))
-                .map(|_| latex)
-                .expect_err("must fail");
-            assert!(
-                error
-                    .to_string()
-                    .contains(&format!("the formula `{latex}`")),
-                "{error}"
-            );
+            let error =
+                render(&format!("a $x$ $${latex}$$")).map(|_| latex).expect_err("must fail");
+            assert!(error.to_string().contains(&format!("the formula `{latex}`")), "{error}");
         }
     }
 
     #[test]
     fn a_dollar_that_is_no_formula_is_an_error() {
-        for text in [
-            "for $5",
-            "a $\\frac{1$ b",
-            "a $ x$ b",
-            "| $x | y |\n|--|--|\n| y$ | z |",
-        ] {
-            let error = render(text)
-                .map(|_| text)
-                .expect_err("must fail")
-                .to_string();
+        for text in ["for $5", "a $\\frac{1$ b", "a $ x$ b", "| $x | y |\n|--|--|\n| y$ | z |"] {
+            let error = render(text).map(|_| text).expect_err("must fail").to_string();
             assert!(error.contains("begins no formula"), "{error}");
         }
         assert!(render("for \\$5 and `$x`\n\n    $code\n").is_ok());

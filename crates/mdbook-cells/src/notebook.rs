@@ -141,9 +141,7 @@ impl Serialize for Lines {
 
 /// The text in a value of an output's data; `None` for what is no text.
 pub(crate) fn text_of(value: &Value) -> Option<String> {
-    serde_json::from_value::<Lines>(value.clone())
-        .ok()
-        .map(|lines| lines.0)
+    serde_json::from_value::<Lines>(value.clone()).ok().map(|lines| lines.0)
 }
 
 impl Notebook {
@@ -153,16 +151,8 @@ impl Notebook {
             serde_json::json!({"display_name": "Rust", "language": "rust", "name": "rust"});
         let language =
             serde_json::json!({"file_extension": ".rs", "mimetype": "text/rust", "name": "rust"});
-        let metadata = [
-            ("kernelspec".to_owned(), kernel),
-            ("language_info".to_owned(), language),
-        ];
-        Self {
-            cells,
-            metadata: metadata.into(),
-            nbformat: 4,
-            nbformat_minor: 5,
-        }
+        let metadata = [("kernelspec".to_owned(), kernel), ("language_info".to_owned(), language)];
+        Self { cells, metadata: metadata.into(), nbformat: 4, nbformat_minor: 5 }
     }
 
     /// Reads a notebook; an error names the file.
@@ -177,9 +167,7 @@ impl Notebook {
     pub fn to_json(&self) -> Result<String> {
         let mut json = Vec::new();
         let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
-        self.serialize(&mut serde_json::Serializer::with_formatter(
-            &mut json, formatter,
-        ))?;
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter))?;
         json.push(b'\n');
         Ok(String::from_utf8(json)?)
     }
@@ -204,9 +192,7 @@ impl Notebook {
     /// Source and outputs of the code cells in order.
     pub fn code(&self) -> Vec<(&str, &[Output])> {
         let code = self.cells.iter().filter_map(|cell| match cell {
-            Cell::Code {
-                source, outputs, ..
-            } => Some((source.0.as_str(), outputs.as_slice())),
+            Cell::Code { source, outputs, .. } => Some((source.0.as_str(), outputs.as_slice())),
             _ => None,
         });
         code.collect()

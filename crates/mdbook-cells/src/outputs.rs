@@ -15,9 +15,7 @@ pub(crate) fn matching<'a>(
     cells
         .iter()
         .map(|cell| {
-            let found = code[next..]
-                .iter()
-                .position(|(source, _)| *source == cell.source)?;
+            let found = code[next..].iter().position(|(source, _)| *source == cell.source)?;
             next += found + 1;
             Some(code[next - 1].1)
         })
@@ -26,10 +24,7 @@ pub(crate) fn matching<'a>(
 
 /// Whether the code cells of the notebook are exactly `cells`.
 pub(crate) fn same_code(cells: &[CodeCell], notebook: &Notebook) -> bool {
-    cells
-        .iter()
-        .map(|cell| cell.source.as_str())
-        .eq(notebook.code().iter().map(|(code, _)| *code))
+    cells.iter().map(|cell| cell.source.as_str()).eq(notebook.code().iter().map(|(code, _)| *code))
 }
 
 /// Outputs as HTML blocks, each on its own lines. What a cell wrote to stderr is left out.
@@ -86,15 +81,8 @@ fn pre(class: &str, text: &str) -> String {
 /// An SVG inline on one line, without the prologue of an XML file.
 fn figure(svg: &str) -> String {
     let svg = svg.find("<svg").map_or("", |start| &svg[start..]);
-    let lines: Vec<&str> = svg
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    format!(
-        "<figure class=\"cell-output\">{}</figure>\n\n",
-        lines.join(" ")
-    )
+    let lines: Vec<&str> = svg.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    format!("<figure class=\"cell-output\">{}</figure>\n\n", lines.join(" "))
 }
 
 /// `text` without the terminal's colour codes.
@@ -114,10 +102,7 @@ mod tests {
     use crate::notebook::{Cell, CellMetadata, Lines};
 
     fn stream(name: &str, text: &str) -> Output {
-        Output::Stream {
-            name: name.into(),
-            text: Lines(text.into()),
-        }
+        Output::Stream { name: name.into(), text: Lines(text.into()) }
     }
 
     fn notebook(sources: &[&str]) -> Notebook {
@@ -150,25 +135,15 @@ mod tests {
             stream("stderr", "Compiling x"),
             stream("stdout", "\u{1b}[31mred\u{1b}[0m\n"),
         ]);
-        assert_eq!(
-            html.trim(),
-            "<pre class=\"cell-output\">a &lt; b&#10;&#10;&#10;red</pre>"
-        );
+        assert_eq!(html.trim(), "<pre class=\"cell-output\">a &lt; b&#10;&#10;&#10;red</pre>");
         assert_eq!(show(&[stream("stdout", " \n")]), "");
     }
 
     #[test]
     fn a_figure_is_one_line_of_svg() {
         let svg = "<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 1 1\">\n\n<rect/>\n</svg>\n";
-        let data = [
-            (SVG.to_owned(), svg.into()),
-            (TEXT.to_owned(), "figure".into()),
-        ]
-        .into();
-        let html = show(&[Output::DisplayData {
-            data,
-            metadata: Default::default(),
-        }]);
+        let data = [(SVG.to_owned(), svg.into()), (TEXT.to_owned(), "figure".into())].into();
+        let html = show(&[Output::DisplayData { data, metadata: Default::default() }]);
         assert_eq!(
             html.trim(),
             "<figure class=\"cell-output\"><svg viewBox=\"0 0 1 1\"> <rect/> </svg></figure>"

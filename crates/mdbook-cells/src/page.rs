@@ -84,11 +84,7 @@ impl Page {
         }
         let runs = |block: &Block| matches!(block, Block::Cell(_) | Block::Exercise(_));
         let prelude = blocks.iter().any(runs).then(|| prelude(stem, chapters));
-        Ok(Self {
-            stem: stem.to_owned(),
-            blocks,
-            prelude,
-        })
+        Ok(Self { stem: stem.to_owned(), blocks, prelude })
     }
 
     /// The page with each solution in place of its stub, to test that the notebook's checks then pass.
@@ -129,10 +125,7 @@ fn cell(words: &[String], text: &str) -> Result<CodeCell> {
     if cell.source.contains("{{#") {
         bail!("the cell `{name}` holds an include that was not found; mend its path or anchor");
     }
-    for word in words
-        .iter()
-        .filter(|word| !matches!(word.as_str(), "rust" | "cell"))
-    {
+    for word in words.iter().filter(|word| !matches!(word.as_str(), "rust" | "cell")) {
         if !matches!(word.as_str(), "timing" | "hidden") {
             bail!(
                 "the cell `{name}` is tagged `{word}`; a cell may be tagged `timing` or `hidden`"
@@ -159,11 +152,7 @@ mod tests {
 
     #[test]
     fn cells_keep_their_tags() -> Result<()> {
-        let page = Page::parse(
-            "00-a",
-            "```rust,cell,timing\n1\n```\n```rust,cell\n2\n```\n",
-            &[],
-        )?;
+        let page = Page::parse("00-a", "```rust,cell,timing\n1\n```\n```rust,cell\n2\n```\n", &[])?;
         let code = page.code();
         assert_eq!(code.len(), 3);
         assert!(code[0].source.starts_with(":cache") && !code[0].source.contains("solution"));
@@ -174,12 +163,7 @@ mod tests {
 
     #[test]
     fn faults_name_page_and_cell() {
-        let fault = |text| {
-            format!(
-                "{:#}",
-                Page::parse("00-a", text, &[]).expect_err("must fail")
-            )
-        };
+        let fault = |text| format!("{:#}", Page::parse("00-a", text, &[]).expect_err("must fail"));
         assert!(
             fault("```rust,cell,slow\n1 + 1\n```")
                 .contains("page `00-a.md`: the cell `1 + 1` is tagged `slow`")

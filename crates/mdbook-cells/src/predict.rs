@@ -22,10 +22,7 @@ impl Predict {
         if question.trim().is_empty() {
             bail!("an empty `predict` fence: write the question in it");
         }
-        Ok(Self {
-            question: question.trim().to_owned(),
-            happened,
-        })
+        Ok(Self { question: question.trim().to_owned(), happened })
     }
 
     /// An aside on the page, a blockquote in the notebook.

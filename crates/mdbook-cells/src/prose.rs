@@ -14,16 +14,8 @@ pub(crate) fn for_notebook(markdown: &str, has_notebook: &dyn Fn(&str) -> bool) 
         let text = &markdown[range.clone()];
         match event {
             Event::Start(
-                Tag::Link {
-                    link_type: LinkType::Inline,
-                    dest_url,
-                    ..
-                }
-                | Tag::Image {
-                    link_type: LinkType::Inline,
-                    dest_url,
-                    ..
-                },
+                Tag::Link { link_type: LinkType::Inline, dest_url, .. }
+                | Tag::Image { link_type: LinkType::Inline, dest_url, .. },
             ) => {
                 let behind = text.rfind("](").map_or(0, |at| at + 2);
                 if let Some(to) = target(&dest_url, has_notebook)
@@ -64,9 +56,7 @@ fn admonition(kind: BlockQuoteKind) -> (&'static str, &'static str) {
 
 /// Where a link of a page leads from a notebook, if somewhere else.
 fn target(link: &str, has_notebook: &dyn Fn(&str) -> bool) -> Option<String> {
-    let elsewhere = ["#", "/", "../", "mailto:"]
-        .iter()
-        .any(|start| link.starts_with(start));
+    let elsewhere = ["#", "/", "../", "mailto:"].iter().any(|start| link.starts_with(start));
     if link.is_empty() || elsewhere || link.contains("://") {
         return None;
     }
@@ -86,10 +76,7 @@ pub(crate) fn sections(markdown: &str) -> Vec<&str> {
     for (event, range) in Parser::new_ext(markdown, html::markdown_options()).into_offset_iter() {
         match event {
             Event::Start(tag) => {
-                if let Tag::Heading {
-                    level: HeadingLevel::H1 | HeadingLevel::H2,
-                    ..
-                } = tag
+                if let Tag::Heading { level: HeadingLevel::H1 | HeadingLevel::H2, .. } = tag
                     && depth == 0
                 {
                     sections.push(&markdown[start..range.start]);
@@ -134,11 +121,7 @@ mod tests {
         let page = "intro\n# A\n\ntext\n\n### deep\n\n## B\n\n```\n## code\n```\n";
         assert_eq!(
             sections(page),
-            [
-                "intro\n",
-                "# A\n\ntext\n\n### deep\n\n",
-                "## B\n\n```\n## code\n```\n"
-            ]
+            ["intro\n", "# A\n\ntext\n\n### deep\n\n", "## B\n\n```\n## code\n```\n"]
         );
     }
 }

@@ -22,22 +22,13 @@ struct Answer {
 impl Quiz {
     /// Reads the text of a `quiz` fence.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut quiz = Self {
-            question: String::new(),
-            answers: Vec::new(),
-        };
+        let mut quiz = Self { question: String::new(), answers: Vec::new() };
         for line in text.lines() {
             if let Some((right, text)) = answer(line) {
                 let text = text.trim().to_owned();
-                quiz.answers.push(Answer {
-                    right,
-                    text,
-                    why: String::new(),
-                });
+                quiz.answers.push(Answer { right, text, why: String::new() });
             } else if let Some(answer) = quiz.answers.last_mut() {
-                let Some(line) = line
-                    .strip_prefix("  ")
-                    .or(line.trim().is_empty().then_some(""))
+                let Some(line) = line.strip_prefix("  ").or(line.trim().is_empty().then_some(""))
                 else {
                     bail!(
                         "{}: indent `{line}` by two spaces, to explain the answer above it",
@@ -64,19 +55,12 @@ impl Quiz {
             bail!("{}: write the question above the answers", self.name());
         }
         if self.answers.len() < 2 {
-            bail!(
-                "{}: write at least two answers, as `- [ ] …` and `- [x] …`",
-                self.name()
-            );
+            bail!("{}: write at least two answers, as `- [ ] …` and `- [x] …`", self.name());
         }
         if !self.answers.iter().any(|answer| answer.right) {
             bail!("{}: mark the right answer with `- [x]`", self.name());
         }
-        if let Some(answer) = self
-            .answers
-            .iter()
-            .find(|answer| answer.why.trim().is_empty())
-        {
+        if let Some(answer) = self.answers.iter().find(|answer| answer.why.trim().is_empty()) {
             bail!(
                 "{}: the answer “{}” has no explanation; write one below it, indented by two spaces",
                 self.name(),
@@ -92,10 +76,7 @@ impl Quiz {
             Reader::Page => math::render(markdown),
             Reader::Notebook => Ok(markdown.to_owned()),
         };
-        let mut result = format!(
-            "<div class=\"quiz\">\n\n{}\n\n",
-            text(self.question.trim())?
-        );
+        let mut result = format!("<div class=\"quiz\">\n\n{}\n\n", text(self.question.trim())?);
         for answer in &self.answers {
             let (class, verdict) = if answer.right {
                 ("answer right", "Right.")
@@ -114,9 +95,7 @@ impl Quiz {
 fn answer(line: &str) -> Option<(bool, &str)> {
     let wrong = line.strip_prefix("- [ ] ").map(|text| (false, text));
     wrong.or_else(|| {
-        let right = line
-            .strip_prefix("- [x] ")
-            .or_else(|| line.strip_prefix("- [X] "));
+        let right = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "));
         right.map(|text| (true, text))
     })
 }

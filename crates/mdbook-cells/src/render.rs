@@ -25,9 +25,7 @@ fn write(page: &Page, notebook: Option<&Notebook>) -> Result<String> {
         text += &stale(&page.stem, notebook.is_some());
     }
     // The prelude comes first and isn't shown.
-    let mut outputs = outputs
-        .into_iter()
-        .skip(usize::from(page.prelude.is_some()));
+    let mut outputs = outputs.into_iter().skip(usize::from(page.prelude.is_some()));
     for block in &page.blocks {
         text += &match block {
             Block::Prose(markdown) => math::render(markdown)?,

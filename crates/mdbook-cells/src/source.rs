@@ -26,15 +26,10 @@ impl Source {
     pub fn load(start: &Path) -> Result<Self> {
         let workspace = Workspace::find(start)?;
         let loaded = MDBook::load(workspace.root()).context("can't load the book")?;
-        let context = PreprocessorContext::new(
-            loaded.root.clone(),
-            loaded.config.clone(),
-            "html".to_owned(),
-        );
+        let context =
+            PreprocessorContext::new(loaded.root.clone(), loaded.config.clone(), "html".to_owned());
         let book = LinkPreprocessor::new().run(&context, loaded.book)?;
-        let pages = book
-            .chapters()
-            .filter_map(|page| Some((stem(page)?, page.content.clone())));
+        let pages = book.chapters().filter_map(|page| Some((stem(page)?, page.content.clone())));
         Ok(Self {
             root: workspace.root().to_owned(),
             chapters: workspace.chapters()?,
@@ -90,11 +85,5 @@ impl Source {
 
 /// The name that a page shares with its notebook.
 pub(crate) fn stem(page: &mdbook_preprocessor::book::Chapter) -> Option<String> {
-    Some(
-        page.source_path
-            .as_ref()?
-            .file_stem()?
-            .to_string_lossy()
-            .into_owned(),
-    )
+    Some(page.source_path.as_ref()?.file_stem()?.to_string_lossy().into_owned())
 }

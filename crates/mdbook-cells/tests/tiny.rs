@@ -13,9 +13,7 @@ struct Tiny(tempfile::TempDir);
 impl Tiny {
     fn new() -> Self {
         let copy = tempfile::tempdir().expect("a temporary folder");
-        let tiny = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests")
-            .join("tiny");
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("tiny");
         copy_folder(&tiny, copy.path());
         Self(copy)
     }
@@ -26,20 +24,12 @@ impl Tiny {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mdbook-cells"));
-        command
-            .args(arguments)
-            .current_dir(self.0.path())
-            .output()
-            .expect("the program starts")
+        command.args(arguments).current_dir(self.0.path()).output().expect("the program starts")
     }
 
     fn ok(&self, arguments: &[&str]) {
         let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn json(&self, path: &str) -> Value {
@@ -114,12 +104,7 @@ fn copy_folder(from: &Path, to: &Path) {
 fn sources(notebook: &Value) -> Vec<String> {
     let cells = notebook["cells"].as_array().expect("cells").iter();
     let text = |lines: &Value| -> String {
-        lines
-            .as_array()
-            .expect("lines")
-            .iter()
-            .filter_map(Value::as_str)
-            .collect()
+        lines.as_array().expect("lines").iter().filter_map(Value::as_str).collect()
     };
     cells.map(|cell| text(&cell["source"])).collect()
 }
@@ -130,11 +115,7 @@ fn the_notebook_of_a_page() {
     tiny.ok(&["notebook", "01-one", "--out", "a.ipynb"]);
     tiny.ok(&["notebook", "01-one", "--out", "b.ipynb"]);
     let notebook = tiny.json("a.ipynb");
-    assert_eq!(
-        notebook,
-        tiny.json("b.ipynb"),
-        "the same page, the same notebook"
-    );
+    assert_eq!(notebook, tiny.json("b.ipynb"), "the same page, the same notebook");
     let sources = sources(&notebook);
     assert!(
         sources[0].starts_with("# One\n\nYou add $x_1 + x_2$, see [the notes](../book/notes.md)")
@@ -146,30 +127,20 @@ fn the_notebook_of_a_page() {
     assert!(
         sources[4].starts_with("fn helper(x: f32) -> f32 {") && sources[4].contains("println!")
     );
-    assert_eq!(
-        sources[8],
-        "/// Twice `x`.\npub fn double(x: f32) -> f32 {\n    todo!()\n}"
-    );
+    assert_eq!(sources[8], "/// Twice `x`.\npub fn double(x: f32) -> f32 {\n    todo!()\n}");
     assert_eq!(sources[9], "check::double(|x| double(x))");
     assert!(sources[10].contains("<summary>Hint 3</summary>") && !sources[10].contains("Solution"));
     assert!(
         sources[10].contains("<details class=\"answer right\"><summary>To have $2x$.</summary>")
     );
     assert_eq!(notebook["cells"][6]["metadata"]["tags"], json!(["timing"]));
-    assert_eq!(
-        notebook["cells"][8]["metadata"]["tags"],
-        json!(["exercise"])
-    );
+    assert_eq!(notebook["cells"][8]["metadata"]["tags"], json!(["exercise"]));
 }
 
 #[test]
 fn outputs_come_onto_the_page() {
     let tiny = Tiny::new();
-    assert!(
-        tiny.page("01-one")
-            .expect("a page")
-            .contains("has not been run yet")
-    );
+    assert!(tiny.page("01-one").expect("a page").contains("has not been run yet"));
     tiny.execute("1.5\n");
     tiny.ok(&["accept", "01-one", "--executed", "run.ipynb"]);
     tiny.ok(&["fresh"]);
@@ -202,11 +173,8 @@ fn a_changed_page_says_that_its_outputs_are_old() {
     tiny.execute("1.5\n");
     tiny.ok(&["accept", "01-one", "--executed", "run.ipynb"]);
     let page = std::fs::read_to_string(tiny.path("book/01-one.md")).expect("the page");
-    std::fs::write(
-        tiny.path("book/01-one.md"),
-        page.replace("figure(width)", "figure(5)"),
-    )
-    .expect("written");
+    std::fs::write(tiny.path("book/01-one.md"), page.replace("figure(width)", "figure(5)"))
+        .expect("written");
     let page = tiny.page("01-one").expect("a page");
     assert!(
         page.starts_with("<div class=\"stale\">The outputs on this page are older than its code.")
@@ -215,12 +183,7 @@ fn a_changed_page_says_that_its_outputs_are_old() {
     let output = tiny.run(&["fresh", "01-one"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("01-one: cells differ"));
-    assert_eq!(
-        tiny.run(&["accept", "01-one", "--executed", "run.ipynb"])
-            .status
-            .code(),
-        Some(1)
-    );
+    assert_eq!(tiny.run(&["accept", "01-one", "--executed", "run.ipynb"]).status.code(), Some(1));
 }
 
 #[test]
@@ -234,10 +197,7 @@ fn a_second_run_is_compared() {
     let output = tiny.run(&["accept", "01-one", "--executed", "run.ipynb", "--check"]);
     assert_eq!(output.status.code(), Some(1));
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        printed.contains("  expected: 1.5\n  got:      2.5\n"),
-        "{printed}"
-    );
+    assert!(printed.contains("  expected: 1.5\n  got:      2.5\n"), "{printed}");
     assert_eq!(tiny.json("notebooks/01-one.ipynb"), before);
 }
 
@@ -247,19 +207,10 @@ fn edited_prose_needs_no_run() {
     tiny.execute("1.5\n");
     tiny.ok(&["accept", "01-one", "--executed", "run.ipynb"]);
     let page = std::fs::read_to_string(tiny.path("book/01-one.md")).expect("the page");
-    std::fs::write(
-        tiny.path("book/01-one.md"),
-        page.replace("You add", "You sum"),
-    )
-    .expect("written");
+    std::fs::write(tiny.path("book/01-one.md"), page.replace("You add", "You sum"))
+        .expect("written");
     tiny.ok(&["fresh"]);
-    let arguments = [
-        "notebook",
-        "01-one",
-        "--with-outputs",
-        "--out",
-        "notebooks/01-one.ipynb",
-    ];
+    let arguments = ["notebook", "01-one", "--with-outputs", "--out", "notebooks/01-one.ipynb"];
     tiny.ok(&arguments);
     let notebook = tiny.json("notebooks/01-one.ipynb");
     assert!(sources(&notebook)[0].contains("You sum"));
@@ -283,8 +234,5 @@ fn faults_are_said() {
     assert_eq!(tiny.run(&["supports", "markdown"]).status.code(), Some(1));
     std::fs::write(tiny.path("book/notes.md"), "# N\n\n$\\nocommand$\n").expect("written");
     let error = tiny.page("01-one").expect_err("the build must fail");
-    assert!(
-        error.contains("page `notes.md`: the formula `\\nocommand`"),
-        "{error}"
-    );
+    assert!(error.contains("page `notes.md`: the formula `\\nocommand`"), "{error}");
 }

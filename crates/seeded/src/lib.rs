@@ -46,10 +46,7 @@ mod tests {
         let variance = draws.sqr()?.mean_all()?.to_scalar::<f32>()? - mean * mean;
         // Five standard errors: 1/√n for the mean, √(2/n) for the variance.
         assert!(mean.abs() < 5. / 100_000f32.sqrt(), "mean {mean}");
-        assert!(
-            (variance - 1.).abs() < 5. * (2. / 100_000f32).sqrt(),
-            "variance {variance}"
-        );
+        assert!((variance - 1.).abs() < 5. * (2. / 100_000f32).sqrt(), "variance {variance}");
         Ok(())
     }
 

@@ -16,11 +16,7 @@ pub fn keep(file: &Path, stamp: &str) -> Result<PathBuf> {
     loop {
         count += 1;
         let backup = name(file, stamp, count);
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&backup)
-        {
+        match OpenOptions::new().write(true).create_new(true).open(&backup) {
             Ok(mut copy) => {
                 copy.write_all(&content)
                     .and_then(|()| copy.sync_all())
@@ -30,10 +26,7 @@ pub fn keep(file: &Path, stamp: &str) -> Result<PathBuf> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error).with_context(|| {
-                    format!(
-                        "can't make the backup `{}`: nothing was changed",
-                        backup.display()
-                    )
+                    format!("can't make the backup `{}`: nothing was changed", backup.display())
                 });
             }
         }
@@ -45,24 +38,18 @@ pub fn replace(file: &Path, content: &str) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut new = tempfile::Builder::new()
-            .prefix(".study-")
-            .tempfile_in(folder)?;
+        let mut new = tempfile::Builder::new().prefix(".study-").tempfile_in(folder)?;
         new.write_all(content.as_bytes())?;
         if let Ok(old) = File::open(file) {
             // A temporary file is private to its owner; the file that it replaces need not be.
-            new.as_file()
-                .set_permissions(old.metadata()?.permissions())?;
+            new.as_file().set_permissions(old.metadata()?.permissions())?;
         }
         new.as_file().sync_all()?;
         new.persist(file)?;
         Ok(())
     };
     write().with_context(|| {
-        format!(
-            "can't write `{}`: is the disk full, or the folder read-only?",
-            file.display()
-        )
+        format!("can't write `{}`: is the disk full, or the folder read-only?", file.display())
     })
 }
 
@@ -74,11 +61,7 @@ pub fn now() -> String {
 fn name(file: &Path, stamp: &str, count: u32) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let extension = file.extension().unwrap_or_default().to_string_lossy();
-    let count = if count == 1 {
-        String::new()
-    } else {
-        format!("-{count}")
-    };
+    let count = if count == 1 { String::new() } else { format!("-{count}") };
     file.with_file_name(format!("{stem}.backup-{stamp}{count}.{extension}"))
 }
 
@@ -95,10 +78,8 @@ mod tests {
             fs::write(&file, text).unwrap();
             kept.push(keep(&file, "20261121-034502").unwrap());
         }
-        let names: Vec<_> = kept
-            .iter()
-            .map(|path| path.file_name().unwrap().to_str().unwrap())
-            .collect();
+        let names: Vec<_> =
+            kept.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
             names,
             [
@@ -107,10 +88,7 @@ mod tests {
                 "exercise.backup-20261121-034502-3.rs"
             ]
         );
-        let texts: Vec<_> = kept
-            .iter()
-            .map(|path| fs::read_to_string(path).unwrap())
-            .collect();
+        let texts: Vec<_> = kept.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         assert_eq!(texts, ["one", "two", "three"]);
     }
 

@@ -63,11 +63,7 @@ pub fn compile(mut command: Command, title: &str) -> Result<Finished> {
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
         .env("CARGO_TERM_COLOR", "never");
     let finished = process::run(command, |line| match step(line) {
-        Some(Step::Building {
-            done,
-            total,
-            crates,
-        }) => progress.set(done, total, crates),
+        Some(Step::Building { done, total, crates }) => progress.set(done, total, crates),
         Some(Step::Other(text)) => progress.detail(text),
         None => {}
     })?;
@@ -77,11 +73,7 @@ pub fn compile(mut command: Command, title: &str) -> Result<Finished> {
 
 #[derive(Debug, PartialEq)]
 enum Step<'a> {
-    Building {
-        done: u64,
-        total: u64,
-        crates: &'a str,
-    },
+    Building { done: u64, total: u64, crates: &'a str },
     Other(&'a str),
 }
 
@@ -98,18 +90,8 @@ fn step(line: &str) -> Option<Step<'_>> {
             crates: crates.trim(),
         });
     }
-    let waiting = [
-        "Updating",
-        "Downloading",
-        "Downloaded",
-        "Compiling",
-        "Blocking",
-        "Installing",
-    ];
-    waiting
-        .iter()
-        .any(|word| line.starts_with(word))
-        .then_some(Step::Other(line))
+    let waiting = ["Updating", "Downloading", "Downloaded", "Compiling", "Blocking", "Installing"];
+    waiting.iter().any(|word| line.starts_with(word)).then_some(Step::Other(line))
 }
 
 /// The package that cargo could not compile, as far as it says so.
@@ -126,16 +108,9 @@ mod tests {
     fn progress_lines_are_read() {
         assert_eq!(
             step("    Building [=======>         ] 103/250: ra_ap_syntax, salsa"),
-            Some(Step::Building {
-                done: 103,
-                total: 250,
-                crates: "ra_ap_syntax, salsa"
-            })
+            Some(Step::Building { done: 103, total: 250, crates: "ra_ap_syntax, salsa" })
         );
-        assert_eq!(
-            step("   Compiling syn v3.0.9"),
-            Some(Step::Other("Compiling syn v3.0.9"))
-        );
+        assert_eq!(step("   Compiling syn v3.0.9"), Some(Step::Other("Compiling syn v3.0.9")));
         assert_eq!(step("error[E0308]: mismatched types"), None);
         assert_eq!(step("Building [=>"), None);
     }

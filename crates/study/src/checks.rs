@@ -27,21 +27,14 @@ impl Report {
     /// What was said about each exercise of `who`, in the order of the exercises.
     pub fn of(&self, who: Who) -> Vec<&Line> {
         let mut lines: Vec<&Line> = self.lines.iter().filter(|line| line.who == who).collect();
-        let place = |line: &Line| {
-            self.exercises
-                .iter()
-                .position(|name| *name == line.exercise)
-        };
+        let place = |line: &Line| self.exercises.iter().position(|name| *name == line.exercise);
         lines.sort_by_key(|line| place(line).unwrap_or(usize::MAX));
         lines
     }
 
     /// How the learner's `exercise` came out; a name that is no exercise is pending.
     pub fn state(&self, exercise: &str) -> State {
-        let found = self
-            .of(Who::Exercise)
-            .into_iter()
-            .find(|line| line.exercise == exercise);
+        let found = self.of(Who::Exercise).into_iter().find(|line| line.exercise == exercise);
         found.map_or(State::Pending, |line| line.state)
     }
 
@@ -62,26 +55,15 @@ pub enum Errors {
 
 /// Compiles and runs the checks of `chapter`.
 pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outcome> {
-    let test = [
-        "test",
-        "--package",
-        chapter.package.as_str(),
-        "--test",
-        "checks",
-    ];
+    let test = ["test", "--package", chapter.package.as_str(), "--test", "checks"];
     let build = [&test[..], &["--no-run"]].concat();
-    let built = compile(
-        cargo(context.root(), &build),
-        &format!("Compiling {}", chapter.package),
-    )?;
+    let built = compile(cargo(context.root(), &build), &format!("Compiling {}", chapter.package))?;
     if !built.status.success() {
         if errors == Errors::Show {
             // Once more, straight to the terminal: cargo knows best how to show an error.
             process::foreground(cargo(context.root(), &[&build[..], &["--quiet"]].concat()))?;
         }
-        return Ok(Outcome::Broken(
-            broken_package(&built.stderr).map(str::to_owned),
-        ));
+        return Ok(Outcome::Broken(broken_package(&built.stderr).map(str::to_owned)));
     }
     let folder = tempfile::tempdir().context("can't make a temporary folder: is the disk full?")?;
     let file = folder.path().join("report.jsonl");
@@ -93,17 +75,9 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     let exercises = chapter.exercises()?;
     let report = Report {
         lines: report::read(&file)?,
-        exercises: exercises
-            .into_iter()
-            .map(|exercise| exercise.name)
-            .collect(),
+        exercises: exercises.into_iter().map(|exercise| exercise.name).collect(),
     };
-    let told = |name: &String| {
-        report
-            .of(Who::Exercise)
-            .iter()
-            .any(|line| line.exercise == *name)
-    };
+    let told = |name: &String| report.of(Who::Exercise).iter().any(|line| line.exercise == *name);
     let untold = report.exercises.iter().find(|name| !told(name));
     let failed = report.lines.iter().any(|line| line.state == State::Failed);
     if untold.is_some() || (!finished.status.success() && !failed) {
@@ -124,9 +98,7 @@ pub fn broken_advice(
     package: Option<&str>,
 ) -> Result<String> {
     let chapters = context.chapters()?;
-    let at_fault = chapters
-        .iter()
-        .find(|other| Some(other.package.as_str()) == package);
+    let at_fault = chapters.iter().find(|other| Some(other.package.as_str()) == package);
     let at_fault = at_fault.unwrap_or(chapter);
     let also = if at_fault.package == chapter.package {
         String::new()

@@ -39,10 +39,7 @@ pub fn exercise(chapters: &[Chapter], typed: &str) -> Result<(Chapter, Exercise)
         Target::Chapter(chapter) => {
             let exercises = chapter.exercises()?;
             let list: Vec<String> = exercises.iter().map(|e| path(&chapter, &e.name)).collect();
-            bail!(
-                "`{typed}` is a chapter: name one of its exercises: {}.",
-                list.join(", ")
-            )
+            bail!("`{typed}` is a chapter: name one of its exercises: {}.", list.join(", "))
         }
     }
 }
@@ -76,24 +73,14 @@ pub fn target(chapters: &[Chapter], typed: &str) -> Result<Target> {
 fn bare_exercise(chapters: &[Chapter], typed: &str) -> Result<Target> {
     let mut all = Vec::new();
     for chapter in chapters {
-        all.extend(
-            chapter
-                .exercises()?
-                .into_iter()
-                .map(|exercise| (chapter.clone(), exercise)),
-        );
+        all.extend(chapter.exercises()?.into_iter().map(|exercise| (chapter.clone(), exercise)));
     }
-    let found: Vec<_> = all
-        .iter()
-        .filter(|(_, exercise)| same(&exercise.name, typed))
-        .collect();
+    let found: Vec<_> = all.iter().filter(|(_, exercise)| same(&exercise.name, typed)).collect();
     match found.as_slice() {
         [(chapter, exercise)] => Ok(Target::Exercise(chapter.clone(), exercise.clone())),
         [] => {
-            let paths: Vec<String> = all
-                .iter()
-                .map(|(chapter, e)| path(chapter, &e.name))
-                .collect();
+            let paths: Vec<String> =
+                all.iter().map(|(chapter, e)| path(chapter, &e.name)).collect();
             let packages = chapters.iter().map(|chapter| chapter.package.as_str());
             let by_name = nearest(typed, all.iter().map(|(_, e)| e.name.as_str()))
                 .and_then(|name| all.iter().position(|(_, e)| e.name == name))
@@ -109,10 +96,7 @@ fn bare_exercise(chapters: &[Chapter], typed: &str) -> Result<Target> {
         }
         several => {
             let list: Vec<String> = several.iter().map(|(c, e)| path(c, &e.name)).collect();
-            bail!(
-                "several chapters have an exercise `{typed}`: type one of {}.",
-                list.join(", ")
-            )
+            bail!("several chapters have an exercise `{typed}`: type one of {}.", list.join(", "))
         }
     }
 }
@@ -125,8 +109,7 @@ fn is_called(chapter: &Chapter, typed: &str) -> bool {
 
 /// Whether two names differ in letter case and in `-` for `_` only.
 fn same(name: &str, typed: &str) -> bool {
-    name.replace('-', "_")
-        .eq_ignore_ascii_case(&typed.replace('-', "_"))
+    name.replace('-', "_").eq_ignore_ascii_case(&typed.replace('-', "_"))
 }
 
 #[cfg(test)]
@@ -147,14 +130,7 @@ mod tests {
 
     #[test]
     fn a_chapter_has_many_names() {
-        for typed in [
-            "multi-head",
-            "multi_head",
-            "04-multi-head",
-            "04",
-            "4",
-            "Multi-Head",
-        ] {
+        for typed in ["multi-head", "multi_head", "04-multi-head", "04", "4", "Multi-Head"] {
             assert_eq!(chapter(&sample(), typed).unwrap().stem, "04-multi-head");
         }
     }
@@ -164,9 +140,6 @@ mod tests {
         let error = chapter(&sample(), "scalling").unwrap_err().to_string();
         assert!(error.contains("Did you mean `scaling`?"), "{error}");
         let error = chapter(&sample(), "11").unwrap_err().to_string();
-        assert!(
-            error.contains("The chapters are: dot-products, scaling, multi-head"),
-            "{error}"
-        );
+        assert!(error.contains("The chapters are: dot-products, scaling, multi-head"), "{error}");
     }
 }

@@ -23,9 +23,7 @@ pub struct Finished {
 impl Finished {
     /// Everything it wrote, standard error first, trimmed.
     pub fn output(&self) -> String {
-        format!("{}\n{}", self.stderr.trim(), self.stdout.trim())
-            .trim()
-            .to_owned()
+        format!("{}\n{}", self.stderr.trim(), self.stdout.trim()).trim().to_owned()
     }
 }
 
@@ -39,13 +37,8 @@ enum Piece {
 /// Ctrl-C ends the program with all its children and returns [`interrupt::Interrupted`].
 pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finished> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = group(command)
-        .spawn()
-        .with_context(|| format!("can't start `{name}`"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = group(command).spawn().with_context(|| format!("can't start `{name}`"))?;
     let (sender, receiver) = channel();
     if let Some(stdout) = child.stdout().take() {
         forward(stdout, sender.clone(), Piece::Out);
@@ -74,10 +67,7 @@ pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finish
     }
     // A program may close its outputs before it ends.
     let status = loop {
-        if let Some(status) = child
-            .try_wait()
-            .with_context(|| format!("lost sight of `{name}`"))?
-        {
+        if let Some(status) = child.try_wait().with_context(|| format!("lost sight of `{name}`"))? {
             break status;
         }
         if interrupt::pressed() {
@@ -86,32 +76,19 @@ pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finish
         }
         std::thread::sleep(Duration::from_millis(20));
     };
-    Ok(Finished {
-        status,
-        stdout,
-        stderr,
-    })
+    Ok(Finished { status, stdout, stderr })
 }
 
 /// Runs `command` in the foreground: it owns the terminal, and Ctrl-C is its own to handle.
 pub fn foreground(mut command: Command) -> Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command
-        .status()
-        .with_context(|| format!("can't start `{name}`"))
+    command.status().with_context(|| format!("can't start `{name}`"))
 }
 
 /// What `program` prints for `arguments`, or nothing when there is no such program or it fails.
 pub fn ask(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// In a group of its own, a program and its children can be ended together.

@@ -44,10 +44,8 @@ mod tests {
 
     #[test]
     fn only_the_one_exercise_is_written_again() {
-        let mine = STUB
-            .replace("todo!()", "1")
-            .replace("//! docs", "//! my notes")
-            + "fn own() {}\n";
+        let mine =
+            STUB.replace("todo!()", "1").replace("//! docs", "//! my notes") + "fn own() {}\n";
         let expected = mine.replace("fn a() { 1 }", "fn a() { todo!() }");
         assert_eq!(restored(&mine, STUB, "a").unwrap(), expected);
         let expected = mine.replace("fn ab() { 1 }", "fn ab() { todo!() }");
@@ -57,18 +55,8 @@ mod tests {
     #[test]
     fn lost_or_doubled_marks_are_an_error() {
         let lost = STUB.replace("// ANCHOR_END: ab\n", "");
-        assert!(
-            restored(&lost, STUB, "ab")
-                .unwrap_err()
-                .to_string()
-                .contains("no longer stand")
-        );
+        assert!(restored(&lost, STUB, "ab").unwrap_err().to_string().contains("no longer stand"));
         let twice = [STUB, STUB].concat();
-        assert!(
-            restored(&twice, STUB, "a")
-                .unwrap_err()
-                .to_string()
-                .contains("twice")
-        );
+        assert!(restored(&twice, STUB, "a").unwrap_err().to_string().contains("twice"));
     }
 }

@@ -99,10 +99,7 @@ mod tests {
         );
         let lines = parse(text).unwrap();
         assert_eq!(lines.len(), 2);
-        assert_eq!(
-            (lines[0].who, lines[0].state),
-            (Who::Exercise, State::Failed)
-        );
+        assert_eq!((lines[0].who, lines[0].state), (Who::Exercise, State::Failed));
         assert_eq!(lines[0].laws[0].group, "Implementation");
         assert!(parse("{").unwrap_err().to_string().contains("can't read"));
     }

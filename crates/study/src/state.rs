@@ -27,10 +27,7 @@ impl State {
         let text = fs::read_to_string(&file)
             .with_context(|| format!("can't read `{}`", file.display()))?;
         serde_json::from_str(&text).with_context(|| {
-            format!(
-                "`{}` is damaged: delete it to start counting hints again",
-                file.display()
-            )
+            format!("`{}` is damaged: delete it to start counting hints again", file.display())
         })
     }
 
@@ -49,9 +46,7 @@ impl State {
     /// The number, from 1, of the hint to show now: `wanted`, or the one after the last shown; the last of `count`
     /// again when all were shown. Remembers it.
     pub fn next_hint(&mut self, exercise: &str, count: usize, wanted: Option<usize>) -> usize {
-        let number = wanted
-            .unwrap_or(self.shown(exercise) + 1)
-            .clamp(1, count.max(1));
+        let number = wanted.unwrap_or(self.shown(exercise) + 1).clamp(1, count.max(1));
         let shown = self.hints.entry(exercise.to_owned()).or_default();
         *shown = number.max(*shown);
         number
@@ -70,10 +65,7 @@ mod tests {
     fn hints_come_one_after_the_other() {
         let mut state = State::default();
         let mut next = |wanted| state.next_hint("scaling::softmax", 3, wanted);
-        assert_eq!(
-            [next(None), next(None), next(None), next(None)],
-            [1, 2, 3, 3]
-        );
+        assert_eq!([next(None), next(None), next(None), next(None)], [1, 2, 3, 3]);
         assert_eq!(next(Some(1)), 1);
         assert_eq!(state.shown("scaling::softmax"), 3);
         assert_eq!(state.shown("scaling::other"), 0);
@@ -89,11 +81,6 @@ mod tests {
         state.write(&home).unwrap();
         assert_eq!(State::read(&home).unwrap(), state);
         fs::write(file(&home), "{").unwrap();
-        assert!(
-            State::read(&home)
-                .unwrap_err()
-                .to_string()
-                .contains("delete it")
-        );
+        assert!(State::read(&home).unwrap_err().to_string().contains("delete it"));
     }
 }

@@ -54,23 +54,13 @@ impl Progress {
     /// A step called `title`, of unknown length at first.
     pub fn start(title: &str) -> Self {
         let plain = !console::user_attended_stderr();
-        let bar = if plain {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new_spinner()
-        };
+        let bar = if plain { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         bar.set_prefix(title.to_owned());
         bar.set_style(spinner());
         if !plain {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self {
-            bar,
-            title: title.to_owned(),
-            plain,
-            started: Instant::now(),
-            told: 0,
-        }
+        Self { bar, title: title.to_owned(), plain, started: Instant::now(), told: 0 }
     }
 
     /// `position` of `total` parts are done; `detail` is at work.

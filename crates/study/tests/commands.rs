@@ -19,19 +19,14 @@ struct Answer {
 impl Course {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        copy(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sample"),
-            folder.path(),
-        );
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sample"), folder.path());
         let course = Self { folder };
         assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
         course
     }
 
     fn exercise(&self) -> PathBuf {
-        self.folder
-            .path()
-            .join("chapters/02-counting/src/exercise.rs")
+        self.folder.path().join("chapters/02-counting/src/exercise.rs")
     }
 
     /// Writes `body` into the exercise in place of its next `todo!()`.
@@ -41,14 +36,7 @@ impl Course {
         let at = text.find("    todo!()\n").unwrap();
         fs::write(
             self.exercise(),
-            [
-                &text[..at],
-                "    ",
-                body,
-                "\n",
-                &text[at + "    todo!()\n".len()..],
-            ]
-            .concat(),
+            [&text[..at], "    ", body, "\n", &text[at + "    todo!()\n".len()..]].concat(),
         )
         .unwrap();
     }
@@ -56,9 +44,7 @@ impl Course {
     fn backups(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.exercise().parent().unwrap()).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
-        paths
-            .filter(|path| path.to_string_lossy().contains("exercise.backup-"))
-            .collect()
+        paths.filter(|path| path.to_string_lossy().contains("exercise.backup-")).collect()
     }
 
     fn study(&self, arguments: &[&str]) -> Answer {
@@ -102,10 +88,7 @@ fn a_learner_goes_from_pending_to_passed() {
     let course = Course::new();
     let check = course.study(&["check", "counting"]);
     has(&check.out, "○ double\n  ○ triple");
-    has(
-        &check.out,
-        "Next: write `double` in chapters/02-counting/src/exercise.rs",
-    );
+    has(&check.out, "Next: write `double` in chapters/02-counting/src/exercise.rs");
     assert_eq!(check.code, Some(0));
 
     course.solve("x + 3");
@@ -120,34 +103,19 @@ fn a_learner_goes_from_pending_to_passed() {
         "counting  Implementation  FAILED   0/2    double: must hold: double is right",
     );
     assert_eq!(verify.code, Some(1));
-    has(
-        &course.study(&["verify", "--solutions"]).out,
-        "PASSED   2/2",
-    );
+    has(&course.study(&["verify", "--solutions"]).out, "PASSED   2/2");
 
     let solution = course.study(&["solution", "double"]);
-    has(
-        &solution.err,
-        "3 hints are left: `cargo study hint counting::double`",
-    );
+    has(&solution.err, "3 hints are left: `cargo study hint counting::double`");
     assert_eq!(solution.code, Some(1));
-    has(
-        &course.study(&["solution", "double", "--peek"]).out,
-        "x * 2",
-    );
+    has(&course.study(&["solution", "double", "--peek"]).out, "x * 2");
 
     assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
     course.solve("x + x");
-    has(
-        &course.study(&["solution", "counting::double"]).out,
-        "x * 2",
-    );
+    has(&course.study(&["solution", "counting::double"]).out, "x * 2");
     let progress = course.study(&["progress"]);
     has(&progress.out, "1 of 2 exercises done, 1 pending.");
-    has(
-        &progress.out,
-        "Next: book/02-counting.md, exercise `counting::triple`",
-    );
+    has(&progress.out, "Next: book/02-counting.md, exercise `counting::triple`");
     course.solve("3 * x");
     let check = course.study(&["check"]);
     has(&check.out, "Every exercise of the course passes.");
@@ -163,10 +131,7 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
     has(&check.err, "`counting` does not compile");
     has(&check.err, "cargo study reset counting");
     assert_eq!(check.code, Some(1));
-    has(
-        &course.study(&["progress"]).out,
-        "does not compile: type `cargo study check counting`",
-    );
+    has(&course.study(&["progress"]).out, "does not compile: type `cargo study check counting`");
     has(&course.study(&["verify"]).out, "Compilation  FAILED");
 }
 
@@ -174,10 +139,7 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
 fn a_reset_keeps_what_the_learner_wrote() {
     let course = Course::new();
     assert_eq!(course.study(&["reset", "--check"]).code, Some(0));
-    has(
-        &course.study(&["reset", "counting"]).out,
-        "nothing was changed",
-    );
+    has(&course.study(&["reset", "counting"]).out, "nothing was changed");
     assert!(course.backups().is_empty());
 
     let stub = fs::read_to_string(course.exercise()).unwrap();
@@ -198,10 +160,7 @@ fn a_reset_keeps_what_the_learner_wrote() {
     let kept = course.backups();
     assert_eq!(kept.len(), 1);
     assert_eq!(fs::read_to_string(&kept[0]).unwrap(), mine);
-    assert_eq!(
-        fs::read_to_string(course.exercise()).unwrap(),
-        mine.replace("x + 3", "todo!()")
-    );
+    assert_eq!(fs::read_to_string(course.exercise()).unwrap(), mine.replace("x + 3", "todo!()"));
 
     assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
     assert_eq!(fs::read_to_string(course.exercise()).unwrap(), stub);
@@ -213,10 +172,7 @@ fn a_reset_without_marks_changes_nothing() {
     let course = Course::new();
     fs::write(course.exercise(), "pub fn double(x: u32) -> u32 { x }\n").unwrap();
     let reset = course.study(&["reset", "counting::double"]);
-    has(
-        &reset.err,
-        "type `cargo study reset counting` for the whole file",
-    );
+    has(&reset.err, "type `cargo study reset counting` for the whole file");
     assert_eq!(reset.code, Some(1));
     assert!(course.backups().is_empty());
     assert_eq!(
@@ -228,56 +184,27 @@ fn a_reset_without_marks_changes_nothing() {
 #[test]
 fn hints_come_one_by_one() {
     let course = Course::new();
-    for (number, hint) in [
-        (1, "to itself"),
-        (2, "Or multiply"),
-        (3, "x * 2"),
-        (3, "x * 2"),
-    ] {
+    for (number, hint) in [(1, "to itself"), (2, "Or multiply"), (3, "x * 2"), (3, "x * 2")] {
         let answer = course.study(&["hint", "double"]);
-        has(
-            &answer.out,
-            &format!("counting::double · hint {number} of 3"),
-        );
+        has(&answer.out, &format!("counting::double · hint {number} of 3"));
         has(&answer.out, hint);
     }
-    has(
-        &course.study(&["hint", "counting::double", "1"]).out,
-        "hint 1 of 3",
-    );
-    has(
-        &course.study(&["hint", "double", "4"]).err,
-        "has hints 1 to 3",
-    );
-    has(
-        &course.study(&["solution", "double"]).err,
-        "You have seen every hint.",
-    );
+    has(&course.study(&["hint", "counting::double", "1"]).out, "hint 1 of 3");
+    has(&course.study(&["hint", "double", "4"]).err, "has hints 1 to 3");
+    has(&course.study(&["solution", "double"]).err, "You have seen every hint.");
 }
 
 #[test]
 fn a_mistyped_name_gets_the_nearest() {
     let course = Course::new();
-    has(
-        &course.study(&["check", "couting"]).err,
-        "Did you mean `counting`?",
-    );
-    has(
-        &course.study(&["hint", "counting::duoble"]).err,
-        "Did you mean `counting::double`?",
-    );
-    has(
-        &course.study(&["hint", "tripel"]).err,
-        "Did you mean `counting::triple`?",
-    );
+    has(&course.study(&["check", "couting"]).err, "Did you mean `counting`?");
+    has(&course.study(&["hint", "counting::duoble"]).err, "Did you mean `counting::double`?");
+    has(&course.study(&["hint", "tripel"]).err, "Did you mean `counting::triple`?");
     has(
         &course.study(&["hint", "counting"]).err,
         "name one of its exercises: counting::double, counting::triple",
     );
-    has(
-        &course.study(&["watch", "couting"]).err,
-        "Did you mean `counting`?",
-    );
+    has(&course.study(&["watch", "couting"]).err, "Did you mean `counting`?");
 }
 
 #[test]
@@ -297,10 +224,7 @@ fn every_command_shows_an_example() {
         "doctor",
     ];
     for command in commands {
-        has(
-            &course.study(&[command, "--help"]).out,
-            &format!("cargo study {command}"),
-        );
+        has(&course.study(&[command, "--help"]).out, &format!("cargo study {command}"));
         has(&course.study(&[command, "--help"]).out, "Example");
     }
 }
@@ -313,9 +237,6 @@ fn outside_the_course_it_says_where_to_go() {
         .current_dir(nowhere.path())
         .output()
         .unwrap();
-    has(
-        &String::from_utf8_lossy(&output.stderr),
-        "run this inside the course's repository",
-    );
+    has(&String::from_utf8_lossy(&output.stderr), "run this inside the course's repository");
     assert_eq!(output.status.code(), Some(1));
 }

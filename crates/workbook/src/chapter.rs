@@ -38,11 +38,7 @@ impl Chapter {
     /// Reads the chapter whose folder is `dir`. Fails when the folder's name does not begin with a
     /// two-digit week, or when its `Cargo.toml` names no package.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        let stem = dir
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let stem = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let week = match stem.split_once('-') {
             Some((week, _)) if week.len() == 2 => week.parse().ok(),
             _ => None,
@@ -57,10 +53,7 @@ impl Chapter {
         let table = workspace::read_manifest(&manifest)?;
         let package = table.get("package").and_then(|package| package.get("name"));
         let Some(package) = package.and_then(|name| name.as_str()) else {
-            bail!(
-                "`{}` names no package; add `[package]` with a `name`",
-                manifest.display()
-            );
+            bail!("`{}` names no package; add `[package]` with a `name`", manifest.display());
         };
         Ok(Self {
             stem,
@@ -123,20 +116,14 @@ impl Chapter {
     /// The exercise called `name`; an error lists those there are.
     pub fn exercise(&self, name: &str) -> Result<Exercise> {
         let exercises = self.exercises()?;
-        let names: Vec<String> = exercises
-            .iter()
-            .map(|exercise| exercise.name.clone())
-            .collect();
-        exercises
-            .into_iter()
-            .find(|exercise| exercise.name == name)
-            .with_context(|| {
-                format!(
-                    "`{}` has no exercise `{name}`; its exercises are: {}",
-                    self.crate_name,
-                    names.join(", ")
-                )
-            })
+        let names: Vec<String> = exercises.iter().map(|exercise| exercise.name.clone()).collect();
+        exercises.into_iter().find(|exercise| exercise.name == name).with_context(|| {
+            format!(
+                "`{}` has no exercise `{name}`; its exercises are: {}",
+                self.crate_name,
+                names.join(", ")
+            )
+        })
     }
 
     /// The text of `exercise.rs` as a learner first finds it, made from `solution.rs`: a copy in

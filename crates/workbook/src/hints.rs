@@ -28,11 +28,7 @@ pub(crate) fn parse(markdown: &str, file: &str) -> Result<Vec<Hints>> {
             if all.iter().any(|other| other.exercise == exercise) {
                 bail!("{file}:{number}: a second heading `## {exercise}`; keep one");
             }
-            all.push(Hints {
-                exercise,
-                line: number,
-                hints: Vec::new(),
-            });
+            all.push(Hints { exercise, line: number, hints: Vec::new() });
             continue;
         }
         let Some(current) = all.last_mut() else {
@@ -72,19 +68,13 @@ pub(crate) fn parse(markdown: &str, file: &str) -> Result<Vec<Hints>> {
 /// The text of a line that begins a numbered item at the margin.
 fn item(line: &str) -> Option<&str> {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    if rest.len() == line.len() {
-        None
-    } else {
-        rest.strip_prefix(". ").map(str::trim_start)
-    }
+    if rest.len() == line.len() { None } else { rest.strip_prefix(". ").map(str::trim_start) }
 }
 
 /// The code fence that is open after `line`, where `fence` was open before it.
 fn after(fence: Option<char>, line: &str) -> Option<char> {
     let line = item(line).unwrap_or(line).trim_start();
-    let mark = ['`', '~']
-        .into_iter()
-        .find(|c| line.starts_with(&c.to_string().repeat(3)));
+    let mark = ['`', '~'].into_iter().find(|c| line.starts_with(&c.to_string().repeat(3)));
     match (fence, mark) {
         (None, mark) => mark,
         (Some(open), Some(mark)) if open == mark => None,

@@ -28,9 +28,7 @@ pub(crate) fn marker(line: &str) -> Option<Marker<'_>> {
     if let Some(name) = comment.strip_prefix("ANCHOR:") {
         Some(Marker::Start(name.trim()))
     } else {
-        comment
-            .strip_prefix("ANCHOR_END:")
-            .map(|name| Marker::End(name.trim()))
+        comment.strip_prefix("ANCHOR_END:").map(|name| Marker::End(name.trim()))
     }
 }
 
@@ -45,10 +43,7 @@ pub(crate) fn regions(source: &str, file: &str) -> Result<Vec<Region>> {
                 if open.iter().any(|(other, _)| *other == name)
                     || regions.iter().any(|region| region.name == name)
                 {
-                    bail!(
-                        "{}: a second `// ANCHOR: {name}`; give each region its own name",
-                        at()
-                    );
+                    bail!("{}: a second `// ANCHOR: {name}`; give each region its own name", at());
                 }
                 open.push((name, line));
             }
@@ -82,10 +77,7 @@ pub(crate) fn regions(source: &str, file: &str) -> Result<Vec<Region>> {
 /// The text of the region called `name` for display: without anchor lines, dedented.
 pub(crate) fn shown(source: &str, region: &Region) -> String {
     let inner = &source[region.inner.clone()];
-    let kept: String = inner
-        .split_inclusive('\n')
-        .filter(|line| marker(line).is_none())
-        .collect();
+    let kept: String = inner.split_inclusive('\n').filter(|line| marker(line).is_none()).collect();
     text::dedent(&kept)
 }
 
@@ -98,10 +90,7 @@ mod tests {
         let source =
             "// ANCHOR: a\nx\n    // ANCHOR: b\n    y\n    // ANCHOR_END: b\n// ANCHOR_END: a\n";
         let found = regions(source, "f.rs")?;
-        assert_eq!(
-            found.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(found.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(shown(source, &found[0]), "x\n    y");
         assert_eq!(shown(source, &found[1]), "y");
         Ok(())

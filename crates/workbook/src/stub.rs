@@ -27,20 +27,9 @@ pub(crate) fn stub(
         source,
         file,
         // A parsed file's spans count from behind a byte-order mark.
-        shift: if source.starts_with('\u{feff}') {
-            '\u{feff}'.len_utf8()
-        } else {
-            0
-        },
-        newline: if source.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        },
-        regions: regions
-            .iter()
-            .filter(|region| is_exercise(&region.name))
-            .collect(),
+        shift: if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 },
+        newline: if source.contains("\r\n") { "\r\n" } else { "\n" },
+        regions: regions.iter().filter(|region| is_exercise(&region.name)).collect(),
         list: Vec::new(),
         stubbed: Vec::new(),
     };
@@ -208,8 +197,7 @@ impl Edits<'_> {
     /// `result` and behind it the source from `done` on, with all edits made. An edit inside
     /// another one falls away with it.
     fn apply(mut self, mut result: String, mut done: usize) -> String {
-        self.list
-            .sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        self.list.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         for (range, replacement) in &self.list {
             if range.start < done {
                 continue;

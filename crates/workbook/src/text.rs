@@ -22,12 +22,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
 
 /// The number, from 1, of the line that `offset` is on.
 pub(crate) fn line_number(text: &str, offset: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|&&byte| byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// Where the line that `offset` is on begins.
@@ -37,9 +32,7 @@ pub(crate) fn line_start(text: &str, offset: usize) -> usize {
 
 /// Where the line that `offset` is on ends, behind its line end.
 pub(crate) fn line_end(text: &str, offset: usize) -> usize {
-    text[offset..]
-        .find('\n')
-        .map_or(text.len(), |at| offset + at + 1)
+    text[offset..].find('\n').map_or(text.len(), |at| offset + at + 1)
 }
 
 /// `text` with the indentation that all its lines share taken off, and without blank lines around it.
@@ -51,10 +44,7 @@ pub(crate) fn dedent(text: &str) -> String {
         .map(|line| line.len() - line.trim_start_matches(' ').len())
         .min()
         .unwrap_or(0);
-    let lines: Vec<&str> = lines
-        .iter()
-        .map(|line| line.get(indent..).unwrap_or(""))
-        .collect();
+    let lines: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or("")).collect();
     lines.join("\n").trim_matches('\n').to_owned()
 }
 

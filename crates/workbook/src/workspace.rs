@@ -23,9 +23,7 @@ impl Workspace {
         for folder in start.ancestors() {
             let manifest = folder.join("Cargo.toml");
             if manifest.is_file() && read_manifest(&manifest)?.contains_key("workspace") {
-                return Ok(Self {
-                    root: folder.to_owned(),
-                });
+                return Ok(Self { root: folder.to_owned() });
             }
         }
         bail!(
@@ -48,9 +46,7 @@ impl Workspace {
             .with_context(|| format!("can't list the chapters in `{}`", folder.display()))?;
         let mut chapters = Vec::new();
         for entry in entries {
-            let dir = entry
-                .with_context(|| format!("can't list `{}`", folder.display()))?
-                .path();
+            let dir = entry.with_context(|| format!("can't list `{}`", folder.display()))?.path();
             if dir.join("Cargo.toml").is_file() {
                 chapters.push(Chapter::open(&dir)?);
             }
@@ -63,6 +59,5 @@ impl Workspace {
 /// Reads a `Cargo.toml`; an error names the file and, where the text is not TOML, the line.
 pub(crate) fn read_manifest(path: &Path) -> Result<toml::Table> {
     let text = crate::text::read(path)?;
-    text.parse()
-        .with_context(|| format!("`{}` is not valid TOML; mend it", path.display()))
+    text.parse().with_context(|| format!("`{}` is not valid TOML; mend it", path.display()))
 }

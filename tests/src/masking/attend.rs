@@ -25,10 +25,7 @@ pub type MaskedAttention =
 const HIDDEN: f32 = f32::NEG_INFINITY;
 
 pub(super) fn zoo() -> Vec<Proof> {
-    [softmax_laws().proofs(), attention_laws().proofs()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [softmax_laws().proofs(), attention_laws().proofs()].into_iter().flatten().collect()
 }
 
 /// Checks `masked_softmax`: scores `(…, seq_q, seq_k)` and a mask that broadcasts to them.
@@ -49,12 +46,7 @@ fn softmax_law(
     expected: &Tensor,
     units: usize,
 ) -> Outcome {
-    same(
-        &softmax_given(scores, mask),
-        f(scores, Some(mask)),
-        expected,
-        rounding(units),
-    )
+    same(&softmax_given(scores, mask), f(scores, Some(mask)), expected, rounding(units))
 }
 
 /// A keep-mask of random bits, about one in three 0, and one in four rows all 0.
@@ -234,18 +226,8 @@ fn attend(f: &MaskedAttention, case: Case) -> Answer {
 fn attention_law(f: &MaskedAttention, case: Case, expected: [&Tensor; 2], units: usize) -> Outcome {
     let (output, weights) = attend(f, case)?;
     let given = attention_given(case);
-    same(
-        &format!("{given}\nlooked at: the weights"),
-        Ok(weights),
-        expected[1],
-        rounding(units),
-    )?;
-    same(
-        &format!("{given}\nlooked at: the output"),
-        Ok(output),
-        expected[0],
-        rounding(units),
-    )
+    same(&format!("{given}\nlooked at: the weights"), Ok(weights), expected[1], rounding(units))?;
+    same(&format!("{given}\nlooked at: the output"), Ok(output), expected[0], rounding(units))
 }
 
 /// One query and three keys whose scaled scores are 0, ln 3 and 9; values with two columns.

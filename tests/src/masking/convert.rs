@@ -63,10 +63,7 @@ pub(super) fn zoo() -> Vec<Proof> {
 fn pair(bits: u8) -> Result<(Tensor, Tensor)> {
     let keep = keep_where(2, 3, |row, column| bits >> (3 * row + column) & 1 == 1)?;
     let values = (0..6).map(|bit| if bits >> bit & 1 == 1 { 0. } else { HIDDEN });
-    Ok((
-        keep,
-        Tensor::from_vec(values.collect(), (2, 3), &Device::Cpu)?,
-    ))
+    Ok((keep, Tensor::from_vec(values.collect(), (2, 3), &Device::Cpu)?))
 }
 
 /// Checks `keep_to_additive`: u8, any shape, to 0 and −∞ of the wanted type.
@@ -79,64 +76,28 @@ fn to_additive_laws() -> Check<ToAdditive> {
         let given = format!("{}\ndtype: {dtype:?}", inputs(&[("keep", keep)]));
         same(&given, f(keep, dtype), expected, exactly())
     }
-    Check::new(
-        "masking::keep_to_additive",
-        wrong::masking::keep_to_additive(),
-    )
-    .law(
-        Masks,
-        "1 becomes 0, which changes no score; 0 becomes −∞",
-        |f| law(f, &mask(&[[1, 0]])?, DType::F32, &matrix(&[[0., HIDDEN]])?),
-    )
-    .law(
-        Masks,
-        "the result has the type that is asked for: that of the scores",
-        |f| {
+    Check::new("masking::keep_to_additive", wrong::masking::keep_to_additive())
+        .law(Masks, "1 becomes 0, which changes no score; 0 becomes −∞", |f| {
+            law(f, &mask(&[[1, 0]])?, DType::F32, &matrix(&[[0., HIDDEN]])?)
+        })
+        .law(Masks, "the result has the type that is asked for: that of the scores", |f| {
             let (keep, additive) = pair(0b011_101)?;
             FLOATS
                 .into_iter()
                 .try_for_each(|dtype| law(f, &keep, dtype, &additive.to_dtype(dtype)?))
-        },
-    )
-    .property(
-        Masks,
-        "every mask keeps its shape and its meaning",
-        0..64u8,
-        |f, bits| {
+        })
+        .property(Masks, "every mask keeps its shape and its meaning", 0..64u8, |f, bits| {
             let (keep, additive) = pair(bits)?;
             let shape = (2, 1, 1, 3);
-            law(
-                f,
-                &keep.reshape(shape)?,
-                DType::F32,
-                &additive.reshape(shape)?,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "broadcast masks and masks of no keys are converted too",
-        |f| {
+            law(f, &keep.reshape(shape)?, DType::F32, &additive.reshape(shape)?)
+        })
+        .law(Edges, "broadcast masks and masks of no keys are converted too", |f| {
             let wide = mask(&[[1, 0]])?.broadcast_as((2, 2))?;
-            law(
-                f,
-                &wide,
-                DType::F32,
-                &matrix(&[[0., HIDDEN], [0., HIDDEN]])?,
-            )?;
+            law(f, &wide, DType::F32, &matrix(&[[0., HIDDEN], [0., HIDDEN]])?)?;
             let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
-            law(
-                f,
-                &empty,
-                DType::F32,
-                &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "a mask that is not u8, and a type that has no −∞, are an error",
-        |f| {
+            law(f, &empty, DType::F32, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?)
+        })
+        .law(Edges, "a mask that is not u8, and a type that has no −∞, are an error", |f| {
             let additive = row(&[0., HIDDEN])?;
             refused(
                 &inputs(&[("keep", &additive)]),
@@ -146,8 +107,7 @@ fn to_additive_laws() -> Check<ToAdditive> {
             let keep = mask(&[[1, 0]])?;
             let given = format!("{}\ndtype: U32", inputs(&[("keep", &keep)]));
             refused(&given, "u32 has no −∞", f(&keep, DType::U32))
-        },
-    )
+        })
 }
 
 /// Checks `additive_to_keep`: 0 to 1, −1000 and less to 0, anything else an error.
@@ -157,82 +117,48 @@ pub fn additive_to_keep(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) ->
 
 fn additive_laws() -> Check<ToKeep> {
     fn law(f: &ToKeep, additive: &Tensor, expected: &Tensor) -> Outcome {
-        same(
-            &inputs(&[("additive", additive)]),
-            f(additive),
-            expected,
-            exactly(),
-        )
+        same(&inputs(&[("additive", additive)]), f(additive), expected, exactly())
     }
-    Check::new(
-        "masking::additive_to_keep",
-        wrong::masking::additive_to_keep(),
-    )
-    .law(Masks, "0 lets through, −∞ hides", |f| {
-        law(f, &matrix(&[[0., HIDDEN]])?, &mask(&[[1, 0]])?)
-    })
-    .law(
-        Masks,
-        "large negative numbers hide as well: −1e4, −1e9, the lowest f32",
-        |f| {
+    Check::new("masking::additive_to_keep", wrong::masking::additive_to_keep())
+        .law(Masks, "0 lets through, −∞ hides", |f| {
+            law(f, &matrix(&[[0., HIDDEN]])?, &mask(&[[1, 0]])?)
+        })
+        .law(Masks, "large negative numbers hide as well: −1e4, −1e9, the lowest f32", |f| {
             law(
                 f,
                 &matrix(&[[0., -1000.], [-1e4, 0.], [-1e9, f32::MIN]])?,
                 &mask(&[[1, 0], [0, 1], [0, 0]])?,
             )
-        },
-    )
-    .property(
-        Masks,
-        "every mask keeps its shape and its meaning, in every float type",
-        0..64u8,
-        |f, bits| {
-            let (keep, additive) = pair(bits)?;
-            FLOATS
-                .into_iter()
-                .try_for_each(|dtype| law(f, &additive.to_dtype(dtype)?, &keep))
-        },
-    )
-    .law(Edges, "−0 is 0; a mask of no keys stays empty", |f| {
-        law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)?;
-        let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
-        law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
-    })
-    .law(
-        Edges,
-        "a bias is an error: −0.5 neither lets through nor hides",
-        |f| {
+        })
+        .property(
+            Masks,
+            "every mask keeps its shape and its meaning, in every float type",
+            0..64u8,
+            |f, bits| {
+                let (keep, additive) = pair(bits)?;
+                FLOATS.into_iter().try_for_each(|dtype| law(f, &additive.to_dtype(dtype)?, &keep))
+            },
+        )
+        .law(Edges, "−0 is 0; a mask of no keys stays empty", |f| {
+            law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)?;
+            let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
+            law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
+        })
+        .law(Edges, "a bias is an error: −0.5 neither lets through nor hides", |f| {
             let bias = row(&[0., -0.5, HIDDEN])?;
-            refused(
-                &inputs(&[("additive", &bias)]),
-                "-0.5 does not fit into a keep-mask",
-                f(&bias),
-            )
-        },
-    )
-    .law(Edges, "numbers above 0 and NaN are an error", |f| {
-        for odd in [1., f32::INFINITY, f32::NAN] {
-            let mask = row(&[0., odd])?;
-            refused(
-                &inputs(&[("additive", &mask)]),
-                "this is no additive mask",
-                f(&mask),
-            )?;
-        }
-        Ok(())
-    })
-    .law(
-        Edges,
-        "a keep-mask (u8) is an error: it is no additive mask",
-        |f| {
+            refused(&inputs(&[("additive", &bias)]), "-0.5 does not fit into a keep-mask", f(&bias))
+        })
+        .law(Edges, "numbers above 0 and NaN are an error", |f| {
+            for odd in [1., f32::INFINITY, f32::NAN] {
+                let mask = row(&[0., odd])?;
+                refused(&inputs(&[("additive", &mask)]), "this is no additive mask", f(&mask))?;
+            }
+            Ok(())
+        })
+        .law(Edges, "a keep-mask (u8) is an error: it is no additive mask", |f| {
             let keep = mask(&[[0, 0]])?;
-            refused(
-                &inputs(&[("additive", &keep)]),
-                "expected a float type",
-                f(&keep),
-            )
-        },
-    )
+            refused(&inputs(&[("additive", &keep)]), "expected a float type", f(&keep))
+        })
 }
 
 /// Checks `to_keep`: any convention to u8, 1 = may attend. `C` is the chapter's own `Convention`.
@@ -250,12 +176,7 @@ fn given(name: &str, mask: &Tensor, convention: Convention) -> String {
 fn to_keep_laws() -> Check<Convert> {
     use Convention::{Additive, OneAttends, OneHides};
     fn law(f: &Convert, mask: &Tensor, convention: Convention, expected: &Tensor) -> Outcome {
-        same(
-            &given("mask", mask, convention),
-            f(mask, convention),
-            expected,
-            exactly(),
-        )
+        same(&given("mask", mask, convention), f(mask, convention), expected, exactly())
     }
     Check::new("masking::to_keep", wrong::masking::to_keep())
         .law(Masks, "one-attends is a keep-mask already", |f| {
@@ -328,12 +249,7 @@ pub fn from_keep<C: FromStr<Err: fmt::Display>>(
 fn from_keep_laws() -> Check<Convert> {
     use Convention::{Additive, OneAttends, OneHides};
     fn law(f: &Convert, keep: &Tensor, convention: Convention, expected: &Tensor) -> Outcome {
-        same(
-            &given("keep", keep, convention),
-            f(keep, convention),
-            expected,
-            exactly(),
-        )
+        same(&given("keep", keep, convention), f(keep, convention), expected, exactly())
     }
     Check::new("masking::from_keep", wrong::masking::from_keep())
         .law(Masks, "one-attends is the keep-mask itself", |f| {
@@ -342,36 +258,19 @@ fn from_keep_laws() -> Check<Convert> {
         .law(Masks, "one-hides has 1 where the keep-mask has 0", |f| {
             law(f, &mask(&[[1, 0]])?, OneHides, &mask(&[[0, 1]])?)
         })
-        .law(
-            Masks,
-            "additive has 0 for 1 and −∞ for 0, in f32",
-            |f| law(f, &mask(&[[1, 0]])?, Additive, &matrix(&[[0., HIDDEN]])?),
-        )
-        .property(
-            Masks,
-            "every mask keeps its shape and its meaning",
-            0..64u8,
-            |f, bits| {
-                let (keep, additive) = pair(bits)?;
-                law(f, &keep, OneHides, &pair(!bits & 63)?.0)?;
-                law(f, &keep, Additive, &additive)
-            },
-        )
-        .law(
-            Edges,
-            "a mask that is not u8 is an error in all three",
-            |f| {
-                let additive = row(&[0., HIDDEN])?;
-                [OneAttends, OneHides, Additive]
-                    .into_iter()
-                    .try_for_each(|convention| {
-                        let why = "this is not a keep-mask (u8)";
-                        refused(
-                            &given("keep", &additive, convention),
-                            why,
-                            f(&additive, convention),
-                        )
-                    })
-            },
-        )
+        .law(Masks, "additive has 0 for 1 and −∞ for 0, in f32", |f| {
+            law(f, &mask(&[[1, 0]])?, Additive, &matrix(&[[0., HIDDEN]])?)
+        })
+        .property(Masks, "every mask keeps its shape and its meaning", 0..64u8, |f, bits| {
+            let (keep, additive) = pair(bits)?;
+            law(f, &keep, OneHides, &pair(!bits & 63)?.0)?;
+            law(f, &keep, Additive, &additive)
+        })
+        .law(Edges, "a mask that is not u8 is an error in all three", |f| {
+            let additive = row(&[0., HIDDEN])?;
+            [OneAttends, OneHides, Additive].into_iter().try_for_each(|convention| {
+                let why = "this is not a keep-mask (u8)";
+                refused(&given("keep", &additive, convention), why, f(&additive, convention))
+            })
+        })
 }

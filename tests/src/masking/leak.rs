@@ -42,11 +42,7 @@ fn law(
         return Ok(());
     }
     let text = |leaks| {
-        if leaks {
-            "true: it leaks"
-        } else {
-            "false: it does not leak"
-        }
+        if leaks { "true: it leaks" } else { "false: it does not leak" }
     };
     Err(Breach::text(&given, text(leaks), text(found)))
 }
@@ -63,22 +59,10 @@ fn causal(x: &Tensor) -> Result<Tensor> {
 fn leak_laws() -> Check<LeakTest> {
     Check::new("masking::leaks_future", wrong::masking::leaks_future())
         .law(Masks, "causal attention does not leak", |f| {
-            law(
-                f,
-                "under a causal mask",
-                false,
-                &seeded::normal(40, (3, 2))?,
-                causal,
-            )
+            law(f, "under a causal mask", false, &seeded::normal(40, (3, 2))?, causal)
         })
         .law(Masks, "attention without a mask leaks", |f| {
-            law(
-                f,
-                "without a mask",
-                true,
-                &seeded::normal(41, (3, 2))?,
-                under(|_, _| true),
-            )
+            law(f, "without a mask", true, &seeded::normal(41, (3, 2))?, under(|_, _| true))
         })
         .law(Masks, "one visible future key is a leak", |f| {
             let input = seeded::normal(42, (4, 2))?;
@@ -116,29 +100,19 @@ fn leak_laws() -> Check<LeakTest> {
             "a single leak is found: at the beginning, at the end, and one that skips a token",
             |f| {
                 let input = seeded::normal(43, (4, 2))?;
-                [(0, 1), (2, 3), (1, 3)]
-                    .into_iter()
-                    .try_for_each(|(from, to)| {
-                        let described = format!("causal, but query {from} also sees key {to}");
-                        let rule = move |query, key| key <= query || (query, key) == (from, to);
-                        law(f, &described, true, &input, under(rule))
-                    })
+                [(0, 1), (2, 3), (1, 3)].into_iter().try_for_each(|(from, to)| {
+                    let described = format!("causal, but query {from} also sees key {to}");
+                    let rule = move |query, key| key <= query || (query, key) == (from, to);
+                    law(f, &described, true, &input, under(rule))
+                })
             },
         )
-        .law(
-            Masks,
-            "a leak outside the attention is found: a mean over all tokens",
-            |f| {
-                let input = seeded::normal(44, (3, 2))?;
-                law(
-                    f,
-                    "the tokens' mean is subtracted, then causal attention",
-                    true,
-                    &input,
-                    |x| causal(&x.broadcast_sub(&x.mean_keepdim(0)?)?),
-                )
-            },
-        )
+        .law(Masks, "a leak outside the attention is found: a mean over all tokens", |f| {
+            let input = seeded::normal(44, (3, 2))?;
+            law(f, "the tokens' mean is subtracted, then causal attention", true, &input, |x| {
+                causal(&x.broadcast_sub(&x.mean_keepdim(0)?)?)
+            })
+        })
         .law(
             Masks,
             "a leak is found where adding the same number to a token changes nothing",
@@ -153,20 +127,12 @@ fn leak_laws() -> Check<LeakTest> {
                 )
             },
         )
-        .law(
-            Masks,
-            "a faint leak is a leak: a thousandth of the average of all tokens",
-            |f| {
-                let input = seeded::normal(46, (3, 2))?;
-                law(
-                    f,
-                    "causal attention + 0.001 · the tokens' mean",
-                    true,
-                    &input,
-                    |x| causal(x)?.broadcast_add(&(x.mean_keepdim(0)? * 1e-3)?),
-                )
-            },
-        )
+        .law(Masks, "a faint leak is a leak: a thousandth of the average of all tokens", |f| {
+            let input = seeded::normal(46, (3, 2))?;
+            law(f, "causal attention + 0.001 · the tokens' mean", true, &input, |x| {
+                causal(x)?.broadcast_add(&(x.mean_keepdim(0)? * 1e-3)?)
+            })
+        })
         .law(Masks, "a leak is found at any input, zeros too", |f| {
             let input = Tensor::zeros((3, 2), DType::F32, &Device::Cpu)?;
             law(f, "without a mask", true, &input, under(|_, _| true))
@@ -182,21 +148,11 @@ fn leak_laws() -> Check<LeakTest> {
             },
         )
         .law(Edges, "one token has no future", |f| {
-            law(
-                f,
-                "without a mask",
-                false,
-                &seeded::normal(47, (1, 2))?,
-                under(|_, _| true),
-            )
+            law(f, "without a mask", false, &seeded::normal(47, (1, 2))?, under(|_, _| true))
         })
         .law(Edges, "an error of `attend` comes through", |f| {
             let input = seeded::normal(48, (3, 2))?;
             let given = format!("attend: an error\n{}", inputs(&[("input", &input)]));
-            refused(
-                &given,
-                "`attend` has failed",
-                f(&|_| bail!("out of order"), &input),
-            )
+            refused(&given, "`attend` has failed", f(&|_| bail!("out of order"), &input))
         })
 }

@@ -68,12 +68,7 @@ fn causal_laws() -> Check<CausalMask> {
     let law = |f: &CausalMask, align, expected: &Tensor| {
         let (seq_q, seq_k) = expected.dims2()?;
         let given = format!("seq_q: {seq_q}, seq_k: {seq_k}, align: {align}");
-        same(
-            &given,
-            f(seq_q, seq_k, align, &Device::Cpu),
-            expected,
-            exactly(),
-        )
+        same(&given, f(seq_q, seq_k, align, &Device::Cpu), expected, exactly())
     };
     Check::new("masking::causal_mask", wrong::masking::causal_mask())
         .law(
@@ -155,12 +150,7 @@ fn padding_laws() -> Check<PaddingMask> {
     let law = |f: &PaddingMask, lengths: &[usize], seq_k| {
         let given = format!("lengths: {lengths:?}, seq_k: {seq_k}");
         let expected = padding_of(lengths, seq_k)?;
-        same(
-            &given,
-            f(lengths, seq_k, &Device::Cpu),
-            &expected,
-            exactly(),
-        )
+        same(&given, f(lengths, seq_k, &Device::Cpu), &expected, exactly())
     };
     Check::new("masking::padding_mask", wrong::masking::padding_mask())
         .law(
@@ -168,37 +158,23 @@ fn padding_laws() -> Check<PaddingMask> {
             "the first `lengths[b]` keys of sequence b are real, in the shape (batch, 1, 1, seq_k)",
             move |f| law(f, &[2, 3], 4),
         )
-        .law(
-            Masks,
-            "a length may be 0 (all padding) or `seq_k` (no padding)",
-            move |f| law(f, &[0, 3], 3),
-        )
+        .law(Masks, "a length may be 0 (all padding) or `seq_k` (no padding)", move |f| {
+            law(f, &[0, 3], 3)
+        })
         .property(
             Masks,
             "the rule holds for all lengths",
             proptest::collection::vec(0..6usize, 1..4),
             move |f, lengths| law(f, &lengths, 5),
         )
-        .law(
-            Edges,
-            "a length above `seq_k` is an error: there are not so many keys",
-            |f| {
-                let given = "lengths: [2, 4], seq_k: 3";
-                refused(
-                    given,
-                    "a sequence of 4 does not fit into 3 keys",
-                    f(&[2, 4], 3, &Device::Cpu),
-                )
-            },
-        )
-        .law(
-            Edges,
-            "no sequences, or no keys, give an empty mask",
-            move |f| {
-                law(f, &[], 3)?;
-                law(f, &[0, 0], 0)
-            },
-        )
+        .law(Edges, "a length above `seq_k` is an error: there are not so many keys", |f| {
+            let given = "lengths: [2, 4], seq_k: 3";
+            refused(given, "a sequence of 4 does not fit into 3 keys", f(&[2, 4], 3, &Device::Cpu))
+        })
+        .law(Edges, "no sequences, or no keys, give an empty mask", move |f| {
+            law(f, &[], 3)?;
+            law(f, &[0, 0], 0)
+        })
 }
 
 /// Checks `padding_lengths`: `(batch, 1, 1, seq_k)`, u8, to one length a sequence.
@@ -214,46 +190,30 @@ fn lengths_laws() -> Check<PaddingLengths> {
         };
         let keep = padding_of(lengths, seq_k)?;
         let answer = f(&keep).and_then(|lengths| as_tensor(&lengths));
-        same(
-            &inputs(&[("keep", &keep)]),
-            answer,
-            &as_tensor(lengths)?,
-            exactly(),
-        )
+        same(&inputs(&[("keep", &keep)]), answer, &as_tensor(lengths)?, exactly())
     }
-    Check::new(
-        "masking::padding_lengths",
-        wrong::masking::padding_lengths(),
-    )
-    .law(
-        Masks,
-        "a sequence's length is the number of its real keys",
-        |f| law(f, &[2, 3], 4),
-    )
-    .law(
-        Masks,
-        "no real key is length 0, no padding is length seq_k",
-        |f| law(f, &[0, 3], 3),
-    )
-    .property(
-        Masks,
-        "it undoes a padding mask of any lengths",
-        proptest::collection::vec(0..6usize, 1..4),
-        |f, lengths| law(f, &lengths, 5),
-    )
-    .law(
-        Edges,
-        "padding before a real key is an error: a length alone cannot say where it is",
-        |f| {
-            for row in [[0, 1, 1], [1, 0, 1]] {
-                let keep = mask(&[row])?.reshape((1, 1, 1, 3))?;
-                let why = "the real keys do not all come first";
-                refused(&inputs(&[("keep", &keep)]), why, f(&keep))?;
-            }
-            Ok(())
-        },
-    )
-    .law(Edges, "no sequences give no lengths", |f| law(f, &[], 3))
+    Check::new("masking::padding_lengths", wrong::masking::padding_lengths())
+        .law(Masks, "a sequence's length is the number of its real keys", |f| law(f, &[2, 3], 4))
+        .law(Masks, "no real key is length 0, no padding is length seq_k", |f| law(f, &[0, 3], 3))
+        .property(
+            Masks,
+            "it undoes a padding mask of any lengths",
+            proptest::collection::vec(0..6usize, 1..4),
+            |f, lengths| law(f, &lengths, 5),
+        )
+        .law(
+            Edges,
+            "padding before a real key is an error: a length alone cannot say where it is",
+            |f| {
+                for row in [[0, 1, 1], [1, 0, 1]] {
+                    let keep = mask(&[row])?.reshape((1, 1, 1, 3))?;
+                    let why = "the real keys do not all come first";
+                    refused(&inputs(&[("keep", &keep)]), why, f(&keep))?;
+                }
+                Ok(())
+            },
+        )
+        .law(Edges, "no sequences give no lengths", |f| law(f, &[], 3))
 }
 
 /// Checks `combine_masks`: two keep-masks, broadcast, to what both let through.

@@ -24,10 +24,7 @@ fn hide(scores: &Tensor, mask: Option<&Tensor>, hidden: f64) -> Result<Tensor> {
 
 /// 1 for each score whose row sees something (u8), given scores with −∞ for the hidden.
 fn sees(logits: &Tensor) -> Result<Tensor> {
-    logits
-        .max_keepdim(D::Minus1)?
-        .ne(NEVER)?
-        .broadcast_as(logits.shape())
+    logits.max_keepdim(D::Minus1)?.ne(NEVER)?.broadcast_as(logits.shape())
 }
 
 /// Weights of scores with −∞ for the hidden: zeros in rows with nothing to see, `over` elsewhere.
@@ -65,11 +62,7 @@ fn with_keep(
 /// The plain softmax where nothing is seen or not: NaN in rows of −∞.
 fn unguarded(scores: &Tensor, mask: Option<&Tensor>, hidden: f64) -> Result<Tensor> {
     let logits = hide(scores, mask, hidden)?;
-    if logits.elem_count() == 0 {
-        Ok(logits)
-    } else {
-        over_keys(&logits)
-    }
+    if logits.elem_count() == 0 { Ok(logits) } else { over_keys(&logits) }
 }
 
 /// exp(score − maximum of the whole row), hidden keys included.
@@ -114,10 +107,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             |scores, mask| with_keep(scores, mask, |scores, keep| {
                 let visible = (exponentials(scores)? * keep.to_dtype(scores.dtype())?)?;
                 let sum = visible.sum_keepdim(D::Minus1)?;
-                let none = keep
-                    .max_keepdim(D::Minus1)?
-                    .eq(0u8)?
-                    .to_dtype(scores.dtype())?;
+                let none = keep.max_keepdim(D::Minus1)?.eq(0u8)?.to_dtype(scores.dtype())?;
                 visible.broadcast_div(&(sum + none)?)
             })
         ),
@@ -296,9 +286,7 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             "mask inverted",
             "the keep-mask is read the wrong way round: 1 means may attend.",
             |query, key, value, mask| attention([query, key, value], |scores| {
-                with_keep(scores, mask, |scores, keep| {
-                    right(scores, Some(&keep.eq(0u8)?))
-                })
+                with_keep(scores, mask, |scores, keep| right(scores, Some(&keep.eq(0u8)?)))
             })
         ),
         wrong!(
@@ -361,9 +349,7 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             "-1e9",
             "a query with nothing to see averages all values: −1e9 everywhere is as good as 0 everywhere. Hide with −∞ and give such a row zeros.",
             |query, key, value, mask| attention([query, key, value], |scores| {
-                with_keep(scores, mask, |scores, keep| {
-                    unguarded(scores, Some(keep), -1e9)
-                })
+                with_keep(scores, mask, |scores, keep| unguarded(scores, Some(keep), -1e9))
             })
         ),
         wrong!(

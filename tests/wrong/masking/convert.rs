@@ -218,22 +218,15 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
             "0/1 masks of other types are refused: triangles often come as floats. `mask.eq(1.)` gives u8 from any type.",
             |mask, convention| converted(mask, convention, || {
                 only_u8(&[mask])?;
-                if convention == Convention::OneHides {
-                    mask.eq(0u8)
-                } else {
-                    mask.ne(0u8)
-                }
+                if convention == Convention::OneHides { mask.eq(0u8) } else { mask.ne(0u8) }
             })
         ),
         wrong!(
             "type kept",
             "the values are right, but a float mask stays a float mask: the result is u8.",
             |mask, convention| converted(mask, convention, || {
-                let keep = if convention == Convention::OneHides {
-                    mask.eq(0.)
-                } else {
-                    mask.ne(0.)
-                };
+                let keep =
+                    if convention == Convention::OneHides { mask.eq(0.) } else { mask.ne(0.) };
                 keep?.to_dtype(mask.dtype())
             })
         ),

@@ -38,10 +38,7 @@ fn suffixes(
     for now in 1..seq {
         let after = attend(&mixed(input, changed, now, seq)?)?;
         let (from, until) = compared(now);
-        if differ(
-            &before.narrow(0, from, until - from)?,
-            &after.narrow(0, from, until - from)?,
-        )? {
+        if differ(&before.narrow(0, from, until - from)?, &after.narrow(0, from, until - from)?)? {
             return Ok(true);
         }
     }
@@ -95,10 +92,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
                 let (before, changed) = (attend(input)?, noise(input)?);
                 for now in 1..input.dim(0)? {
                     let after = attend(&mixed(input, &changed, now, now + 1)?)?;
-                    if differ(
-                        &before.narrow(0, now - 1, 1)?,
-                        &after.narrow(0, now - 1, 1)?,
-                    )? {
+                    if differ(&before.narrow(0, now - 1, 1)?, &after.narrow(0, now - 1, 1)?)? {
                         return Ok(true);
                     }
                 }

@@ -15,11 +15,7 @@ fn by_rule(
 ) -> Result<Tensor> {
     let shape = shape.into();
     let rule = |at: usize| u8::from(keep(at / columns, at % columns));
-    Tensor::from_vec(
-        (0..shape.elem_count()).map(rule).collect(),
-        shape,
-        &Device::Cpu,
-    )
+    Tensor::from_vec((0..shape.elem_count()).map(rule).collect(), shape, &Device::Cpu)
 }
 
 fn causal(seq_q: usize, seq_k: usize, align: Align) -> Result<Tensor> {
@@ -110,9 +106,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
 
 fn padding(lengths: &[usize], seq_k: usize, real: impl Fn(usize, usize) -> bool) -> Result<Tensor> {
     fits(lengths, seq_k)?;
-    by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| {
-        real(key, lengths[row])
-    })
+    by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| real(key, lengths[row]))
 }
 
 fn fits(lengths: &[usize], seq_k: usize) -> Result<()> {
@@ -164,9 +158,7 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
             "too long goes through",
             "a length above `seq_k` goes through: it tells of a bug in the caller, so refuse it with `bail!`.",
             |lengths, seq_k, _| {
-                by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| {
-                    key < lengths[row]
-                })
+                by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| key < lengths[row])
             }
         ),
         wrong!(
@@ -211,10 +203,7 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
             |keep| {
                 let rows = rows(keep)?;
                 real_first(&rows)?;
-                Ok(rows
-                    .iter()
-                    .map(|row| count(row, 1).saturating_sub(1))
-                    .collect())
+                Ok(rows.iter().map(|row| count(row, 1).saturating_sub(1)).collect())
             }
         ),
         wrong!(

@@ -16,11 +16,7 @@ pub(super) struct Cells {
 impl Cells {
     /// Cells that are all `height` high and touch or stand apart.
     pub(super) fn new(height: f64, touch: bool) -> Self {
-        Self {
-            height,
-            touch,
-            runs: BTreeMap::new(),
-        }
+        Self { height, touch, runs: BTreeMap::new() }
     }
 
     /// Adds a cell; one that continues the last of its colour is joined to it.
@@ -37,15 +33,8 @@ impl Cells {
         let mut svg = String::new();
         for (colour, runs) in &self.runs {
             let height = self.height;
-            let crisp = if self.touch {
-                " shape-rendering=\"crispEdges\""
-            } else {
-                ""
-            };
-            let _ = write!(
-                svg,
-                "<path{crisp} stroke=\"{colour}\" stroke-width=\"{height}\" d=\""
-            );
+            let crisp = if self.touch { " shape-rendering=\"crispEdges\"" } else { "" };
+            let _ = write!(svg, "<path{crisp} stroke=\"{colour}\" stroke-width=\"{height}\" d=\"");
             for (y, x, width) in runs {
                 let _ = write!(svg, "M{x} {}h{width}", y + height / 2.0);
             }
@@ -64,11 +53,7 @@ pub(super) struct Signs {
 
 impl Signs {
     pub(super) fn new(colour: RGBColor, stroke: f64) -> Self {
-        Self {
-            colour,
-            stroke,
-            path: String::new(),
-        }
+        Self { colour, stroke, path: String::new() }
     }
 
     /// A dot as wide as the stroke.

@@ -84,13 +84,8 @@ impl Layout {
         while per_row > 1 && fitting(per_row) < 4.0 {
             per_row -= 1;
         }
-        let mut cell_width = fitting(per_row)
-            .min(if single { 64.0 } else { 44.0 })
-            .max(1.0);
-        let cell_height = cell_width
-            .min(44.0)
-            .min((560.0 / map.rows as f64).floor())
-            .max(4.0);
+        let mut cell_width = fitting(per_row).min(if single { 64.0 } else { 44.0 }).max(1.0);
+        let cell_height = cell_width.min(44.0).min((560.0 / map.rows as f64).floor()).max(4.0);
         if cell_height < PITCH {
             cell_width = cell_width.min(2.0 * cell_height);
         }
@@ -118,12 +113,7 @@ impl Layout {
             if single {
                 left
             } else {
-                MARGIN
-                    + if map.y.is_empty() {
-                        0.0
-                    } else {
-                        y_width + 24.0
-                    }
+                MARGIN + if map.y.is_empty() { 0.0 } else { y_width + 24.0 }
             },
         );
         let name_height = if single { 0.0 } else { TICK + 9.0 };
@@ -132,11 +122,7 @@ impl Layout {
         for i in 0..count {
             let column = i % per_row;
             if column == 0 {
-                top += if i == 0 {
-                    col_height + name_height
-                } else {
-                    panel.1 + 12.0 + name_height
-                };
+                top += if i == 0 { col_height + name_height } else { panel.1 + 12.0 + name_height };
             }
             let x = left + column as f64 * (panel.0 + GAP);
             panels.push((x, top.ceil()));

@@ -155,11 +155,7 @@ fn colour(map: &Heatmap, layout: &Layout, value: f64) -> RGBColor {
     match layout.bounds {
         _ if map.mask => mask_colour(value == 1.0),
         Some((low, high)) if value.is_finite() => {
-            let part = if high > low {
-                (value - low) / (high - low)
-            } else {
-                0.5
-            };
+            let part = if high > low { (value - low) / (high - low) } else { 0.5 };
             sequential((part.clamp(0.0, 1.0) * (LEVELS - 1) as f64).round() as usize)
         }
         _ => NOT_FINITE,
@@ -193,20 +189,14 @@ fn legend(map: &Heatmap, layout: &Layout) -> Vec<Entry> {
     let swatch = |name: &str| BAR.1 + 8.0 + text::width(name, SMALLEST) + 20.0;
     if map.mask {
         for may in [true, false] {
-            entries.push(Entry {
-                x,
-                kind: Key::May(may),
-            });
+            entries.push(Entry { x, kind: Key::May(may) });
             x += swatch(mask_name(may));
         }
         return entries;
     }
     if let Some((low, high)) = layout.bounds {
         x += text::width(&text::number(low), SMALLEST) + 8.0;
-        entries.push(Entry {
-            x,
-            kind: Key::Scale(low, high),
-        });
+        entries.push(Entry { x, kind: Key::Scale(low, high) });
         x += BAR.0 + 8.0 + text::width(&text::number(high), SMALLEST) + 20.0;
     }
     let any = |is: fn(f64) -> bool| map.panels.iter().any(|p| p.values.iter().any(|&v| is(v)));
@@ -215,10 +205,7 @@ fn legend(map: &Heatmap, layout: &Layout) -> Vec<Entry> {
         x += swatch("NaN");
     }
     if any(f64::is_infinite) && !layout.fits("−∞") {
-        entries.push(Entry {
-            x,
-            kind: Key::Infinite,
-        });
+        entries.push(Entry { x, kind: Key::Infinite });
     }
     entries
 }

@@ -54,11 +54,7 @@ impl<'a> Plot<'a> {
             (Some(rows), width - MARGIN - 8.0)
         };
         // The y label lies above its axis, where it needs no turned head.
-        top += if lines.y.is_empty() {
-            10.0
-        } else {
-            label + 16.0
-        };
+        top += if lines.y.is_empty() { 10.0 } else { label + 16.0 };
 
         let all = || lines.series.iter().flat_map(|s| s.points.iter().copied());
         let bands = || lines.bands.iter().flat_map(|b| b.points.iter().copied());
@@ -67,12 +63,7 @@ impl<'a> Plot<'a> {
             all()
                 .map(|p| p.1)
                 .chain(bands().flat_map(|b| [b.1, b.2]))
-                .chain(
-                    lines
-                        .y_range
-                        .into_iter()
-                        .flat_map(|(low, high)| [low, high]),
-                ),
+                .chain(lines.y_range.into_iter().flat_map(|(low, high)| [low, high])),
         );
         let y = match lines.y_range {
             // The asked range, exactly, where the data stays inside.
@@ -99,11 +90,7 @@ impl<'a> Plot<'a> {
         }
 
         let bottom = top + plot_height;
-        let below = if lines.x.is_empty() {
-            30.0
-        } else {
-            34.0 + label
-        };
+        let below = if lines.x.is_empty() { 30.0 } else { 34.0 + label };
         Self {
             lines,
             looks: lines.looks(),
@@ -142,10 +129,7 @@ impl<'a> Plot<'a> {
         let series = || self.lines.series.iter().zip(&self.looks);
         // Theory above the lines, so that agreement shows as dashes on a line; markers above both.
         for (series, look) in series().filter(|(_, look)| look.line == Line::Solid) {
-            canvas.path(
-                &self.thinned(&series.points),
-                stroke(look.colour, legend::SOLID),
-            )?;
+            canvas.path(&self.thinned(&series.points), stroke(look.colour, legend::SOLID))?;
         }
         for (series, look) in series().filter(|(_, look)| look.line == Line::Dashed) {
             self.draw_dashed(canvas, series, look.colour)?;
@@ -161,10 +145,10 @@ impl<'a> Plot<'a> {
     }
 
     fn draw_axes(&self, canvas: &Canvas) -> Drawn {
-        let plot = canvas.area.clone().shrink(
-            (0, px(self.top)),
-            (px(self.right), px(self.height - self.top)),
-        );
+        let plot = canvas
+            .area
+            .clone()
+            .shrink((0, px(self.top)), (px(self.right), px(self.height - self.top)));
         let mut chart = ChartBuilder::on(&plot)
             .set_label_area_size(LabelAreaPosition::Left, px(self.left))
             .set_label_area_size(LabelAreaPosition::Bottom, px(self.height - self.bottom))
@@ -252,14 +236,10 @@ impl<'a> Plot<'a> {
     fn apart(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let mut seen = std::collections::BTreeSet::new();
         let placed = points.iter().map(|&point| self.at(point));
-        placed
-            .filter(|(x, y)| seen.insert(((x / 2.0) as i64, (y / 2.0) as i64)))
-            .collect()
+        placed.filter(|(x, y)| seen.insert(((x / 2.0) as i64, (y / 2.0) as i64))).collect()
     }
 }
 
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-        (low.min(v), high.max(v))
-    })
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }

@@ -27,18 +27,13 @@ impl Check {
     /// Runs the checks and prints what they say.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let chapters = context.chapters()?;
-        match self
-            .name
-            .as_deref()
-            .map(|name| names::target(&chapters, name))
-            .transpose()?
-        {
+        match self.name.as_deref().map(|name| names::target(&chapters, name)).transpose()? {
             Some(Target::Chapter(chapter)) => {
                 Ok(exit(check(context, &chapter, None)? == Standing::Failed))
             }
-            Some(Target::Exercise(chapter, exercise)) => Ok(exit(
-                check(context, &chapter, Some(&exercise.name))? == Standing::Failed,
-            )),
+            Some(Target::Exercise(chapter, exercise)) => {
+                Ok(exit(check(context, &chapter, Some(&exercise.name))? == Standing::Failed))
+            }
             None => up_to_the_first_open(context, &chapters),
         }
     }
@@ -83,37 +78,23 @@ pub fn check(context: &Context, chapter: &Chapter, only: Option<&str>) -> Result
 }
 
 fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str>) -> Standing {
-    println!(
-        "{}",
-        heading(&format!("Week {} · {}", chapter.week, chapter.package))
-    );
+    println!("{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)));
     let wanted = |name: &str| only.is_none_or(|only| only == name);
-    let names: Vec<&String> = report
-        .exercises()
-        .iter()
-        .filter(|name| wanted(name))
-        .collect();
+    let names: Vec<&String> = report.exercises().iter().filter(|name| wanted(name)).collect();
     for name in &names {
         println!("  {} {name}", mark(report.state(name)));
     }
     let lines = report.of(Who::Exercise);
-    let failed: Vec<&&Line> = lines
-        .iter()
-        .filter(|line| line.state == State::Failed && wanted(&line.exercise))
-        .collect();
+    let failed: Vec<&&Line> =
+        lines.iter().filter(|line| line.state == State::Failed && wanted(&line.exercise)).collect();
     if let Some((first, others)) = failed.split_first() {
         println!("\n{}", first.message.trim());
         if !others.is_empty() {
-            let others: Vec<String> = others
-                .iter()
-                .map(|line| names::path(chapter, &line.exercise))
-                .collect();
+            let others: Vec<String> =
+                others.iter().map(|line| names::path(chapter, &line.exercise)).collect();
             println!("\nAlso failed: {}.", others.join(", "));
         }
-        println!(
-            "\nYour code is in {}.",
-            context.shown(&chapter.exercise_path())
-        );
+        println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
         return Standing::Failed;
     }
     if let Some(line) = report
@@ -127,10 +108,7 @@ fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str
         );
         return Standing::Failed;
     }
-    if let Some(name) = names
-        .iter()
-        .find(|name| report.state(name) == State::Pending)
-    {
+    if let Some(name) = names.iter().find(|name| report.state(name) == State::Pending) {
         let path = names::path(chapter, name);
         println!(
             "\nNext: write `{name}` in {}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`",
@@ -138,10 +116,8 @@ fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str
         );
         return Standing::Open;
     }
-    let path = names.first().map_or_else(
-        || chapter.package.clone(),
-        |name| names::path(chapter, name),
-    );
+    let path =
+        names.first().map_or_else(|| chapter.package.clone(), |name| names::path(chapter, name));
     println!("\nNext: compare with `cargo study solution {path}`, or see `cargo study progress`.");
     Standing::Done
 }

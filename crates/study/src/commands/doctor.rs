@@ -102,10 +102,9 @@ fn jupyter(context: &Context) -> Finding {
         return Fine("JupyterLab is installed".to_owned());
     }
     match python::find() {
-        Ok(python::Maker::Python(program)) => Later(format!(
-            "will be installed by `cargo study lab`, with `{}`",
-            program.join(" ")
-        )),
+        Ok(python::Maker::Python(program)) => {
+            Later(format!("will be installed by `cargo study lab`, with `{}`", program.join(" ")))
+        }
         Ok(python::Maker::Uv) => {
             Later("will be installed by `cargo study lab`, with `uv`".to_owned())
         }
@@ -131,9 +130,7 @@ fn cuda() -> Finding {
 fn disk(context: &Context) -> Finding {
     let on = |folder: &Path| {
         let disks = Disks::new_with_refreshed_list().ok()?;
-        let holding = disks
-            .iter()
-            .filter(|disk| folder.starts_with(disk.mount_point()));
+        let holding = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
         holding
             .max_by_key(|disk| disk.mount_point().components().count())
             .map(|disk| disk.available_space())
@@ -145,9 +142,7 @@ fn disk(context: &Context) -> Finding {
             free / GIGABYTE,
             context.root().display()
         )),
-        None => Later(format!(
-            "free space is not known here; {DISK} GB are needed"
-        )),
+        None => Later(format!("free space is not known here; {DISK} GB are needed")),
     }
 }
 

@@ -38,17 +38,8 @@ impl Hint {
         let mut state = State::read(context.home())?;
         let number = state.next_hint(&path, count, self.number);
         state.write(context.home())?;
-        println!(
-            "{}\n",
-            heading(&format!("{path} · hint {number} of {count}"))
-        );
-        println!(
-            "{}\n",
-            exercise
-                .hints
-                .get(number - 1)
-                .map_or("", |hint| hint.trim())
-        );
+        println!("{}\n", heading(&format!("{path} · hint {number} of {count}")));
+        println!("{}\n", exercise.hints.get(number - 1).map_or("", |hint| hint.trim()));
         if number < count {
             println!("Next: `cargo study check {path}`. One more hint: `cargo study hint {path}`.");
         } else {

@@ -101,20 +101,13 @@ fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
     });
     fs::write(&file, notebook.to_string())
         .with_context(|| format!("can't write `{}`", file.display()))?;
-    let run = jupyter.execute(
-        &file,
-        0,
-        "Compiling what notebooks use (a minute or two at first)",
-    )?;
+    let run =
+        jupyter.execute(&file, 0, "Compiling what notebooks use (a minute or two at first)")?;
     if let Some(fault) = run.fault() {
         bail!(
             "the notebooks' first cell does not run:\n{fault}\n\nType `cargo build --package course` to see whether the course compiles."
         );
     }
-    eprintln!(
-        "{} The Rust kernel is ready ({}).",
-        good("✓", Stream::Err),
-        run.took
-    );
+    eprintln!("{} The Rust kernel is ready ({}).", good("✓", Stream::Err), run.took);
     Ok(())
 }

@@ -16,9 +16,5 @@ use std::process::ExitCode;
 
 /// The exit code of a command that found something failed.
 fn exit(failed: bool) -> ExitCode {
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

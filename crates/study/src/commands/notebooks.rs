@@ -54,11 +54,7 @@ impl Notebooks {
             }
         }
         if failed.is_empty() {
-            eprintln!(
-                "{} of {} notebooks are up to date.",
-                stems.len(),
-                stems.len()
-            );
+            eprintln!("{} of {} notebooks are up to date.", stems.len(), stems.len());
         } else {
             eprintln!(
                 "Failed: {}. Mend the cells, then type `cargo study notebooks {}`.",
@@ -75,16 +71,11 @@ impl Notebooks {
         }
         let find = |typed: &String| {
             let typed = typed.trim_end_matches(".md").trim_end_matches(".ipynb");
-            let week = |stem: &str| {
-                stem.split('-')
-                    .next()
-                    .and_then(|week| week.parse::<u32>().ok())
-            };
+            let week =
+                |stem: &str| stem.split('-').next().and_then(|week| week.parse::<u32>().ok());
             let called = |stem: &&String| {
                 *stem == typed
-                    || stem
-                        .split_once('-')
-                        .is_some_and(|(_, topic)| topic == typed)
+                    || stem.split_once('-').is_some_and(|(_, topic)| topic == typed)
                     || typed.parse().is_ok_and(|number| week(stem) == Some(number))
             };
             let known = || pages.iter().map(String::as_str);
@@ -121,10 +112,7 @@ impl Notebooks {
 
 /// Runs `mdbook-cells`; what it says is the error when it fails.
 fn cells(context: &Context, before: &[&str], file: &Path, after: &[&str]) -> Result<()> {
-    let mut command = cargo(
-        context.root(),
-        &["run", "--quiet", "--package", "mdbook-cells", "--"],
-    );
+    let mut command = cargo(context.root(), &["run", "--quiet", "--package", "mdbook-cells", "--"]);
     command.args(before).arg(file).args(after);
     let finished = process::run(command, |_| ())?;
     if !finished.status.success() {
@@ -140,10 +128,7 @@ fn pages(book: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(book).with_context(fail)? {
         let path = entry.with_context(fail)?.path();
         if path.extension().is_some_and(|extension| extension == "md") && has_cells(&path)? {
-            stems.extend(
-                path.file_stem()
-                    .map(|stem| stem.to_string_lossy().into_owned()),
-            );
+            stems.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         }
     }
     stems.sort();
@@ -174,21 +159,13 @@ mod tests {
         let found = pages(book.path()).unwrap();
         assert_eq!(found, ["00-setting-up", "02-scaling"]);
         let chosen = |typed: &str| {
-            Notebooks {
-                stems: vec![typed.to_owned()],
-                check: false,
-                solved: false,
-            }
-            .chosen(&found)
+            Notebooks { stems: vec![typed.to_owned()], check: false, solved: false }.chosen(&found)
         };
         for typed in ["02-scaling", "scaling", "2", "02", "02-scaling.md"] {
             assert_eq!(chosen(typed).unwrap(), ["02-scaling"]);
         }
         assert!(
-            chosen("02-scalling")
-                .unwrap_err()
-                .to_string()
-                .contains("Did you mean `02-scaling`?")
+            chosen("02-scalling").unwrap_err().to_string().contains("Did you mean `02-scaling`?")
         );
     }
 }

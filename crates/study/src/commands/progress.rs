@@ -24,10 +24,7 @@ impl Progress {
         let mut next = None;
         for chapter in context.chapters()? {
             let outcome = checks::run(context, &chapter, Errors::Hide)?;
-            println!(
-                "{}",
-                heading(&format!("Week {} · {}", chapter.week, chapter.package))
-            );
+            println!("{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)));
             let report = match outcome {
                 Outcome::Ran(report) => report,
                 Outcome::Broken(_) => {
@@ -59,11 +56,7 @@ impl Progress {
                 }
             }
         }
-        let failing = if failed == 0 {
-            String::new()
-        } else {
-            format!(", {failed} failing")
-        };
+        let failing = if failed == 0 { String::new() } else { format!(", {failed} failing") };
         println!("\n{done} of {total} exercises done, {pending} pending{failing}.");
         match next {
             Some((chapter, name)) => println!(

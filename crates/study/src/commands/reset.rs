@@ -30,11 +30,7 @@ impl Reset {
     /// Writes the stub, or compares.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let chapters = context.chapters()?;
-        let target = self
-            .name
-            .as_deref()
-            .map(|name| names::target(&chapters, name))
-            .transpose()?;
+        let target = self.name.as_deref().map(|name| names::target(&chapters, name)).transpose()?;
         match target {
             _ if self.check => {
                 let chosen = match target {
@@ -64,12 +60,7 @@ impl Reset {
                             chapter.package
                         )
                     })?;
-                write(
-                    context,
-                    &chapter,
-                    &restored,
-                    &names::path(&chapter, &exercise.name),
-                )
+                write(context, &chapter, &restored, &names::path(&chapter, &exercise.name))
             }
             None => bail!("name a chapter or an exercise: `cargo study reset scaling`"),
         }
@@ -115,10 +106,7 @@ fn compare(context: &Context, chapters: &[Chapter]) -> Result<ExitCode> {
         }
     }
     if differing == 0 {
-        println!(
-            "The exercise files of {} chapters are the stubs.",
-            chapters.len()
-        );
+        println!("The exercise files of {} chapters are the stubs.", chapters.len());
     }
     Ok(exit(differing > 0))
 }

@@ -29,10 +29,8 @@ impl Solution {
         let (chapter, exercise) = names::exercise(&context.chapters()?, &self.exercise)?;
         let path = names::path(&chapter, &exercise.name);
         if !self.peek && !passes(context, &chapter, &exercise)? {
-            let left = exercise
-                .hints
-                .len()
-                .saturating_sub(State::read(context.home())?.shown(&path));
+            let left =
+                exercise.hints.len().saturating_sub(State::read(context.home())?.shown(&path));
             let hints = match left {
                 0 => "You have seen every hint.".to_owned(),
                 1 => format!("One hint is left: `cargo study hint {path}`."),

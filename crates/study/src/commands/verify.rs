@@ -44,11 +44,7 @@ impl Verify {
         if let Some(typed) = &self.chapter {
             chapters = vec![names::chapter(&chapters, typed)?];
         }
-        let who = if self.solutions {
-            Who::Solution
-        } else {
-            Who::Exercise
-        };
+        let who = if self.solutions { Who::Solution } else { Who::Exercise };
         let mut all = Vec::new();
         for chapter in &chapters {
             match checks::run(context, chapter, Errors::Hide)? {
@@ -59,10 +55,7 @@ impl Verify {
                     state: State::Failed,
                     passed: 0,
                     tried: 1,
-                    why: format!(
-                        "does not compile: type `cargo study check {}`",
-                        chapter.package
-                    ),
+                    why: format!("does not compile: type `cargo study check {}`", chapter.package),
                 }),
             }
         }
@@ -84,13 +77,7 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
             add(&mut rows, chapter, &law.group, law.state, why);
         }
         if line.laws.is_empty() && line.state != State::Passed {
-            add(
-                &mut rows,
-                chapter,
-                "Implementation",
-                line.state,
-                line.exercise.clone(),
-            );
+            add(&mut rows, chapter, "Implementation", line.state, line.exercise.clone());
         }
     }
     rows
@@ -98,20 +85,17 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
 
 /// Counts one law; the gravest state of a group, and the first reason for it, stand for the group.
 fn add(rows: &mut Vec<Row>, chapter: &str, group: &str, state: State, why: String) {
-    let index = rows
-        .iter()
-        .position(|row| row.group == group)
-        .unwrap_or_else(|| {
-            rows.push(Row {
-                chapter: chapter.to_owned(),
-                group: group.to_owned(),
-                state,
-                passed: 0,
-                tried: 0,
-                why: why.clone(),
-            });
-            rows.len() - 1
+    let index = rows.iter().position(|row| row.group == group).unwrap_or_else(|| {
+        rows.push(Row {
+            chapter: chapter.to_owned(),
+            group: group.to_owned(),
+            state,
+            passed: 0,
+            tried: 0,
+            why: why.clone(),
         });
+        rows.len() - 1
+    });
     let row = &mut rows[index];
     row.tried += 1;
     row.passed += usize::from(state == State::Passed);
@@ -132,9 +116,7 @@ fn gravity(state: State) -> u8 {
 
 fn print(rows: &[Row]) {
     let width = |text: fn(&Row) -> &str, least: usize| {
-        rows.iter()
-            .map(|row| text(row).len())
-            .fold(least, usize::max)
+        rows.iter().map(|row| text(row).len()).fold(least, usize::max)
     };
     let (chapters, groups) = (width(|row| &row.chapter, 7), width(|row| &row.group, 5));
     let cell =
@@ -200,10 +182,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [
-                ("Masks", State::Failed, 1, 3, "first"),
-                ("Weights", State::Skipped, 1, 2, "no GPU")
-            ]
+            [("Masks", State::Failed, 1, 3, "first"), ("Weights", State::Skipped, 1, 2, "no GPU")]
         );
     }
 }

@@ -65,11 +65,8 @@ fn watch(context: &Context, chapters: &[Chapter], check_now: bool) -> Result<()>
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        let edited = |chapter: &&Chapter| {
-            events
-                .iter()
-                .any(|event| is_exercise_of(&event.path, chapter))
-        };
+        let edited =
+            |chapter: &&Chapter| events.iter().any(|event| is_exercise_of(&event.path, chapter));
         for chapter in chapters.iter().filter(edited) {
             println!();
             check(context, chapter, None)?;

@@ -23,11 +23,8 @@ pub struct Tool {
 }
 
 /// Builds and serves the pages.
-pub const MDBOOK: Tool = Tool {
-    name: "mdbook",
-    version: "0.5.4",
-    about: "builds the pages; once, a few minutes",
-};
+pub const MDBOOK: Tool =
+    Tool { name: "mdbook", version: "0.5.4", about: "builds the pages; once, a few minutes" };
 
 /// Runs Rust in notebooks.
 pub const KERNEL: Tool = Tool {
@@ -78,16 +75,9 @@ impl Tool {
             home.display()
         );
         let scratch = scratch::Scratch::new(home)?;
-        let mut command = cargo(
-            scratch.path(),
-            &["install", "--locked", "--force", self.name],
-        );
+        let mut command = cargo(scratch.path(), &["install", "--locked", "--force", self.name]);
         command.args(["--version", self.version]);
-        command
-            .arg("--root")
-            .arg(home)
-            .arg("--target-dir")
-            .arg(scratch.path().join("target"));
+        command.arg("--root").arg(home).arg("--target-dir").arg(scratch.path().join("target"));
         let title = format!("{} {}", self.name, self.version);
         let started = Instant::now();
         let finished = compile(command, &title)?;
@@ -97,11 +87,7 @@ impl Tool {
                 last_lines(&finished.stderr)
             );
         }
-        eprintln!(
-            "{} {title} is installed ({}).",
-            good("✓", Stream::Err),
-            took(started.elapsed())
-        );
+        eprintln!("{} {title} is installed ({}).", good("✓", Stream::Err), took(started.elapsed()));
         Ok(self.own(context))
     }
 
@@ -113,14 +99,7 @@ impl Tool {
 
 /// The end of what cargo wrote, without its progress.
 fn last_lines(stderr: &str) -> String {
-    let noise = [
-        "Compiling",
-        "Downloaded",
-        "Downloading",
-        "Building",
-        "Updating",
-        "Installing",
-    ];
+    let noise = ["Compiling", "Downloaded", "Downloading", "Building", "Updating", "Installing"];
     let told = |line: &&str| {
         let line = line.trim();
         !line.is_empty() && !noise.iter().any(|word| line.starts_with(word))

@@ -48,11 +48,7 @@ impl Jupyter {
         let ipython = context.home().join("jupyter-home").join("ipython");
         fs::create_dir_all(&ipython)
             .with_context(|| format!("can't make `{}`", ipython.display()))?;
-        Ok(Self {
-            python: python_of(&environment),
-            home: context.home().to_owned(),
-            notebooks,
-        })
+        Ok(Self { python: python_of(&environment), home: context.home().to_owned(), notebooks })
     }
 
     /// `python -m module`, in the notebooks' folder, with all of Jupyter's folders in the course's own.
@@ -82,10 +78,7 @@ impl Jupyter {
     /// Runs the notebook `file`, wherever it lies, in the notebooks' folder, and writes the outputs into it. A cell may take `timeout` seconds, or for ever with 0.
     pub fn execute(&self, file: &Path, timeout: u32, title: &str) -> Result<Executed> {
         let mut command = self.python();
-        command
-            .args(["-c", EXECUTE])
-            .arg(file)
-            .args([kernel::NAME, &timeout.to_string()]);
+        command.args(["-c", EXECUTE]).arg(file).args([kernel::NAME, &timeout.to_string()]);
         let mut progress = Progress::start(title);
         let finished = process::run(command, |line| {
             if let Some((done, total, cell)) = cell(line) {
@@ -94,10 +87,7 @@ impl Jupyter {
         })?;
         let seconds = took(progress.elapsed());
         progress.clear();
-        Ok(Executed {
-            finished,
-            took: seconds,
-        })
+        Ok(Executed { finished, took: seconds })
     }
 }
 
@@ -161,10 +151,7 @@ fn install(context: &Context, environment: &Path) -> Result<()> {
 fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
     let title = "JupyterLab";
     let mut progress = Progress::start(title);
-    eprintln!(
-        "Installing JupyterLab (once, a minute or two) into {}",
-        environment.display()
-    );
+    eprintln!("Installing JupyterLab (once, a minute or two) into {}", environment.display());
     progress.detail("making a virtual environment");
     let mut make = match maker {
         Maker::Python(program) => {
@@ -179,10 +166,7 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
         }
     };
     make.arg(environment);
-    succeed(
-        process::run(make, |_| ())?,
-        "the virtual environment could not be made",
-    )?;
+    succeed(process::run(make, |_| ())?, "the virtual environment could not be made")?;
 
     let scratch = scratch::Scratch::new(context.home())?;
     let list = scratch.path().join("requirements.txt");
@@ -190,21 +174,13 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
     let mut fetch = match maker {
         Maker::Python(_) => {
             let mut fetch = Command::new(python_of(environment));
-            fetch.args([
-                "-m",
-                "pip",
-                "install",
-                "--no-input",
-                "--disable-pip-version-check",
-            ]);
+            fetch.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
             fetch.args(["--progress-bar", "off"]);
             fetch
         }
         Maker::Uv => {
             let mut fetch = Command::new("uv");
-            fetch
-                .args(["pip", "install", "--python"])
-                .arg(python_of(environment));
+            fetch.args(["pip", "install", "--python"]).arg(python_of(environment));
             fetch
         }
     };
@@ -213,11 +189,7 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
     let fetched = process::run(fetch, |line| {
         if let Some(package) = line.trim().strip_prefix("Collecting ") {
             done = (done + 1).min(total);
-            progress.set(
-                done,
-                total,
-                package.split([' ', '=']).next().unwrap_or(package),
-            );
+            progress.set(done, total, package.split([' ', '=']).next().unwrap_or(package));
         } else if line.trim().starts_with("Installing") {
             progress.set(total, total, "unpacking");
         }
@@ -254,13 +226,9 @@ fn remove(folder: &Path) -> Result<()> {
 
 /// The packages of a list of requirements, each once.
 fn names(requirements: &str) -> Vec<&str> {
-    let lines = requirements
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
-    let mut names: Vec<&str> = lines
-        .filter_map(|line| line.split_once("=="))
-        .map(|(name, _)| name.trim())
-        .collect();
+    let lines = requirements.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let mut names: Vec<&str> =
+        lines.filter_map(|line| line.split_once("==")).map(|(name, _)| name.trim()).collect();
     names.dedup();
     names
 }
@@ -278,18 +246,12 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned() {
-        let lines = REQUIREMENTS
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty());
+        let lines = REQUIREMENTS.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         for line in lines {
             assert!(line.contains("=="), "{line}");
         }
         let names = names(REQUIREMENTS);
-        assert!(
-            ["jupyterlab", "nbclient", "nbconvert"]
-                .iter()
-                .all(|name| names.contains(name))
-        );
+        assert!(["jupyterlab", "nbclient", "nbconvert"].iter().all(|name| names.contains(name)));
         assert!(names.windows(2).all(|pair| pair[0] < pair[1]));
     }
 

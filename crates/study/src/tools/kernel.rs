@@ -25,12 +25,8 @@ pub fn register(context: &Context, environment: &Path, program: &Path) -> Result
     .context(
         "the kernel's description can't be written as JSON: is a folder's name not valid UTF-8?",
     )?;
-    let file = environment
-        .join("share")
-        .join("jupyter")
-        .join("kernels")
-        .join(NAME)
-        .join("kernel.json");
+    let file =
+        environment.join("share").join("jupyter").join("kernels").join(NAME).join("kernel.json");
     if std::fs::read_to_string(&file).is_ok_and(|old| old == spec) {
         return Ok(());
     }

@@ -16,15 +16,8 @@ pub fn version_in(text: &str) -> Option<&str> {
 /// Whether version `have` is `least` or later; both are numbers with points between.
 pub fn at_least(have: &str, least: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
-        let digits = |part: &str| {
-            part.chars()
-                .take_while(char::is_ascii_digit)
-                .collect::<String>()
-        };
-        version
-            .split('.')
-            .map_while(|part| digits(part).parse().ok())
-            .collect()
+        let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
+        version.split('.').map_while(|part| digits(part).parse().ok()).collect()
     };
     numbers(have) >= numbers(least)
 }
@@ -36,10 +29,7 @@ mod tests {
     #[test]
     fn versions_are_found() {
         assert_eq!(version_in("mdbook v0.5.4"), Some("0.5.4"));
-        assert_eq!(
-            version_in("rustc 1.95.0 (59807616e 2026-04-14)"),
-            Some("1.95.0")
-        );
+        assert_eq!(version_in("rustc 1.95.0 (59807616e 2026-04-14)"), Some("1.95.0"));
         assert_eq!(version_in("Python 3.11.7"), Some("3.11.7"));
         assert_eq!(version_in("no number"), None);
     }

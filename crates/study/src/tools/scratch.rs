@@ -25,17 +25,11 @@ impl Scratch {
         fs::create_dir_all(&all).with_context(fail)?;
         let turn = exclusive(&all.join("turn.lock"))?;
         sweep(&all);
-        let folder = tempfile::Builder::new()
-            .prefix("run-")
-            .tempdir_in(&all)
-            .with_context(fail)?;
+        let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&all).with_context(fail)?;
         let lock = File::create(lock_of(folder.path())).with_context(fail)?;
         lock.lock().with_context(fail)?;
         drop(turn);
-        Ok(Self {
-            folder,
-            _lock: lock,
-        })
+        Ok(Self { folder, _lock: lock })
     }
 
     /// The folder.
@@ -81,11 +75,7 @@ fn sweep(all: &Path) {
     let Ok(entries) = fs::read_dir(all) else {
         return;
     };
-    for folder in entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-    {
+    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
         let lock = lock_of(&folder);
         let free = File::open(&lock).map_or(true, |file| file.try_lock().is_ok());
         if free {
