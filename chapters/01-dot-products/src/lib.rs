@@ -1,4 +1,13 @@
 //! Week 1: the dot product as similarity, scores for all pairs, and the soft lookup.
+//!
+//! - [`solution`]: from `dot` to `soft_lookup`, seven functions;
+//! - [`exercise`]: the same with `todo!()`, for you;
+//! - [`words`]: real word vectors to try them on, also in later weeks;
+//! - [`matmul`]: the matrix product, strict about leading dimensions (given).
 
+pub mod exercise;
 pub mod matmul;
 pub mod solution;
+pub mod words;
+
+pub use words::WordVectors;

@@ -1,19 +1,15 @@
-//! The matrix product, also of empty matrices.
+//! The matrix product, strict about leading dimensions.
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-/// `a·b` over the last two dimensions; an empty sum is 0.
+/// `a·b` over the last two dimensions, one product for each place in the leading ones.
 ///
-/// `a` `(…, m, n)`, `b` `(…, n, p)` → `(…, m, p)`. candle's own product panics when a dimension is 0.
-/// Errors when the shapes do not fit.
+/// `a` `(…, m, n)`, `b` `(…, n, p)` → `(…, m, p)`. Errors when the shapes do not fit. candle's own product compares only
+/// how many places there are: it takes 2 × 3 for 3 × 2 and mixes up batch and heads without a word.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.elem_count() > 0 && b.elem_count() > 0 {
-        return a.matmul(b);
-    }
     match (a.dims(), b.dims()) {
-        ([batch_a @ .., m, n], [batch_b @ .., rows, p]) if batch_a == batch_b && n == rows => {
-            let shape = Shape::from([batch_a, &[*m, *p]].concat());
-            Tensor::zeros(shape, a.dtype(), a.device())
+        ([batch_a @ .., _, n], [batch_b @ .., rows, _]) if batch_a == batch_b && n == rows => {
+            a.matmul(b)
         }
         (a, b) => bail!("matmul: expected (…, m, n) and (…, n, p); got {a:?} and {b:?}"),
     }
@@ -41,5 +37,7 @@ mod tests {
     fn shapes_that_do_not_fit_are_an_error() {
         assert!(product(&[0, 3], &[4, 2]).is_err());
         assert!(product(&[2, 3], &[4, 2]).is_err());
+        assert!(product(&[3], &[3, 2]).is_err());
+        assert!(product(&[2, 3, 4, 5], &[3, 2, 5, 4]).is_err());
     }
 }

@@ -29,6 +29,7 @@ pub struct Measurement {
     pub scaled: Softness,
 }
 
+// ANCHOR: measure
 /// Draws `queries` queries and `keys` keys of standard normal numbers and measures their scores.
 pub fn measure(head_dim: usize, queries: usize, keys: usize, seed: u64) -> Result<Measurement> {
     let query = seeded::normal(seed, (queries, head_dim))?;
@@ -53,6 +54,8 @@ fn softness(logits: &Tensor, seed: u64) -> Result<Softness> {
         gradient: median(&grad.sqr()?.sum(D::Minus1)?.sqrt()?)?,
     })
 }
+
+// ANCHOR_END: measure
 
 fn median(values: &Tensor) -> Result<f64> {
     let mut values = values.to_vec1::<f32>()?;

@@ -1,3 +1,14 @@
-//! Week 3: keep-masks and additive masks, causal and padding, and rows with nothing to see.
+//! Week 3: who may attend to whom, in every convention.
+//!
+//! - [`solution`]: causal and padding masks, their conversions, a softmax and an attention that obey them, and a test
+//!   that finds a leak from the future;
+//! - [`exercise`]: the same with `todo!()`, for you;
+//! - [`conventions`]: what the numbers of a mask mean, [`Align`] and [`Convention`];
+//! - [`plots`]: the page's figures.
 
+pub mod conventions;
+pub mod exercise;
+pub mod plots;
 pub mod solution;
+
+pub use conventions::{Align, Convention};

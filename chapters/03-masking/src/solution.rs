@@ -1,14 +1,225 @@
-//! Week 3, solved: masks in every convention, and a softmax that obeys them.
+//! Week 3, solved: masks in every convention, a softmax and an attention that obey them, and a test that finds a leak.
 
-use candle_core::{D, DType, Result, Tensor};
+use crate::conventions::{Align, Convention};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+use dot_products::solution::{scores, weighted_average};
 use scaling::solution::softmax;
+
+/// An error unless `mask` is u8, as a keep-mask must be.
+fn expect_u8(mask: &Tensor) -> Result<()> {
+    if mask.dtype() != DType::U8 {
+        bail!("mask: expected a keep-mask of u8 (1 = may attend); got {:?}", mask.dtype());
+    }
+    Ok(())
+}
+
+// ANCHOR: causal_mask
+/// A keep-mask that hides the future: query i sees the keys up to its own position, the diagonal included.
+///
+/// `(seq_q, seq_k)`, u8, 1 = may attend. `align` says which key stands at the position of a query when the lengths
+/// differ; bottom-right leaves the first `seq_q − seq_k` queries nothing to see when there are more queries than keys.
+pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
+    let sees = |query: usize, key: usize| match align {
+        Align::TopLeft => key <= query,
+        Align::BottomRight => key + seq_q <= query + seq_k, // key ≤ query + (seq_k − seq_q), without going below 0
+    };
+    let mask: Vec<u8> = (0..seq_q)
+        .flat_map(|query| (0..seq_k).map(move |key| u8::from(sees(query, key))))
+        .collect();
+    Tensor::from_vec(mask, (seq_q, seq_k), device)
+}
+// ANCHOR_END: causal_mask
+
+// ANCHOR: padding_mask
+/// A keep-mask that hides padding: of the `seq_k` keys of sequence b, the first `lengths[b]` are real.
+///
+/// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and queries.
+/// Errors when a length is above `seq_k`.
+pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
+    if let Some(length) = lengths.iter().find(|&&length| length > seq_k) {
+        bail!("lengths: expected at most {seq_k}, the padded length; got {length}");
+    }
+    let mask: Vec<u8> = lengths
+        .iter()
+        .flat_map(|&length| (0..seq_k).map(move |key| u8::from(key < length)))
+        .collect();
+    Tensor::from_vec(mask, (lengths.len(), 1, 1, seq_k), device)
+}
+// ANCHOR_END: padding_mask
+
+// ANCHOR: padding_lengths
+/// The number of real keys of each sequence: the inverse of [`padding_mask`].
+///
+/// `keep` `(batch, 1, 1, seq_k)`, u8, 1 = real → one length a sequence.
+/// Errors when padding stands before a real key: a length cannot say that.
+pub fn padding_lengths(keep: &Tensor) -> Result<Vec<usize>> {
+    let (batch, _, _, seq_k) = keep.dims4()?;
+    let rows = keep.reshape((batch, seq_k))?.to_vec2::<u8>()?;
+    let length = |row: &Vec<u8>| {
+        let length = row.iter().take_while(|&&real| real == 1).count();
+        if row[length..].contains(&1) {
+            bail!("keep: expected real keys first, padding last; got {row:?}");
+        }
+        Ok(length)
+    };
+    rows.iter().map(length).collect()
+}
+// ANCHOR_END: padding_lengths
+
+// ANCHOR: combine_masks
+/// The keep-mask that lets through what both `first` and `second` let through.
+///
+/// Both u8, 1 = may attend, and broadcastable to each other: `(seq_q, seq_k)` and `(batch, 1, 1, seq_k)` give
+/// `(batch, 1, seq_q, seq_k)`. Errors when one is not u8 (additive masks are added instead) or the shapes do not fit.
+pub fn combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor> {
+    expect_u8(first)?;
+    expect_u8(second)?;
+    first.broadcast_mul(second) // 1 · 1 = 1, everything else 0
+}
+// ANCHOR_END: combine_masks
+
+// ANCHOR: keep_to_additive
+/// The additive mask of a keep-mask: 0 where it is 1, −∞ where it is 0.
+///
+/// `keep` u8, any shape → the same shape, of type `dtype`, which must be the type of the scores to which it is added.
+/// Errors when `keep` is not u8 or `dtype` is no float type.
+pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
+    expect_u8(keep)?;
+    if !dtype.is_float() {
+        bail!("dtype: expected a float type, like the scores'; got {dtype:?}");
+    }
+    let zeros = Tensor::zeros(keep.shape(), dtype, keep.device())?;
+    let hidden = (&zeros + f64::NEG_INFINITY)?;
+    keep.where_cond(&zeros, &hidden) // a product would not do: 0 · −∞ is NaN
+}
+// ANCHOR_END: keep_to_additive
+
+/// An additive mask hides where it is at most this: e^−1000 is 0 in every float type.
+pub const HIDES: f64 = -1000.;
+
+/// An error that says what was expected unless `allowed` (u8) is 1 everywhere.
+fn expect_all(allowed: &Tensor, expected: &str) -> Result<()> {
+    if allowed.flatten_all()?.to_vec1::<u8>()?.contains(&0) {
+        bail!("mask: expected {expected}; got other numbers");
+    }
+    Ok(())
+}
+
+// ANCHOR: additive_to_keep
+/// The keep-mask of an additive mask: 1 where it is 0, 0 where it is [`HIDES`] or less, −∞ included.
+///
+/// `additive` of a float type, any shape → the same shape, u8. Errors when a number is neither: it is a bias (or NaN, or
+/// the 1 of another convention), and a keep-mask cannot hold it.
+pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
+    if !additive.dtype().is_float() {
+        bail!("additive: expected a float type; got {:?}", additive.dtype());
+    }
+    let keep = additive.eq(0.)?;
+    expect_all(&(&keep + additive.le(HIDES)?)?, "0, or -1000 and less")?;
+    Ok(keep)
+}
+// ANCHOR_END: additive_to_keep
+
+// ANCHOR: to_keep
+/// The keep-mask (u8, 1 = may attend) of a mask in another convention.
+///
+/// `mask` of any shape, which stays. The two 0/1 conventions take any number type, since triangles often come as floats.
+/// Errors when a number has no meaning in the convention.
+pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
+    if convention == Convention::Additive {
+        return additive_to_keep(mask);
+    }
+    let (zeros, ones) = (mask.eq(0.)?, mask.eq(1.)?);
+    expect_all(&(&zeros + &ones)?, "0 and 1")?;
+    Ok(if convention == Convention::OneHides { zeros } else { ones })
+}
+// ANCHOR_END: to_keep
+
+// ANCHOR: from_keep
+/// A keep-mask (u8, 1 = may attend) in another convention: u8 for 0/1, f32 for an additive mask.
+///
+/// `keep` of any shape, which stays. Errors when it is not u8.
+pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
+    expect_u8(keep)?;
+    match convention {
+        Convention::OneAttends => Ok(keep.clone()),
+        Convention::OneHides => keep.eq(0.),
+        Convention::Additive => keep_to_additive(keep, DType::F32),
+    }
+}
+// ANCHOR_END: from_keep
 
 // ANCHOR: masked_softmax
 /// The softmax of `scores` over the keys that `mask` lets each query see; a row with nothing to see gets zeros.
 ///
-/// `scores` `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a keep-mask (u8, 1 = may attend) or an additive mask
-/// of the scores' type (0 = may attend, −∞ = may not, other numbers are added).
+/// `scores` and result `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a keep-mask (u8, 1 = may attend) or an
+/// additive mask of the scores' type (0 = may attend, −∞ = may not, other numbers are added). Where a row sees nothing,
+/// the gradient is zero too. Errors when the mask has another type or does not broadcast to the scores.
 pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-    todo!()
+    let shape = scores.shape();
+    let logits = match mask {
+        None => scores.clone(),
+        Some(keep) if keep.dtype() == DType::U8 => {
+            let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
+            keep.broadcast_as(shape)?.where_cond(scores, &hidden)?
+        }
+        Some(additive) if additive.dtype() == scores.dtype() => (scores + additive.broadcast_as(shape)?)?,
+        Some(mask) => bail!(
+            "mask: expected u8 (1 = may attend) or {:?} like the scores (−∞ = may not); got {:?}",
+            scores.dtype(),
+            mask.dtype()
+        ),
+    };
+    let zeros = scores.zeros_like()?;
+    if scores.elem_count() == 0 {
+        return Ok(zeros); // no rows, or no keys
+    }
+    // A softmax over −∞ alone is NaN, forward and backward: such a row goes in as zeros and comes out as zeros.
+    let sees = logits.max_keepdim(D::Minus1)?.ne(f64::NEG_INFINITY)?; // (…, seq_q, 1)
+    let sees = sees.broadcast_as(shape)?;
+    let weights = softmax(&sees.where_cond(&logits, &zeros)?)?;
+    sees.where_cond(&weights, &zeros)
 }
 // ANCHOR_END: masked_softmax
+
+// ANCHOR: masked_attention
+/// softmax(Q·Kᵀ / √d_k + mask)·V: the output and the weights. A query with nothing to see gets zeros for both.
+///
+/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`; `mask` broadcastable to
+/// `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
+/// Errors when the shapes do not fit.
+pub fn masked_attention(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    mask: Option<&Tensor>,
+) -> Result<(Tensor, Tensor)> {
+    let d_k = query.dim(D::Minus1)? as f64;
+    let logits = (scores(query, key)? / d_k.sqrt())?; // (…, seq_q, seq_k)
+    let weights = masked_softmax(&logits, mask)?;
+    let output = weighted_average(&weights, value)?; // (…, seq_q, d_v)
+    Ok((output, weights))
+}
+// ANCHOR_END: masked_attention
+
+// ANCHOR: leaks_future
+/// Whether a later token can change an earlier output of `attend` at `input`.
+///
+/// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq, dim)`, f32, on the CPU. Each suffix of the
+/// input is changed in turn, and the outputs before it must stay the same bit for bit, since a key of weight 0 adds
+/// exactly 0 (NaN counts as a change). Errors when `attend` does.
+pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
+    let (seq, _dim) = input.dims2()?;
+    let before = attend(input)?;
+    let changed = (input + seeded::normal(7, input.shape())?)?;
+    for now in 1..seq {
+        let (past, future) = (input.narrow(0, 0, now)?, changed.narrow(0, now, seq - now)?);
+        let after = attend(&Tensor::cat(&[past, future], 0)?)?;
+        let same = before.narrow(0, 0, now)?.eq(&after.narrow(0, 0, now)?)?;
+        if same.flatten_all()?.to_vec1::<u8>()?.contains(&0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+// ANCHOR_END: leaks_future

@@ -1,0 +1,27 @@
+//! One source for page and notebook.
+//!
+//! A page of the book is Markdown in which some fences mean more: ```` ```rust,cell ```` is a notebook
+//! cell, ```` ```quiz ```` a question, ```` ```predict ```` something to guess first, and
+//! `{{#exercise scaling::softmax}}` an exercise. A [`Page`] is such a text taken apart. From it come
+//! - the page for mdBook ([`preprocess`]), with formulas as MathML and the outputs of the notebook
+//!   under its cells,
+//! - the notebook ([`draft::notebook`]), not yet run,
+//! - and, from a notebook that was run, the one that is committed ([`accept::accept`]).
+
+pub mod accept;
+mod blocks;
+mod directive;
+pub mod draft;
+mod html;
+mod math;
+pub mod notebook;
+mod outputs;
+mod page;
+mod predict;
+pub mod preprocess;
+mod prose;
+mod quiz;
+mod render;
+pub mod source;
+
+pub use page::{Block, CodeCell, Page};

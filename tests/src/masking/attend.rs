@@ -1,0 +1,402 @@
+//! What a masked softmax and masked attention must hold.
+
+use super::{keep_where, mask, pytorch};
+use crate::{
+    Proof, Verdict,
+    harness::{
+        Breach, Check,
+        Group::{Edges, Gradients, Implementation, Masks, Weights},
+        Outcome,
+        cases::{attention_inputs, matrix, row},
+        compare::{exactly, refused, rounding, same, value},
+        gradient::gradients_agree,
+        show::inputs,
+    },
+    wrong,
+};
+use candle_core::{D, DType, Device, Result, Tensor};
+
+/// `masked_softmax`: scores and a mask to weights.
+pub type MaskedSoftmax = dyn Fn(&Tensor, Option<&Tensor>) -> Result<Tensor>;
+/// `masked_attention`: query, key, value and a mask to output and weights.
+pub type MaskedAttention =
+    dyn Fn(&Tensor, &Tensor, &Tensor, Option<&Tensor>) -> Result<(Tensor, Tensor)>;
+
+const HIDDEN: f32 = f32::NEG_INFINITY;
+
+pub(super) fn zoo() -> Vec<Proof> {
+    [softmax_laws().proofs(), attention_laws().proofs()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Checks `masked_softmax`: scores `(…, seq_q, seq_k)` and a mask that broadcasts to them.
+pub fn masked_softmax(
+    answer: impl Fn(&Tensor, Option<&Tensor>) -> Result<Tensor> + 'static,
+) -> Verdict {
+    softmax_laws().judge(&answer)
+}
+
+fn softmax_given(scores: &Tensor, mask: &Tensor) -> String {
+    inputs(&[("scores", scores), ("mask", mask)])
+}
+
+fn softmax_law(
+    f: &MaskedSoftmax,
+    scores: &Tensor,
+    mask: &Tensor,
+    expected: &Tensor,
+    units: usize,
+) -> Outcome {
+    same(
+        &softmax_given(scores, mask),
+        f(scores, Some(mask)),
+        expected,
+        rounding(units),
+    )
+}
+
+/// A keep-mask of random bits, about one in three 0, and one in four rows all 0.
+fn random_keep(seed: u64, rows: usize, columns: usize) -> Result<Tensor> {
+    let draws: Vec<f32> = seeded::uniform(seed, rows * (columns + 1))?.to_vec1()?;
+    keep_where(rows, columns, |row, column| {
+        draws[row] > 0.25 && draws[rows + row * columns + column] > 0.33
+    })
+}
+
+/// The additive mask that says the same as `keep`.
+fn additive(keep: &Tensor) -> Result<Tensor> {
+    let zeros = Tensor::zeros(keep.shape(), DType::F32, keep.device())?;
+    keep.where_cond(&zeros, &(&zeros + f64::NEG_INFINITY)?)
+}
+
+/// 1 for each row of `keep` that sees something, 0 for the others, f32.
+fn row_sums(keep: &Tensor) -> Result<Tensor> {
+    keep.max(D::Minus1)?.to_dtype(DType::F32)
+}
+
+fn softmax_laws() -> Check<MaskedSoftmax> {
+    let ln3 = 3f32.ln();
+    Check::new("masking::masked_softmax", wrong::masking::masked_softmax())
+        .law(
+            Weights,
+            "hidden keys (0 in a u8 mask) get weight 0, the others share 1 by their scores",
+            move |f| {
+                softmax_law(f, &matrix(&[[0., ln3, 1.]])?, &mask(&[[1, 1, 0]])?, &matrix(&[[0.25, 0.75, 0.]])?, 8)
+            },
+        )
+        .law(Weights, "an additive mask is added to the scores: −∞ hides, other numbers shift", move |f| {
+            let scores = matrix(&[[0., ln3, 1.]])?;
+            softmax_law(f, &scores, &matrix(&[[0., 0., HIDDEN]])?, &matrix(&[[0.25, 0.75, 0.]])?, 8)?;
+            softmax_law(f, &scores, &matrix(&[[ln3, 0., HIDDEN]])?, &matrix(&[[0.5, 0.5, 0.]])?, 8)
+        })
+        .law(Weights, "a row with nothing to see gets zeros, and the other rows stay as they are", move |f| {
+            let scores = matrix(&[[1., 2., 3.], [0., ln3, 1.]])?;
+            let keep = mask(&[[0, 0, 0], [1, 1, 0]])?;
+            let expected = matrix(&[[0., 0., 0.], [0.25, 0.75, 0.]])?;
+            softmax_law(f, &scores, &keep, &expected, 8)?;
+            softmax_law(f, &scores, &additive(&keep)?, &expected, 8)
+        })
+        .law(Weights, "no mask is the plain softmax", move |f| {
+            let scores = matrix(&[[0., ln3], [2., 2.]])?;
+            let expected = matrix(&[[0.25, 0.75], [0.5, 0.5]])?;
+            same(&inputs(&[("scores", &scores)]), f(&scores, None), &expected, rounding(8))
+        })
+        .law(
+            Masks,
+            "a mask broadcasts over the dimensions it lacks: (seq_q, seq_k) and (batch, 1, 1, seq_k)",
+            |f| {
+                let scores = Tensor::zeros((2, 2, 2, 2), DType::F32, &Device::Cpu)?;
+                let (half, first) = ([0.5f32, 0.5], [1f32, 0.]);
+                let causal = Tensor::new(&[first, half], &Device::Cpu)?.broadcast_as((2, 2, 2, 2))?;
+                softmax_law(f, &scores, &mask(&[[1, 0], [1, 1]])?, &causal, 4)?;
+                let padding = mask(&[[1, 0], [1, 1]])?.reshape((2, 1, 1, 2))?;
+                let expected = Tensor::new(&[first, half], &Device::Cpu)?.reshape((2, 1, 1, 2))?;
+                let expected = expected.broadcast_as((2, 2, 2, 2))?;
+                softmax_law(f, &scores, &padding, &expected, 4)?;
+                softmax_law(f, &scores, &additive(&padding)?, &expected, 4)
+            },
+        )
+        .law(Edges, "a hidden score takes nothing, however large: the mask comes before the softmax", |f| {
+            let scores = matrix(&[[10_000., 0., 0.]])?;
+            softmax_law(f, &scores, &mask(&[[0, 1, 1]])?, &matrix(&[[0., 0.5, 0.5]])?, 4)
+        })
+        .law(Edges, "a hidden score takes nothing, however low the others are", |f| {
+            for low in [-20_000f32, -1e10] {
+                let scores = matrix(&[[low, 0.]])?;
+                softmax_law(f, &scores, &mask(&[[1, 0]])?, &matrix(&[[1., 0.]])?, 1)?;
+            }
+            Ok(())
+        })
+        .property(
+            Weights,
+            "each row sums to 1, or to 0 when it sees nothing",
+            (1..4usize, 1..6usize, 0..1000u64),
+            |f, (rows, columns, seed)| {
+                let scores = (seeded::normal(seed, (rows, columns))? * 3.)?;
+                let keep = random_keep(seed + 1, rows, columns)?;
+                for mask in [keep.clone(), additive(&keep)?] {
+                    let given = format!("{}\nlooked at: the sum of each row", softmax_given(&scores, &mask));
+                    let sums = f(&scores, Some(&mask)).and_then(|weights| weights.sum(D::Minus1));
+                    same(&given, sums, &row_sums(&keep)?, rounding(columns + 1))?;
+                }
+                Ok(())
+            },
+        )
+        .property(
+            Masks,
+            "hidden scores do not matter: changing them changes no weight",
+            (1..4usize, 2..6usize, 0..1000u64),
+            |f, (rows, columns, seed)| {
+                let scores = seeded::normal(seed, (rows, columns))?;
+                let keep = random_keep(seed + 1, rows, columns)?;
+                let changed = keep.where_cond(&scores, &(seeded::normal(seed + 2, (rows, columns))? * 100.)?)?;
+                let expected = value(&softmax_given(&scores, &keep), f(&scores, Some(&keep)))?;
+                let given = format!(
+                    "{}\nexpected: the weights of these scores\n{}",
+                    softmax_given(&changed, &keep),
+                    inputs(&[("scores", &scores)])
+                );
+                same(&given, f(&changed, Some(&keep)), &expected, exactly())
+            },
+        )
+        .law(Edges, "f16, bf16 and f64 scores give weights of their own type", |f| {
+            let scores = matrix(&[[0., 0., 9.], [1., 2., 3.]])?;
+            let keep = mask(&[[1, 1, 0], [0, 0, 0]])?;
+            let expected = matrix(&[[0.5, 0.5, 0.], [0., 0., 0.]])?;
+            for dtype in [DType::F16, DType::BF16, DType::F64] {
+                let (scores, expected) = (scores.to_dtype(dtype)?, expected.to_dtype(dtype)?);
+                softmax_law(f, &scores, &keep, &expected, 2)?;
+                softmax_law(f, &scores, &additive(&keep)?.to_dtype(dtype)?, &expected, 2)?;
+            }
+            Ok(())
+        })
+        .law(Edges, "no keys and no queries give empty weights", |f| {
+            for shape in [(2, 0), (0, 2)] {
+                let scores = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+                softmax_law(f, &scores, &Tensor::zeros(shape, DType::U8, &Device::Cpu)?, &scores, 0)?;
+                same(&inputs(&[("scores", &scores)]), f(&scores, None), &scores, exactly())?;
+            }
+            Ok(())
+        })
+        .law(Edges, "a mask of another type, or one that does not broadcast to the scores, is an error", |f| {
+            let scores = matrix(&[[1., 2.], [3., 4.]])?;
+            let refuse = |why: &str, mask: &Tensor| refused(&softmax_given(&scores, mask), why, f(&scores, Some(mask)));
+            let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu);
+            refuse("u32 is neither a keep-mask nor of the scores' type", &zeros(&[2, 2], DType::U32)?)?;
+            refuse("an additive mask has the scores' type", &zeros(&[2, 2], DType::F64)?)?;
+            refuse("the mask has 3 keys, the scores have 2", &zeros(&[2, 3], DType::U8)?)?;
+            refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::F32)?)
+        })
+        .law(
+            Gradients,
+            "the gradient reaches the scores and is right; it is 0, not NaN, where nothing is seen",
+            |f| {
+                let scores = seeded::normal(30, (3, 4))?;
+                let keep = mask(&[[1, 0, 1, 1], [0, 0, 0, 0], [1, 0, 0, 0]])?;
+                gradients_agree(&[("scores", &scores)], |inputs| f(&inputs[0], Some(&keep)))?;
+                let additive = additive(&keep)?.to_dtype(DType::F64)?;
+                gradients_agree(&[("scores", &scores)], |inputs| f(&inputs[0], Some(&additive)))
+            },
+        )
+        .law(Gradients, "the gradient reaches an additive mask too: a bias may be learned", |f| {
+            let (scores, bias) = (seeded::normal(31, (2, 2, 3))?, seeded::normal(32, (2, 3))?);
+            gradients_agree(&[("scores", &scores), ("mask", &bias)], |inputs| f(&inputs[0], Some(&inputs[1])))
+        })
+}
+
+/// Checks `masked_attention`: output and weights under any mask that broadcasts to `(…, seq_q, seq_k)`.
+pub fn masked_attention(
+    answer: impl Fn(&Tensor, &Tensor, &Tensor, Option<&Tensor>) -> Result<(Tensor, Tensor)> + 'static,
+) -> Verdict {
+    attention_laws().judge(&answer)
+}
+
+/// Query, key, value, and a mask.
+type Case<'a> = (&'a [Tensor; 3], Option<&'a Tensor>);
+type Answer = std::result::Result<(Tensor, Tensor), Breach>;
+
+fn attention_given(([query, key, v], mask): Case) -> String {
+    let given = inputs(&[("query", query), ("key", key), ("value", v)]);
+    match mask {
+        Some(mask) => format!("{given}\n{}", inputs(&[("mask", mask)])),
+        None => format!("{given}\nmask: none"),
+    }
+}
+
+fn attend(f: &MaskedAttention, case: Case) -> Answer {
+    let ([query, key, v], mask) = case;
+    value(&attention_given(case), f(query, key, v, mask))
+}
+
+/// The law that output and weights are what is expected, within `units` roundings.
+fn attention_law(f: &MaskedAttention, case: Case, expected: [&Tensor; 2], units: usize) -> Outcome {
+    let (output, weights) = attend(f, case)?;
+    let given = attention_given(case);
+    same(
+        &format!("{given}\nlooked at: the weights"),
+        Ok(weights),
+        expected[1],
+        rounding(units),
+    )?;
+    same(
+        &format!("{given}\nlooked at: the output"),
+        Ok(output),
+        expected[0],
+        rounding(units),
+    )
+}
+
+/// One query and three keys whose scaled scores are 0, ln 3 and 9; values with two columns.
+fn three_keys() -> Result<[Tensor; 3]> {
+    let at = |score: f32| [2. * score, 0., 0., 0.];
+    Ok([
+        matrix(&[[1., 0., 0., 0.]])?,
+        matrix(&[at(0.), at(3f32.ln()), at(9.)])?,
+        matrix(&[[0., 4.], [8., 4.], [100., 100.]])?,
+    ])
+}
+
+fn triangle(seq_q: usize, seq_k: usize) -> Result<Tensor> {
+    keep_where(seq_q, seq_k, |query, key| key <= query)
+}
+
+fn attention_laws() -> Check<MaskedAttention> {
+    Check::new("masking::masked_attention", wrong::masking::masked_attention())
+        .law(Weights, "a hidden key gets no weight, and its value does not reach the output", |f| {
+            let expected = [&matrix(&[[6., 4.]])?, &matrix(&[[0.25, 0.75, 0.]])?];
+            attention_law(f, (&three_keys()?, Some(&mask(&[[1, 1, 0]])?)), expected, 16)
+        })
+        .law(Weights, "an additive mask is added to the scaled scores", |f| {
+            let expected = [&matrix(&[[4., 4.]])?, &matrix(&[[0.5, 0.5, 0.]])?];
+            let bias = matrix(&[[3f32.ln(), 0., HIDDEN]])?;
+            attention_law(f, (&three_keys()?, Some(&bias)), expected, 16)
+        })
+        .law(Weights, "a query with nothing to see gets zeros: weights and output", |f| {
+            let [query, key, v] = three_keys()?;
+            let case = [Tensor::cat(&[&query, &query], 0)?, key, v];
+            let expected = [&matrix(&[[0., 0.], [6., 4.]])?, &matrix(&[[0., 0., 0.], [0.25, 0.75, 0.]])?];
+            attention_law(f, (&case, Some(&mask(&[[0, 0, 0], [1, 1, 0]])?)), expected, 16)
+        })
+        .law(Masks, "rows of the mask are queries, columns are keys", |f| {
+            let case = [matrix(&[[0.], [0.]])?, matrix(&[[0.], [0.]])?, matrix(&[[2.], [4.]])?];
+            let expected = [&matrix(&[[2.], [3.]])?, &matrix(&[[1., 0.], [0.5, 0.5]])?];
+            attention_law(f, (&case, Some(&mask(&[[1, 0], [1, 1]])?)), expected, 4)
+        })
+        .law(Implementation, "equals PyTorch's with boolean, float and causal masks", |f| {
+            let fixtures = pytorch()?;
+            for name in ["bool", "float", "wide", "tall"] {
+                let get = |part: &str| fixtures.get(&format!("{name}.{part}"));
+                let case = [get("query")?, get("key")?, get("value")?];
+                let keep = match name {
+                    "wide" => triangle(3, 5)?,
+                    "tall" => triangle(5, 3)?,
+                    _ => get("mask")?,
+                };
+                // head_dim 4 products a score, at most 5 keys a row, values of size ≤ 4.
+                attention_law(f, (&case, Some(&keep)), [&get("output")?, &get("weights")?], 32)?;
+            }
+            Ok(())
+        })
+        .law(
+            Implementation,
+            "equals PyTorch's MultiheadAttention under its `key_padding_mask`, turned round",
+            |f| {
+                let get = |part: &str| pytorch()?.get(&format!("padding.{part}"));
+                let input = get("input")?; // (batch, seq, dim)
+                let keep = get("hide")?.eq(0u8)?.reshape((2, 1, 4))?;
+                let case = [input.clone(), input.clone(), input];
+                attention_law(f, (&case, Some(&keep)), [&get("output")?, &get("weights")?], 32)
+            },
+        )
+        .property(
+            Masks,
+            "nothing leaks from the future: under a causal mask, later tokens change no earlier output",
+            (2..6usize, 1..5usize, 0..1000u64),
+            |f, (seq, dim, seed)| {
+                let before = attention_inputs(seed, &[], [seq, seq, dim, 2])?;
+                let other = attention_inputs(seed + 5, &[], [seq, seq, dim, 2])?;
+                let keep = triangle(seq, seq)?;
+                let now = 1 + seed as usize % (seq - 1);
+                let changed = |at: usize| {
+                    Tensor::cat(&[before[at].narrow(0, 0, now)?, other[at].narrow(0, now, seq - now)?], 0)
+                };
+                let after = [changed(0)?, changed(1)?, changed(2)?];
+                let (expected, _) = attend(f, (&before, Some(&keep)))?;
+                let (output, _) = attend(f, (&after, Some(&keep)))?;
+                let given = format!(
+                    "{}\nchanged: the tokens from {now} on\nlooked at: the outputs before them",
+                    attention_given((&after, Some(&keep)))
+                );
+                same(&given, output.narrow(0, 0, now), &expected.narrow(0, 0, now)?, exactly())
+            },
+        )
+        .property(
+            Masks,
+            "padding changes nothing: each sequence of a padded batch comes out as it does alone",
+            (proptest::collection::vec(1..5usize, 1..4), 1..4usize, 0..1000u64),
+            |f, (lengths, dim, seed)| {
+                let seq = 5;
+                let batch = attention_inputs(seed, &[lengths.len()], [seq, seq, dim, 2])?;
+                let keep = keep_where(lengths.len(), seq, |row, key| key < lengths[row])?;
+                let keep = keep.reshape((lengths.len(), 1, seq))?;
+                let (output, _) = attend(f, (&batch, Some(&keep)))?;
+                for (at, &length) in lengths.iter().enumerate() {
+                    let alone = |x: &Tensor| x.get(at)?.narrow(0, 0, length)?.contiguous();
+                    let alone = [alone(&batch[0])?, alone(&batch[1])?, alone(&batch[2])?];
+                    let (expected, _) = attend(f, (&alone, None))?;
+                    let given = format!(
+                        "{}\nlooked at: the first {length} outputs of sequence {at}; expected: those of this sequence alone",
+                        attention_given((&batch, Some(&keep)))
+                    );
+                    let ours = output.get(at)?.narrow(0, 0, length);
+                    same(&given, ours, &expected, rounding(4 * (seq + dim)))?;
+                }
+                Ok(())
+            },
+        )
+        .property(
+            Weights,
+            "each query's weights sum to 1, or to 0 when it sees nothing",
+            (1..4usize, 1..5usize, 0..1000u64),
+            |f, (seq_q, seq_k, seed)| {
+                let case = attention_inputs(seed, &[], [seq_q, seq_k, 3, 2])?;
+                let keep = random_keep(seed + 3, seq_q, seq_k)?;
+                let (_, weights) = attend(f, (&case, Some(&keep)))?;
+                let given = format!("{}\nlooked at: the sum of each row", attention_given((&case, Some(&keep))));
+                same(&given, weights.sum(D::Minus1), &row_sums(&keep)?, rounding(seq_k + 1))
+            },
+        )
+        .law(Edges, "no keys: zeros for every query; no queries: no outputs", |f| {
+            let zeros = |rows, columns| Tensor::zeros((2, rows, columns), DType::F32, &Device::Cpu);
+            let no_keys = attention_inputs(33, &[2], [3, 0, 4, 2])?;
+            attention_law(f, (&no_keys, None), [&zeros(3, 2)?, &zeros(3, 0)?], 0)?;
+            let no_queries = attention_inputs(34, &[2], [0, 3, 4, 2])?;
+            attention_law(f, (&no_queries, None), [&zeros(0, 2)?, &zeros(0, 3)?], 0)
+        })
+        .law(Edges, "f64 in, f64 out; shapes that do not fit are an error", |f| {
+            let [query, key, v] = attention_inputs(35, &[], [2, 3, 4, 2])?;
+            let in_f64 = |x: &Tensor| x.to_dtype(DType::F64);
+            let case = [in_f64(&query)?, in_f64(&key)?, in_f64(&v)?];
+            let keep = mask(&[[1, 0, 1], [0, 0, 0]])?;
+            let (output, weights) = attend(f, (&case, Some(&keep)))?;
+            let given = attention_given((&case, Some(&keep)));
+            same(&given, weights.sum(D::Minus1), &in_f64(&row(&[1., 0.])?)?, rounding(8))?;
+            same(&given, output.get(1), &in_f64(&row(&[0., 0.])?)?, exactly())?;
+            let short = mask(&[[1, 0]])?;
+            let given = attention_given((&case, Some(&short)));
+            refused(&given, "the mask has 2 keys, there are 3", f(&query, &key, &v, Some(&short)))
+        })
+        .law(
+            Gradients,
+            "gradients reach query, key and value, and are right: 0, not NaN, from a query that sees nothing",
+            |f| {
+                let [query, key, v] = attention_inputs(36, &[2], [3, 3, 4, 2])?;
+                let keep = mask(&[[1, 0, 1], [0, 0, 0], [1, 0, 0]])?;
+                gradients_agree(&[("query", &query), ("key", &key), ("value", &v)], |inputs| {
+                    Ok(f(&inputs[0], &inputs[1], &inputs[2], Some(&keep))?.0)
+                })
+            },
+        )
+}

@@ -1,0 +1,377 @@
+//! What conversions between the conventions must hold.
+
+use super::{keep_where, mask, named, pytorch};
+use crate::{
+    Proof, Verdict,
+    harness::{
+        Check,
+        Group::{Edges, Implementation, Masks},
+        Outcome,
+        cases::{matrix, row},
+        compare::{exactly, refused, same},
+        show::inputs,
+    },
+    wrong,
+};
+use candle_core::{DType, Device, Result, Tensor};
+use std::{fmt, str::FromStr};
+
+/// What the numbers of a mask mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convention {
+    /// 1 = may attend.
+    OneAttends,
+    /// 1 = hidden.
+    OneHides,
+    /// 0 = may attend, −∞ = hidden.
+    Additive,
+}
+
+impl fmt::Display for Convention {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::OneAttends => "one-attends",
+            Self::OneHides => "one-hides",
+            Self::Additive => "additive",
+        })
+    }
+}
+
+/// `keep_to_additive`: a keep-mask and a type to an additive mask.
+pub type ToAdditive = dyn Fn(&Tensor, DType) -> Result<Tensor>;
+/// `additive_to_keep`: an additive mask to a keep-mask.
+pub type ToKeep = dyn Fn(&Tensor) -> Result<Tensor>;
+/// `to_keep` and `from_keep`: a mask and the convention that it has, or is to have.
+pub type Convert = dyn Fn(&Tensor, Convention) -> Result<Tensor>;
+
+const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
+const HIDDEN: f32 = f32::NEG_INFINITY;
+
+pub(super) fn zoo() -> Vec<Proof> {
+    [
+        to_additive_laws().proofs(),
+        additive_laws().proofs(),
+        to_keep_laws().proofs(),
+        from_keep_laws().proofs(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A keep-mask of 2 × 3 and the additive mask (f32) that says the same, both from the bits of a number.
+fn pair(bits: u8) -> Result<(Tensor, Tensor)> {
+    let keep = keep_where(2, 3, |row, column| bits >> (3 * row + column) & 1 == 1)?;
+    let values = (0..6).map(|bit| if bits >> bit & 1 == 1 { 0. } else { HIDDEN });
+    Ok((
+        keep,
+        Tensor::from_vec(values.collect(), (2, 3), &Device::Cpu)?,
+    ))
+}
+
+/// Checks `keep_to_additive`: u8, any shape, to 0 and −∞ of the wanted type.
+pub fn keep_to_additive(answer: impl Fn(&Tensor, DType) -> Result<Tensor> + 'static) -> Verdict {
+    to_additive_laws().judge(&answer)
+}
+
+fn to_additive_laws() -> Check<ToAdditive> {
+    fn law(f: &ToAdditive, keep: &Tensor, dtype: DType, expected: &Tensor) -> Outcome {
+        let given = format!("{}\ndtype: {dtype:?}", inputs(&[("keep", keep)]));
+        same(&given, f(keep, dtype), expected, exactly())
+    }
+    Check::new(
+        "masking::keep_to_additive",
+        wrong::masking::keep_to_additive(),
+    )
+    .law(
+        Masks,
+        "1 becomes 0, which changes no score; 0 becomes −∞",
+        |f| law(f, &mask(&[[1, 0]])?, DType::F32, &matrix(&[[0., HIDDEN]])?),
+    )
+    .law(
+        Masks,
+        "the result has the type that is asked for: that of the scores",
+        |f| {
+            let (keep, additive) = pair(0b011_101)?;
+            FLOATS
+                .into_iter()
+                .try_for_each(|dtype| law(f, &keep, dtype, &additive.to_dtype(dtype)?))
+        },
+    )
+    .property(
+        Masks,
+        "every mask keeps its shape and its meaning",
+        0..64u8,
+        |f, bits| {
+            let (keep, additive) = pair(bits)?;
+            let shape = (2, 1, 1, 3);
+            law(
+                f,
+                &keep.reshape(shape)?,
+                DType::F32,
+                &additive.reshape(shape)?,
+            )
+        },
+    )
+    .law(
+        Edges,
+        "broadcast masks and masks of no keys are converted too",
+        |f| {
+            let wide = mask(&[[1, 0]])?.broadcast_as((2, 2))?;
+            law(
+                f,
+                &wide,
+                DType::F32,
+                &matrix(&[[0., HIDDEN], [0., HIDDEN]])?,
+            )?;
+            let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
+            law(
+                f,
+                &empty,
+                DType::F32,
+                &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?,
+            )
+        },
+    )
+    .law(
+        Edges,
+        "a mask that is not u8, and a type that has no −∞, are an error",
+        |f| {
+            let additive = row(&[0., HIDDEN])?;
+            refused(
+                &inputs(&[("keep", &additive)]),
+                "this is not a keep-mask (u8)",
+                f(&additive, DType::F32),
+            )?;
+            let keep = mask(&[[1, 0]])?;
+            let given = format!("{}\ndtype: U32", inputs(&[("keep", &keep)]));
+            refused(&given, "u32 has no −∞", f(&keep, DType::U32))
+        },
+    )
+}
+
+/// Checks `additive_to_keep`: 0 to 1, −1000 and less to 0, anything else an error.
+pub fn additive_to_keep(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Verdict {
+    additive_laws().judge(&answer)
+}
+
+fn additive_laws() -> Check<ToKeep> {
+    fn law(f: &ToKeep, additive: &Tensor, expected: &Tensor) -> Outcome {
+        same(
+            &inputs(&[("additive", additive)]),
+            f(additive),
+            expected,
+            exactly(),
+        )
+    }
+    Check::new(
+        "masking::additive_to_keep",
+        wrong::masking::additive_to_keep(),
+    )
+    .law(Masks, "0 lets through, −∞ hides", |f| {
+        law(f, &matrix(&[[0., HIDDEN]])?, &mask(&[[1, 0]])?)
+    })
+    .law(
+        Masks,
+        "large negative numbers hide as well: −1e4, −1e9, the lowest f32",
+        |f| {
+            law(
+                f,
+                &matrix(&[[0., -1000.], [-1e4, 0.], [-1e9, f32::MIN]])?,
+                &mask(&[[1, 0], [0, 1], [0, 0]])?,
+            )
+        },
+    )
+    .property(
+        Masks,
+        "every mask keeps its shape and its meaning, in every float type",
+        0..64u8,
+        |f, bits| {
+            let (keep, additive) = pair(bits)?;
+            FLOATS
+                .into_iter()
+                .try_for_each(|dtype| law(f, &additive.to_dtype(dtype)?, &keep))
+        },
+    )
+    .law(Edges, "−0 is 0; a mask of no keys stays empty", |f| {
+        law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)?;
+        let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
+        law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
+    })
+    .law(
+        Edges,
+        "a bias is an error: −0.5 neither lets through nor hides",
+        |f| {
+            let bias = row(&[0., -0.5, HIDDEN])?;
+            refused(
+                &inputs(&[("additive", &bias)]),
+                "-0.5 does not fit into a keep-mask",
+                f(&bias),
+            )
+        },
+    )
+    .law(Edges, "numbers above 0 and NaN are an error", |f| {
+        for odd in [1., f32::INFINITY, f32::NAN] {
+            let mask = row(&[0., odd])?;
+            refused(
+                &inputs(&[("additive", &mask)]),
+                "this is no additive mask",
+                f(&mask),
+            )?;
+        }
+        Ok(())
+    })
+    .law(
+        Edges,
+        "a keep-mask (u8) is an error: it is no additive mask",
+        |f| {
+            let keep = mask(&[[0, 0]])?;
+            refused(
+                &inputs(&[("additive", &keep)]),
+                "expected a float type",
+                f(&keep),
+            )
+        },
+    )
+}
+
+/// Checks `to_keep`: any convention to u8, 1 = may attend. `C` is the chapter's own `Convention`.
+pub fn to_keep<C: FromStr<Err: fmt::Display>>(
+    answer: impl Fn(&Tensor, C) -> Result<Tensor> + 'static,
+) -> Verdict {
+    to_keep_laws()
+        .judge(&move |mask: &Tensor, convention: Convention| answer(mask, named(convention)?))
+}
+
+fn given(name: &str, mask: &Tensor, convention: Convention) -> String {
+    format!("{}\nconvention: {convention}", inputs(&[(name, mask)]))
+}
+
+fn to_keep_laws() -> Check<Convert> {
+    use Convention::{Additive, OneAttends, OneHides};
+    fn law(f: &Convert, mask: &Tensor, convention: Convention, expected: &Tensor) -> Outcome {
+        same(
+            &given("mask", mask, convention),
+            f(mask, convention),
+            expected,
+            exactly(),
+        )
+    }
+    Check::new("masking::to_keep", wrong::masking::to_keep())
+        .law(Masks, "one-attends is a keep-mask already", |f| {
+            law(f, &mask(&[[1, 0]])?, OneAttends, &mask(&[[1, 0]])?)
+        })
+        .law(Masks, "one-hides is turned round", |f| {
+            law(f, &mask(&[[1, 0]])?, OneHides, &mask(&[[0, 1]])?)
+        })
+        .law(Masks, "additive: 0 lets through, −∞ and large negative numbers hide", |f| {
+            law(f, &matrix(&[[0., HIDDEN, -1e9]])?, Additive, &mask(&[[1, 0, 0]])?)
+        })
+        .law(Masks, "0 and 1 may come in any number type, the result is u8", |f| {
+            for dtype in [DType::F32, DType::F16, DType::I64, DType::U32] {
+                let triangle = mask(&[[1, 0], [1, 1]])?;
+                law(f, &triangle.to_dtype(dtype)?, OneAttends, &triangle)?;
+                law(f, &triangle.to_dtype(dtype)?, OneHides, &mask(&[[0, 1], [0, 0]])?)?;
+            }
+            Ok(())
+        })
+        .law(
+            Implementation,
+            "1 stands where PyTorch's attention has a weight: MultiheadAttention's `key_padding_mask` is one-hides, \
+             scaled_dot_product_attention's boolean mask one-attends",
+            |f| {
+                let fixtures = pytorch()?;
+                for (mask, weights, convention) in
+                    [("padding.hide", "padding.weights", OneHides), ("bool.mask", "bool.weights", OneAttends)]
+                {
+                    let (mask, weights) = (fixtures.get(mask)?, fixtures.get(weights)?);
+                    let dims: &[usize] = if mask.rank() == 2 { &[2, 1, 4] } else { mask.dims() };
+                    let has_weight = weights.narrow(1, 0, 1)?.gt(0.)?.reshape(dims)?; // any query, any head
+                    law(f, &mask.reshape(dims)?, convention, &has_weight)?;
+                }
+                Ok(())
+            },
+        )
+        .law(
+            Edges,
+            "a number that means nothing in the convention is an error: it is the wrong convention",
+            |f| {
+                let additive = matrix(&[[0., HIDDEN]])?;
+                let (zero_one, two) = (matrix(&[[0., 1.]])?, mask(&[[0, 2]])?);
+                let cases = [
+                    (&additive, OneAttends),
+                    (&additive, OneHides),
+                    (&zero_one, Additive),
+                    (&two, OneAttends),
+                    (&two, OneHides),
+                ];
+                cases.into_iter().try_for_each(|(mask, convention)| {
+                    let why = "these numbers belong to another convention";
+                    refused(&given("mask", mask, convention), why, f(mask, convention))
+                })
+            },
+        )
+        .law(Edges, "a mask of no keys stays empty", |f| {
+            let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
+            law(f, &empty, OneHides, &empty)
+        })
+}
+
+/// Checks `from_keep`: u8, 1 = may attend, to any convention. `C` is the chapter's own `Convention`.
+pub fn from_keep<C: FromStr<Err: fmt::Display>>(
+    answer: impl Fn(&Tensor, C) -> Result<Tensor> + 'static,
+) -> Verdict {
+    from_keep_laws()
+        .judge(&move |keep: &Tensor, convention: Convention| answer(keep, named(convention)?))
+}
+
+fn from_keep_laws() -> Check<Convert> {
+    use Convention::{Additive, OneAttends, OneHides};
+    fn law(f: &Convert, keep: &Tensor, convention: Convention, expected: &Tensor) -> Outcome {
+        same(
+            &given("keep", keep, convention),
+            f(keep, convention),
+            expected,
+            exactly(),
+        )
+    }
+    Check::new("masking::from_keep", wrong::masking::from_keep())
+        .law(Masks, "one-attends is the keep-mask itself", |f| {
+            law(f, &mask(&[[1, 0]])?, OneAttends, &mask(&[[1, 0]])?)
+        })
+        .law(Masks, "one-hides has 1 where the keep-mask has 0", |f| {
+            law(f, &mask(&[[1, 0]])?, OneHides, &mask(&[[0, 1]])?)
+        })
+        .law(
+            Masks,
+            "additive has 0 for 1 and −∞ for 0, in f32",
+            |f| law(f, &mask(&[[1, 0]])?, Additive, &matrix(&[[0., HIDDEN]])?),
+        )
+        .property(
+            Masks,
+            "every mask keeps its shape and its meaning",
+            0..64u8,
+            |f, bits| {
+                let (keep, additive) = pair(bits)?;
+                law(f, &keep, OneHides, &pair(!bits & 63)?.0)?;
+                law(f, &keep, Additive, &additive)
+            },
+        )
+        .law(
+            Edges,
+            "a mask that is not u8 is an error in all three",
+            |f| {
+                let additive = row(&[0., HIDDEN])?;
+                [OneAttends, OneHides, Additive]
+                    .into_iter()
+                    .try_for_each(|convention| {
+                        let why = "this is not a keep-mask (u8)";
+                        refused(
+                            &given("keep", &additive, convention),
+                            why,
+                            f(&additive, convention),
+                        )
+                    })
+            },
+        )
+}

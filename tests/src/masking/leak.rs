@@ -1,0 +1,189 @@
+//! What a test for leaks from the future must hold: it is right about attentions that leak and about those that do not.
+
+use super::{keep_where, plain_attention};
+use crate::{
+    Proof, Verdict,
+    harness::{
+        Breach, Check,
+        Group::{Edges, Masks},
+        Outcome,
+        compare::{refused, value},
+        show::inputs,
+    },
+    wrong,
+};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+
+/// `leaks_future`: an attention over `(seq, dim)` and an input to whether it leaks.
+pub type LeakTest = dyn Fn(&dyn Fn(&Tensor) -> Result<Tensor>, &Tensor) -> Result<bool>;
+
+pub(super) fn zoo() -> Vec<Proof> {
+    leak_laws().proofs()
+}
+
+/// Checks `leaks_future` on attentions that leak in many ways, and on some that do not.
+pub fn leaks_future(
+    answer: impl Fn(&dyn Fn(&Tensor) -> Result<Tensor>, &Tensor) -> Result<bool> + 'static,
+) -> Verdict {
+    leak_laws().judge(&answer)
+}
+
+fn law(
+    f: &LeakTest,
+    described: &str,
+    leaks: bool,
+    input: &Tensor,
+    attend: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Outcome {
+    let given = format!("attend: {described}\n{}", inputs(&[("input", input)]));
+    let found = value(&given, f(&attend, input))?;
+    if found == leaks {
+        return Ok(());
+    }
+    let text = |leaks| {
+        if leaks {
+            "true: it leaks"
+        } else {
+            "false: it does not leak"
+        }
+    };
+    Err(Breach::text(&given, text(leaks), text(found)))
+}
+
+/// Self-attention in which query i sees key j by rule.
+fn under(rule: impl Fn(usize, usize) -> bool) -> impl Fn(&Tensor) -> Result<Tensor> {
+    move |x| plain_attention(x, x, x, &keep_where(x.dim(0)?, x.dim(0)?, &rule)?)
+}
+
+fn causal(x: &Tensor) -> Result<Tensor> {
+    under(|query, key| key <= query)(x)
+}
+
+fn leak_laws() -> Check<LeakTest> {
+    Check::new("masking::leaks_future", wrong::masking::leaks_future())
+        .law(Masks, "causal attention does not leak", |f| {
+            law(
+                f,
+                "under a causal mask",
+                false,
+                &seeded::normal(40, (3, 2))?,
+                causal,
+            )
+        })
+        .law(Masks, "attention without a mask leaks", |f| {
+            law(
+                f,
+                "without a mask",
+                true,
+                &seeded::normal(41, (3, 2))?,
+                under(|_, _| true),
+            )
+        })
+        .law(Masks, "one visible future key is a leak", |f| {
+            let input = seeded::normal(42, (4, 2))?;
+            law(
+                f,
+                "query i sees keys up to i + 1",
+                true,
+                &input,
+                under(|query, key| key <= query + 1),
+            )
+        })
+        .law(
+            Masks,
+            "a leak at the beginning is found, and one that skips a token",
+            |f| {
+                let input = seeded::normal(43, (4, 2))?;
+                let rule = |query, key| key <= query || (query, key) == (0, 1);
+                law(
+                    f,
+                    "causal, but query 0 also sees key 1",
+                    true,
+                    &input,
+                    under(rule),
+                )?;
+                let rule = |query, key| key <= query || (query, key) == (1, 3);
+                law(
+                    f,
+                    "causal, but query 1 also sees key 3",
+                    true,
+                    &input,
+                    under(rule),
+                )
+            },
+        )
+        .law(
+            Masks,
+            "a leak outside the attention is found: a mean over all tokens",
+            |f| {
+                let input = seeded::normal(44, (3, 2))?;
+                law(
+                    f,
+                    "the tokens' mean is subtracted, then causal attention",
+                    true,
+                    &input,
+                    |x| causal(&x.broadcast_sub(&x.mean_keepdim(0)?)?),
+                )
+            },
+        )
+        .law(
+            Masks,
+            "a leak is found where adding the same number to a token changes nothing",
+            |f| {
+                let input = seeded::normal(45, (3, 2))?;
+                law(
+                    f,
+                    "each token's own mean is subtracted, then attention without a mask",
+                    true,
+                    &input,
+                    |x| under(|_, _| true)(&x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?),
+                )
+            },
+        )
+        .law(
+            Masks,
+            "a faint leak is a leak: a thousandth of the average of all tokens",
+            |f| {
+                let input = seeded::normal(46, (3, 2))?;
+                law(
+                    f,
+                    "causal attention + 0.001 · the tokens' mean",
+                    true,
+                    &input,
+                    |x| causal(x)?.broadcast_add(&(x.mean_keepdim(0)? * 1e-3)?),
+                )
+            },
+        )
+        .law(Masks, "a leak is found at any input, zeros too", |f| {
+            let input = Tensor::zeros((3, 2), DType::F32, &Device::Cpu)?;
+            law(f, "without a mask", true, &input, under(|_, _| true))
+        })
+        .property(
+            Masks,
+            "it is right for every length",
+            (1..6usize, 1..4usize, 0..1000u64),
+            |f, (seq, dim, seed)| {
+                let input = seeded::normal(seed, (seq, dim))?;
+                law(f, "under a causal mask", false, &input, causal)?;
+                law(f, "without a mask", seq > 1, &input, under(|_, _| true))
+            },
+        )
+        .law(Edges, "one token has no future", |f| {
+            law(
+                f,
+                "without a mask",
+                false,
+                &seeded::normal(47, (1, 2))?,
+                under(|_, _| true),
+            )
+        })
+        .law(Edges, "an error of `attend` comes through", |f| {
+            let input = seeded::normal(48, (3, 2))?;
+            let given = format!("attend: an error\n{}", inputs(&[("input", &input)]));
+            refused(
+                &given,
+                "`attend` has failed",
+                f(&|_| bail!("out of order"), &input),
+            )
+        })
+}

@@ -1,0 +1,299 @@
+//! Wrong conversions.
+
+use super::{everywhere, only_u8};
+use crate::{
+    masking::{Convention, Convert, ToAdditive, ToKeep},
+    wrong::{Wrong, wrong},
+};
+use candle_core::{DType, Result, Tensor, bail};
+
+/// 0 where `seen` (u8) is 1, `hidden` elsewhere.
+fn zero_or(seen: &Tensor, dtype: DType, hidden: f64) -> Result<Tensor> {
+    let zeros = Tensor::zeros(seen.shape(), dtype, seen.device())?;
+    seen.where_cond(&zeros, &(&zeros + hidden)?)
+}
+
+fn check(keep: &Tensor, dtype: DType) -> Result<()> {
+    only_u8(&[keep])?;
+    only_float(dtype)
+}
+
+fn only_float(dtype: DType) -> Result<()> {
+    if !dtype.is_float() {
+        bail!("not a float type");
+    }
+    Ok(())
+}
+
+pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
+    vec![
+        wrong!(
+            "inverted",
+            "1 became −∞: in a keep-mask 1 means may attend, and what may be attended to gets 0 added.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                zero_or(&keep.eq(0u8)?, dtype, f64::NEG_INFINITY)
+            }
+        ),
+        wrong!(
+            "0 times infinity",
+            "0 · −∞ is NaN, so every visible key is poisoned: choose with `where_cond` instead of multiplying.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                (1. - keep.to_dtype(dtype)?)? * f64::NEG_INFINITY
+            }
+        ),
+        wrong!(
+            "-1e9",
+            "hidden keys get −1e9 instead of −∞: it works until a row has nothing to see, where all keys come out equal, or scores are that low themselves; in f16 it is −∞ anyway.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                zero_or(keep, dtype, -1e9)
+            }
+        ),
+        wrong!(
+            "0 and 1 as floats",
+            "the numbers are still 0 and 1: added to the scores that is a bias of 1, not a mask.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                keep.to_dtype(dtype)
+            }
+        ),
+        wrong!(
+            "always f32",
+            "the result is f32 whatever `dtype` says: candle does not add f32 to scores of another type.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                zero_or(keep, DType::F32, f64::NEG_INFINITY)
+            }
+        ),
+        wrong!(
+            "type of the mask not checked",
+            "a mask that is not u8 goes through: an additive mask would be turned into another one. Refuse it.",
+            |keep, dtype| {
+                only_float(dtype)?;
+                zero_or(&keep.ne(0.)?, dtype, f64::NEG_INFINITY)
+            }
+        ),
+    ]
+}
+
+pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
+    fn lawful(additive: &Tensor) -> Result<()> {
+        only_float(additive.dtype())?;
+        everywhere(&(additive.eq(0.)? + additive.le(-1000.)?)?)
+    }
+    vec![
+        wrong!(
+            "inverted",
+            "the result is inverted: where 0 is added the key may be attended to, so 0 becomes 1.",
+            |additive| {
+                lawful(additive)?;
+                additive.ne(0.)
+            }
+        ),
+        wrong!(
+            "0 hides too",
+            "`≤ 0` hides everything, since 0 itself means may attend.",
+            |additive| {
+                lawful(additive)?;
+                additive.gt(0.)
+            }
+        ),
+        wrong!(
+            "only infinity hides",
+            "only −∞ is taken as hidden: older code hides with −1e4, −1e9 or the lowest number of the type, and those keys come out visible.",
+            |additive| {
+                lawful(additive)?;
+                additive.ne(f64::NEG_INFINITY)
+            }
+        ),
+        wrong!(
+            "large negative numbers refused",
+            "−1e4 and −1e9 are refused: they are an older way to hide a key, and e^−1000 is 0 in every type already. Compare with `HIDES`.",
+            |additive| {
+                lawful(additive)?;
+                let keep = additive.eq(0.)?;
+                everywhere(&(&keep + additive.eq(f64::NEG_INFINITY)?)?)?;
+                Ok(keep)
+            }
+        ),
+        wrong!(
+            "every negative number hides",
+            "a small negative number is taken as hidden: −0.5 is a bias that lowers a score. Refuse it, or the bias is lost in silence.",
+            |additive| {
+                only_float(additive.dtype())?;
+                let keep = additive.eq(0.)?;
+                everywhere(&(&keep + additive.lt(0.)?)?)?;
+                Ok(keep)
+            }
+        ),
+        wrong!(
+            "everything above the threshold is visible",
+            "whatever is above the threshold counts as visible, biases and NaN included: only 0 does, and the rest is an error.",
+            |additive| {
+                only_float(additive.dtype())?;
+                additive.le(-1000.)?.eq(0u8)
+            }
+        ),
+        wrong!(
+            "floats",
+            "the values are right, but the type is the additive mask's: a keep-mask is u8 (candle's comparisons give u8).",
+            |additive| {
+                lawful(additive)?;
+                additive.eq(0.)?.to_dtype(additive.dtype())
+            }
+        ),
+        wrong!(
+            "keep-mask taken for additive",
+            "a u8 mask goes through: its 0 means hidden, and would come out as visible. Refuse what is no float type.",
+            |additive| {
+                let keep = additive.eq(0.)?;
+                everywhere(&(&keep + additive.to_dtype(DType::F64)?.le(-1000.)?)?)?;
+                Ok(keep)
+            }
+        ),
+    ]
+}
+
+/// A right `to_keep` but for what the two 0/1 conventions give.
+fn converted(
+    mask: &Tensor,
+    convention: Convention,
+    zero_one: impl Fn() -> Result<Tensor>,
+) -> Result<Tensor> {
+    if convention == Convention::Additive {
+        only_float(mask.dtype())?;
+        let keep = mask.eq(0.)?;
+        everywhere(&(&keep + mask.le(-1000.)?)?)?;
+        return Ok(keep);
+    }
+    everywhere(&(mask.eq(0.)? + mask.eq(1.)?)?)?;
+    zero_one()
+}
+
+pub fn to_keep() -> Vec<Wrong<Convert>> {
+    vec![
+        wrong!(
+            "one-hides not turned round",
+            "one-hides comes out as it went in: there 1 means hidden, so 0 becomes 1.",
+            |mask, convention| converted(mask, convention, || mask.ne(0.))
+        ),
+        wrong!(
+            "conventions swapped",
+            "the two 0/1 conventions are swapped: one-attends stays, one-hides is turned round.",
+            |mask, convention| converted(mask, convention, || match convention {
+                Convention::OneHides => mask.ne(0.),
+                _ => mask.eq(0.),
+            })
+        ),
+        wrong!(
+            "everything turned round",
+            "one-attends is turned round as well: it is a keep-mask already.",
+            |mask, convention| converted(mask, convention, || mask.eq(0.))
+        ),
+        wrong!(
+            "additive read as numbers",
+            "an additive mask is read as \"not 0 is true\": there 0 lets through. Call `additive_to_keep`.",
+            |mask, convention| match convention {
+                Convention::Additive => {
+                    converted(mask, convention, || mask.ne(0.))?;
+                    mask.ne(0.)
+                }
+                Convention::OneAttends => converted(mask, convention, || mask.ne(0.)),
+                Convention::OneHides => converted(mask, convention, || mask.eq(0.)),
+            }
+        ),
+        wrong!(
+            "wrong convention goes through",
+            "numbers other than 0 and 1 go through: −∞ is \"not 0\", so an additive mask would come out inverted. Refuse it, it is the wrong convention.",
+            |mask, convention| match convention {
+                Convention::OneAttends => mask.ne(0.),
+                Convention::OneHides => mask.eq(0.),
+                Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+            }
+        ),
+        wrong!(
+            "only u8 taken",
+            "0/1 masks of other types are refused: triangles often come as floats. `mask.eq(1.)` gives u8 from any type.",
+            |mask, convention| converted(mask, convention, || {
+                only_u8(&[mask])?;
+                if convention == Convention::OneHides {
+                    mask.eq(0u8)
+                } else {
+                    mask.ne(0u8)
+                }
+            })
+        ),
+        wrong!(
+            "type kept",
+            "the values are right, but a float mask stays a float mask: the result is u8.",
+            |mask, convention| converted(mask, convention, || {
+                let keep = if convention == Convention::OneHides {
+                    mask.eq(0.)
+                } else {
+                    mask.ne(0.)
+                };
+                keep?.to_dtype(mask.dtype())
+            })
+        ),
+    ]
+}
+
+pub fn from_keep() -> Vec<Wrong<Convert>> {
+    fn converted(
+        keep: &Tensor,
+        convention: Convention,
+        hides: impl Fn() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        only_u8(&[keep])?;
+        match convention {
+            Convention::OneAttends => Ok(keep.clone()),
+            Convention::OneHides => hides(),
+            Convention::Additive => zero_or(keep, DType::F32, f64::NEG_INFINITY),
+        }
+    }
+    vec![
+        wrong!(
+            "one-hides not turned round",
+            "one-hides is still the keep-mask: there 1 means hidden.",
+            |keep, convention| converted(keep, convention, || Ok(keep.clone()))
+        ),
+        wrong!(
+            "bits turned round",
+            "all eight bits are turned round, so that 1 becomes 254 and 0 becomes 255: compare with 0 instead.",
+            |keep, convention| converted(keep, convention, || 255. - keep)
+        ),
+        wrong!(
+            "additive inverted",
+            "the additive mask is inverted: 1 means may attend and becomes 0.",
+            |keep, convention| match convention {
+                Convention::Additive => {
+                    only_u8(&[keep])?;
+                    zero_or(&keep.eq(0u8)?, DType::F32, f64::NEG_INFINITY)
+                }
+                _ => converted(keep, convention, || keep.eq(0u8)),
+            }
+        ),
+        wrong!(
+            "additive as 0 and 1",
+            "the additive mask holds 0 and 1: added to the scores that is a bias. Call `keep_to_additive`.",
+            |keep, convention| match convention {
+                Convention::Additive => {
+                    only_u8(&[keep])?;
+                    keep.to_dtype(DType::F32)
+                }
+                _ => converted(keep, convention, || keep.eq(0u8)),
+            }
+        ),
+        wrong!(
+            "type of the mask not checked",
+            "a mask that is not u8 goes through: it is in another convention already.",
+            |keep, convention| match convention {
+                Convention::OneAttends => Ok(keep.clone()),
+                Convention::OneHides => keep.eq(0.),
+                Convention::Additive => zero_or(&keep.ne(0.)?, DType::F32, f64::NEG_INFINITY),
+            }
+        ),
+    ]
+}

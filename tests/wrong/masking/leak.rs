@@ -1,0 +1,147 @@
+//! Wrong tests for leaks from the future.
+
+use crate::{
+    masking::LeakTest,
+    wrong::{Wrong, wrong},
+};
+use candle_core::{Result, Tensor};
+
+type Attend<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
+
+fn noise(input: &Tensor) -> Result<Tensor> {
+    input + seeded::normal(5, input.shape())?
+}
+
+fn differ(a: &Tensor, b: &Tensor) -> Result<bool> {
+    Ok(a.ne(b)?.flatten_all()?.to_vec1::<u8>()?.contains(&1))
+}
+
+/// Rows `from..until` of `changed` put into `input`.
+fn mixed(input: &Tensor, changed: &Tensor, from: usize, until: usize) -> Result<Tensor> {
+    let seq = input.dim(0)?;
+    let parts = [
+        input.narrow(0, 0, from)?,
+        changed.narrow(0, from, until - from)?,
+        input.narrow(0, until, seq - until)?,
+    ];
+    Tensor::cat(&parts, 0)
+}
+
+/// For each position, changes all later tokens to those of `changed` and compares the rows `compared(now)` before them.
+fn suffixes(
+    attend: Attend,
+    input: &Tensor,
+    changed: &Tensor,
+    compared: impl Fn(usize) -> (usize, usize),
+) -> Result<bool> {
+    let (before, seq) = (attend(input)?, input.dim(0)?);
+    for now in 1..seq {
+        let after = attend(&mixed(input, changed, now, seq)?)?;
+        let (from, until) = compared(now);
+        if differ(
+            &before.narrow(0, from, until - from)?,
+            &after.narrow(0, from, until - from)?,
+        )? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
+    vec![
+        wrong!(
+            "answer inverted",
+            "true and false are exchanged: true means that it leaks.",
+            |attend, input| Ok(!suffixes(attend, input, &noise(input)?, |now| (0, now))?)
+        ),
+        wrong!(
+            "own row compared",
+            "the row of the changed token is compared too: a token may change its own output. Compare the rows before it.",
+            |attend, input| suffixes(attend, input, &noise(input)?, |now| (0, now + 1))
+        ),
+        wrong!(
+            "past changed",
+            "the past is changed and the future compared: that is what causal attention is for. Change later tokens, compare earlier rows.",
+            |attend, input| {
+                let (before, changed) = (attend(input)?, noise(input)?);
+                let seq = input.dim(0)?;
+                for now in 1..seq {
+                    let after = attend(&mixed(input, &changed, 0, now)?)?;
+                    if differ(
+                        &before.narrow(0, now, seq - now)?,
+                        &after.narrow(0, now, seq - now)?,
+                    )? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        ),
+        wrong!(
+            "only the last token changed",
+            "only the last token is changed: a leak further in front goes unseen. Change what comes after each position in turn.",
+            |attend, input| {
+                let (before, seq) = (attend(input)?, input.dim(0)?);
+                let last = seq.saturating_sub(1);
+                let after = attend(&mixed(input, &noise(input)?, last, seq)?)?;
+                differ(&before.narrow(0, 0, last)?, &after.narrow(0, 0, last)?)
+            }
+        ),
+        wrong!(
+            "only the next token changed",
+            "only the token right after the compared row is changed: a leak that skips a token goes unseen. Change all later ones.",
+            |attend, input| {
+                let (before, changed) = (attend(input)?, noise(input)?);
+                for now in 1..input.dim(0)? {
+                    let after = attend(&mixed(input, &changed, now, now + 1)?)?;
+                    if differ(
+                        &before.narrow(0, now - 1, 1)?,
+                        &after.narrow(0, now - 1, 1)?,
+                    )? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        ),
+        wrong!(
+            "only the first row compared",
+            "only the first output is compared: the others can see the future as well.",
+            |attend, input| suffixes(attend, input, &noise(input)?, |_| (0, 1))
+        ),
+        wrong!(
+            "the same number added everywhere",
+            "the future is changed by adding one number to all of a token: where the token's mean is subtracted first, as a layer norm does, nothing changes. Change it by random numbers.",
+            |attend, input| suffixes(attend, input, &(input + 3.)?, |now| (0, now))
+        ),
+        wrong!(
+            "multiplied",
+            "the future is changed by multiplying it: zeros stay zeros. Add random numbers.",
+            |attend, input| suffixes(attend, input, &(input * 3.)?, |now| (0, now))
+        ),
+        wrong!(
+            "tolerance too wide",
+            "small changes are let through: a faint leak is one as well, and a key with weight 0 adds exactly 0. Compare exactly, or nearly so.",
+            |attend, input| {
+                let coarse = |x: &Tensor| (attend(x)? * 20.)?.round();
+                suffixes(&coarse, input, &noise(input)?, |now| (0, now))
+            }
+        ),
+        wrong!(
+            "change too small",
+            "the change is so small that rounding swallows it: change the future by numbers of size one.",
+            |attend, input| {
+                let tiny = (seeded::normal(5, input.shape())? * 1e-6)?;
+                suffixes(attend, input, &(input + tiny)?, |now| (0, now))
+            }
+        ),
+        wrong!(
+            "errors swallowed",
+            "an error of `attend` is answered with false: hand it on with `?`.",
+            |attend, input| Ok(
+                suffixes(attend, input, &noise(input)?, |now| (0, now)).unwrap_or(false)
+            )
+        ),
+    ]
+}

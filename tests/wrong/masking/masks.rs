@@ -1,0 +1,294 @@
+//! Wrong masks.
+
+use super::only_u8;
+use crate::{
+    masking::{Align, CausalMask, Combine, PaddingLengths, PaddingMask},
+    wrong::{Wrong, wrong},
+};
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+
+/// A mask from the rule on (row, column).
+fn by_rule(
+    shape: impl Into<Shape>,
+    columns: usize,
+    keep: impl Fn(usize, usize) -> bool,
+) -> Result<Tensor> {
+    let shape = shape.into();
+    let rule = |at: usize| u8::from(keep(at / columns, at % columns));
+    Tensor::from_vec(
+        (0..shape.elem_count()).map(rule).collect(),
+        shape,
+        &Device::Cpu,
+    )
+}
+
+fn causal(seq_q: usize, seq_k: usize, align: Align) -> Result<Tensor> {
+    by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+        Align::TopLeft => key <= query,
+        Align::BottomRight => key + seq_q <= query + seq_k,
+    })
+}
+
+pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
+    vec![
+        wrong!(
+            "inverted",
+            "the mask is inverted: in a keep-mask 1 means may attend, so the past and the diagonal are the ones.",
+            |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.eq(0u8)
+        ),
+        wrong!(
+            "upper triangle",
+            "this is the upper triangle: each query sees itself and the future. The past has the smaller numbers: key ≤ query.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key >= query,
+                Align::BottomRight => key + seq_q >= query + seq_k,
+            })
+        ),
+        wrong!(
+            "diagonal hidden",
+            "the diagonal is hidden: a token may attend to itself, so the comparison is ≤ and not <. The first query would have nothing to see.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key < query,
+                Align::BottomRight => key + seq_q < query + seq_k,
+            })
+        ),
+        wrong!(
+            "one future key visible",
+            "each query sees one key of the future, the very token it is to predict: off by one.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query + 1,
+                Align::BottomRight => key + seq_q <= query + seq_k + 1,
+            })
+        ),
+        wrong!(
+            "always top-left",
+            "`align` is ignored and the mask is always top-left: for bottom-right move it by seq_k − seq_q keys.",
+            |seq_q, seq_k, _, _| causal(seq_q, seq_k, Align::TopLeft)
+        ),
+        wrong!(
+            "always bottom-right",
+            "`align` is ignored and the mask is always bottom-right: top-left compares key and query as they are.",
+            |seq_q, seq_k, _, _| causal(seq_q, seq_k, Align::BottomRight)
+        ),
+        wrong!(
+            "corners swapped",
+            "the two corners are swapped: top-left puts query 0 at key 0, bottom-right the last query at the last key.",
+            |seq_q, seq_k, align, _| causal(
+                seq_q,
+                seq_k,
+                match align {
+                    Align::TopLeft => Align::BottomRight,
+                    Align::BottomRight => Align::TopLeft,
+                }
+            )
+        ),
+        wrong!(
+            "shift never negative",
+            "with more queries than keys the shift seq_k − seq_q is negative and was cut off at 0 (`saturating_sub`): add seq_q on the other side instead.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query,
+                Align::BottomRight => key <= query + seq_k.saturating_sub(seq_q),
+            })
+        ),
+        wrong!(
+            "keys in the rows",
+            "rows and columns are exchanged: the shape is (seq_q, seq_k), one row a query.",
+            |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.t()?.contiguous()
+        ),
+        wrong!(
+            "floats",
+            "the values are right, but the type is f32: a keep-mask is u8, since a float mask would be added to the scores.",
+            |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.to_dtype(DType::F32)
+        ),
+        wrong!(
+            "additive",
+            "this is an additive mask (0 and −∞): a keep-mask is u8, with 1 = may attend.",
+            |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.to_dtype(DType::F32)?.log()
+        ),
+    ]
+}
+
+fn padding(lengths: &[usize], seq_k: usize, real: impl Fn(usize, usize) -> bool) -> Result<Tensor> {
+    fits(lengths, seq_k)?;
+    by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| {
+        real(key, lengths[row])
+    })
+}
+
+fn fits(lengths: &[usize], seq_k: usize) -> Result<()> {
+    match lengths.iter().any(|&length| length > seq_k) {
+        true => bail!("too long"),
+        false => Ok(()),
+    }
+}
+
+pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
+    vec![
+        wrong!(
+            "off by one",
+            "one padding key too many is visible: with length 3 the real keys are 0, 1 and 2, so the comparison is < and not ≤.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key <= length)
+        ),
+        wrong!(
+            "last real key hidden",
+            "the last real key is hidden: with length 3 the real keys are 0, 1 and 2.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key + 1 < length)
+        ),
+        wrong!(
+            "inverted",
+            "the mask is inverted (1 = padding, as in PyTorch's `key_padding_mask`): in a keep-mask 1 means may attend.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key >= length)
+        ),
+        wrong!(
+            "padding on the left",
+            "the padding stands on the left: here the real keys come first.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key + length >= seq_k)
+        ),
+        wrong!(
+            "queries instead of keys",
+            "the shape is (batch, 1, seq_k, 1): that hides queries. Padding is hidden as keys, the last dimension; a query that is padding may compute what it likes.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?.reshape((
+                lengths.len(),
+                1,
+                seq_k,
+                1
+            ))
+        ),
+        wrong!(
+            "no dimensions for heads and queries",
+            "the shape is (batch, seq_k): against scores of (batch, heads, seq_q, seq_k) it would be taken for (seq_q, seq_k), silently if the numbers happen to fit.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?
+                .reshape((lengths.len(), seq_k))
+        ),
+        wrong!(
+            "too long goes through",
+            "a length above `seq_k` goes through: it tells of a bug in the caller, so refuse it with `bail!`.",
+            |lengths, seq_k, _| {
+                by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| {
+                    key < lengths[row]
+                })
+            }
+        ),
+        wrong!(
+            "floats",
+            "the values are right, but the type is f32: a keep-mask is u8.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?
+                .to_dtype(DType::F32)
+        ),
+    ]
+}
+
+fn rows(keep: &Tensor) -> Result<Vec<Vec<u8>>> {
+    let (batch, _, _, seq_k) = keep.dims4()?;
+    keep.reshape((batch, seq_k))?.to_vec2()
+}
+
+fn real_first(rows: &[Vec<u8>]) -> Result<()> {
+    match rows.iter().all(|row| row.is_sorted_by(|a, b| a >= b)) {
+        true => Ok(()),
+        false => bail!("padding first"),
+    }
+}
+
+fn count(row: &[u8], what: u8) -> usize {
+    row.iter().filter(|&&real| real == what).count()
+}
+
+pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
+    vec![
+        wrong!(
+            "padding counted",
+            "the zeros are counted, which are the padding: the length is the number of ones.",
+            |keep| {
+                let rows = rows(keep)?;
+                real_first(&rows)?;
+                Ok(rows.iter().map(|row| count(row, 0)).collect())
+            }
+        ),
+        wrong!(
+            "last position instead of number",
+            "this is the position of the last real key, counted from 0: the length is one more, and 0 when there is none.",
+            |keep| {
+                let rows = rows(keep)?;
+                real_first(&rows)?;
+                Ok(rows
+                    .iter()
+                    .map(|row| count(row, 1).saturating_sub(1))
+                    .collect())
+            }
+        ),
+        wrong!(
+            "holes go through",
+            "the ones are counted without a look at where they stand: padding before a real key must be refused, since the length would name other keys.",
+            |keep| Ok(rows(keep)?.iter().map(|row| count(row, 1)).collect())
+        ),
+        wrong!(
+            "longest of the batch",
+            "every sequence gets the largest length: each row has its own.",
+            |keep| {
+                let rows = rows(keep)?;
+                real_first(&rows)?;
+                let longest = rows.iter().map(|row| count(row, 1)).max().unwrap_or(0);
+                Ok(vec![longest; rows.len()])
+            }
+        ),
+    ]
+}
+
+pub fn combine_masks() -> Vec<Wrong<Combine>> {
+    vec![
+        wrong!(
+            "OR",
+            "a key goes through when one of the masks allows it: both must, so AND (a product or a minimum) and not OR.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_maximum(second)
+            }
+        ),
+        wrong!(
+            "sum",
+            "the masks are added: a 1 appears where only one of them allows, and a 2 where both do. Keep-masks are multiplied; it is additive masks that are added.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_add(second)
+            }
+        ),
+        wrong!(
+            "XOR-like comparison",
+            "this is 1 where the masks are equal, also where both hide: both must be 1.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_eq(second)
+            }
+        ),
+        wrong!(
+            "second mask ignored",
+            "only the first mask counts: broadcast both to the common shape and multiply.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_maximum(&second.zeros_like()?)
+            }
+        ),
+        wrong!(
+            "inverted",
+            "the result is inverted: 1 means may attend, before and after.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_mul(second)?.eq(0u8)
+            }
+        ),
+        wrong!(
+            "no broadcasting",
+            "the masks are multiplied without broadcasting: use `broadcast_mul` (in candle `*` wants equal shapes).",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first * second
+            }
+        ),
+        wrong!(
+            "additive masks go through",
+            "float masks go through: two additive masks are combined by adding them, and their product is NaN or nonsense. Refuse what is not u8.",
+            |first, second| first.broadcast_mul(second)
+        ),
+    ]
+}
