@@ -21,5 +21,13 @@ pub use harness::{Entry, Proof, State, Verdict, run};
 
 /// Every wrong answer of the zoo, judged.
 pub fn zoo() -> Vec<Proof> {
-    [dot_products::zoo(), scaling::zoo(), masking::zoo(), multi_head::zoo()].into_iter().flatten().collect()
+    [
+        dot_products::zoo(),
+        scaling::zoo(),
+        masking::zoo(),
+        multi_head::zoo(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -55,7 +55,9 @@ impl MultiHeadConfig {
             bail!("num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}");
         }
         if num_kv_heads == 0 || num_heads % num_kv_heads != 0 {
-            bail!("num_kv_heads: expected a divisor of num_heads = {num_heads}; got {num_kv_heads}");
+            bail!(
+                "num_kv_heads: expected a divisor of num_heads = {num_heads}; got {num_kv_heads}"
+            );
         }
         if !(0. ..1.).contains(&dropout) {
             bail!("dropout: expected a probability in [0, 1); got {dropout}");
@@ -76,7 +78,9 @@ impl MultiHeadConfig {
         for (name, input) in [("query", query), ("key", key), ("value", value)] {
             match *input.dims() {
                 [_, _, dim] if dim == embed_dim => {}
-                ref got => bail!("{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}"),
+                ref got => {
+                    bail!("{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}")
+                }
             }
         }
         let ((batch, seq_q, _), (key_batch, seq_k, _)) = (query.dims3()?, key.dims3()?);
@@ -158,6 +162,11 @@ mod tests {
         assert_eq!(fit(&narrow, &memory, None), "key");
         assert_eq!(fit(&memory, &short, None), "value");
         assert_eq!(fit(&memory, &memory, Some(&mask)), "attn_mask");
-        config.inputs_fit(&query, &memory, &memory, Some(&seeded::normal(4, (1, 1, 2, 3))?))
+        config.inputs_fit(
+            &query,
+            &memory,
+            &memory,
+            Some(&seeded::normal(4, (1, 1, 2, 3))?),
+        )
     }
 }

@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn the_target_is_what_stands_at_the_marks() -> Result<()> {
         let batch = draw(5, 3)?;
-        let [key, value, target] = [&batch.key, &batch.value, &batch.target].map(Tensor::to_vec3::<f32>);
+        let [key, value, target] =
+            [&batch.key, &batch.value, &batch.target].map(Tensor::to_vec3::<f32>);
         let (key, value, target) = (key?, value?, target?);
         for (at, &[red, blue]) in batch.marks.iter().enumerate() {
             assert_ne!(red, blue);
