@@ -17,20 +17,20 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use std::f32::consts::LN_2;
 
 /// `softmax`, `log_sum_exp`, `entropy`: one tensor to one tensor.
-pub type Unary = dyn Fn(&Tensor) -> Result<Tensor>;
+pub(crate) type Unary = dyn Fn(&Tensor) -> Result<Tensor>;
 /// `dot_product_variance`, `softmax_backward`: two tensors to one.
-pub type Binary = dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
+pub(crate) type Binary = dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
 /// `softmax_with_temperature`: logits and a temperature.
-pub type WithTemperature = dyn Fn(&Tensor, f64) -> Result<Tensor>;
+pub(crate) type WithTemperature = dyn Fn(&Tensor, f64) -> Result<Tensor>;
 /// `scaled_dot_product_attention`: query, key, value to output and weights.
-pub type Attention = dyn Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)>;
+pub(crate) type Attention = dyn Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)>;
 
 fn pytorch() -> Result<Fixtures> {
     Fixtures::read(include_bytes!("../fixtures/scaling.safetensors"))
 }
 
 /// The wrong answers of week 2, judged.
-pub fn zoo() -> Vec<Proof> {
+pub(crate) fn zoo() -> Vec<Proof> {
     [
         variance_laws().proofs(),
         log_sum_exp_laws().proofs(),

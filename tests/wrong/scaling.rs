@@ -147,6 +147,11 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             |logits| softmax_over(logits, 0)
         ),
         wrong!(
+            "dimension written as a number",
+            "dimension 1 is the last one of a matrix only: `D::Minus1` is the last one of any tensor.",
+            |logits| softmax_over(logits, 1)
+        ),
+        wrong!(
             "one sum for the whole tensor",
             "the exponentials are divided by the sum of all rows: each row needs its own sum (`sum_keepdim(D::Minus1)`).",
             |logits| {

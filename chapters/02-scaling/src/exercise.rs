@@ -13,8 +13,8 @@ pub fn dot_product_variance(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 }
 // ANCHOR_END: dot_product_variance
 
-/// An error when rows have no logits: an empty row has no maximum, and candle panics looking for it.
-fn at_least_one(logits: &Tensor) -> Result<()> {
+/// Given: an error when rows have no logits. An empty row has no maximum, and candle panics looking for it.
+pub fn at_least_one(logits: &Tensor) -> Result<()> {
     if logits.dim(D::Minus1)? == 0 {
         bail!(
             "logits: expected at least one in each row; got shape {:?}",

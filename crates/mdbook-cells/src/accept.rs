@@ -61,6 +61,19 @@ pub fn accept(page: &Page, draft: Notebook, executed: Notebook, root: &Path) -> 
     Ok(draft::with_outputs(draft, page, &cleaned))
 }
 
+/// The check cells of a notebook that did not say `✓`, with what they said.
+pub fn not_passed(executed: &Notebook) -> Vec<(String, String)> {
+    let is_check = |source: &str| source.starts_with("check::");
+    let said = |outputs: &[Output]| outputs.iter().flat_map(texts).collect::<String>();
+    executed
+        .code()
+        .into_iter()
+        .filter(|(source, _)| is_check(source))
+        .map(|(source, outputs)| (source.to_owned(), said(outputs)))
+        .filter(|(_, said)| !said.trim_start().starts_with('✓'))
+        .collect()
+}
+
 fn name(index: usize, cell: &CodeCell) -> String {
     format!("cell {} (`{}`)", index + 1, html::extract(&cell.source))
 }
@@ -98,6 +111,9 @@ fn clean(outputs: &[Output], count: usize, root: &Path) -> Result<Vec<Output>> {
                 data: clean_data(data)?,
                 metadata: BTreeMap::new(),
             }),
+            // The value of a cell that ends in a loop.
+            Output::ExecuteResult { data, .. }
+                if data.get(TEXT).and_then(text_of).as_deref().map(str::trim) == Some("()") => {}
             Output::ExecuteResult { data, .. } => cleaned.push(Output::ExecuteResult {
                 data: clean_data(data)?,
                 execution_count: u32::try_from(count).ok(),

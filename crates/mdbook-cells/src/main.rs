@@ -35,6 +35,9 @@ enum Command {
         /// Keep the committed notebook's outputs of all cells whose code is unchanged.
         #[arg(long)]
         with_outputs: bool,
+        /// Put each solution in place of its stub, to test the notebook's own checks.
+        #[arg(long, conflicts_with = "with_outputs")]
+        solved: bool,
     },
     /// Takes in a notebook that was run, cleaned, as the committed notebook of its page.
     Accept {
@@ -46,6 +49,11 @@ enum Command {
         /// Write nothing; fail if an output differs from the committed notebook's.
         #[arg(long)]
         check: bool,
+    },
+    /// Fails unless every check of a notebook that was run with solutions passed.
+    Passed {
+        /// The notebook that was run.
+        executed: PathBuf,
     },
     /// Fails if the cells of a page differ from those of its committed notebook.
     Fresh {
@@ -78,9 +86,11 @@ fn run(arguments: Arguments) -> Result<bool> {
             stem,
             out,
             with_outputs,
+            solved,
         }) => {
             let source = Source::load(here)?;
             let page = source.page(&stem)?;
+            let page = if solved { page.solved() } else { page };
             let mut notebook = source.draft(&page)?;
             if with_outputs {
                 notebook = draft::with_outputs(notebook, &page, &source.committed(&stem)?);
@@ -92,6 +102,7 @@ fn run(arguments: Arguments) -> Result<bool> {
             executed,
             check,
         }) => accept(here, &stem, &executed, check),
+        Some(Command::Passed { executed }) => passed(&executed),
         Some(Command::Fresh { stems }) => fresh(&Source::load(here)?, stems),
     }
 }
@@ -128,6 +139,15 @@ fn accept(start: &Path, stem: &str, executed: &Path, check: bool) -> Result<bool
         println!("{stem}: and {} cells more", differences.len() - SHOWN);
     }
     Ok(differences.is_empty())
+}
+
+fn passed(executed: &Path) -> Result<bool> {
+    let executed = Notebook::read(executed)?;
+    let failed = accept::not_passed(&executed);
+    for (check, said) in &failed {
+        println!("{check}\n{said}\n");
+    }
+    Ok(failed.is_empty())
 }
 
 fn fresh(source: &Source, stems: Vec<String>) -> Result<bool> {

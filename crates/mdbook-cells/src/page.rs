@@ -91,6 +91,16 @@ impl Page {
         })
     }
 
+    /// The page with each solution in place of its stub, to test that the notebook's checks then pass.
+    pub fn solved(mut self) -> Self {
+        for block in &mut self.blocks {
+            if let Block::Exercise(block) = block {
+                block.exercise.stub.clone_from(&block.exercise.solution);
+            }
+        }
+        self
+    }
+
     /// All cells of the page's notebook in order: the prelude first, two for each exercise.
     pub fn code(&self) -> Vec<CodeCell> {
         let mut cells: Vec<CodeCell> = self.prelude.iter().cloned().collect();

@@ -38,7 +38,7 @@ pub fn gradients_agree(
             ));
         };
         finite(&given, Ok(grad.clone()))?;
-        let numeric = central_differences(&in_f64, at, &loss)?;
+        let numeric = central_differences(&in_f64, at, loss)?;
         close(
             &format!("gradient of `{name}`, inputs:\n{given}"),
             grad,

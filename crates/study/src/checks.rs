@@ -1,0 +1,141 @@
+//! Running a chapter's checks.
+
+use anyhow::{Context as _, Result, bail};
+use workbook::Chapter;
+
+use crate::cargo::{broken_package, cargo, compile};
+use crate::context::Context;
+use crate::process;
+use crate::report::{self, Line, State, VARIABLE, Who};
+use crate::ui::Progress;
+
+/// How a run of a chapter's checks ended.
+pub enum Outcome {
+    /// They ran: what they said, in the order of the exercises.
+    Ran(Report),
+    /// The code does not compile. Holds the package that is at fault, as far as known.
+    Broken(Option<String>),
+}
+
+/// What the checks said about one chapter.
+pub struct Report {
+    lines: Vec<Line>,
+    exercises: Vec<String>,
+}
+
+impl Report {
+    /// What was said about each exercise of `who`, in the order of the exercises.
+    pub fn of(&self, who: Who) -> Vec<&Line> {
+        let mut lines: Vec<&Line> = self.lines.iter().filter(|line| line.who == who).collect();
+        let place = |line: &Line| {
+            self.exercises
+                .iter()
+                .position(|name| *name == line.exercise)
+        };
+        lines.sort_by_key(|line| place(line).unwrap_or(usize::MAX));
+        lines
+    }
+
+    /// How the learner's `exercise` came out; a name that is no exercise is pending.
+    pub fn state(&self, exercise: &str) -> State {
+        let found = self
+            .of(Who::Exercise)
+            .into_iter()
+            .find(|line| line.exercise == exercise);
+        found.map_or(State::Pending, |line| line.state)
+    }
+
+    /// The names of the chapter's exercises, in order.
+    pub fn exercises(&self) -> &[String] {
+        &self.exercises
+    }
+}
+
+/// Whether compile errors are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Errors {
+    /// As cargo shows them.
+    Show,
+    /// Not at all.
+    Hide,
+}
+
+/// Compiles and runs the checks of `chapter`.
+pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outcome> {
+    let test = [
+        "test",
+        "--package",
+        chapter.package.as_str(),
+        "--test",
+        "checks",
+    ];
+    let build = [&test[..], &["--no-run"]].concat();
+    let built = compile(
+        cargo(context.root(), &build),
+        &format!("Compiling {}", chapter.package),
+    )?;
+    if !built.status.success() {
+        if errors == Errors::Show {
+            // Once more, straight to the terminal: cargo knows best how to show an error.
+            process::foreground(cargo(context.root(), &[&build[..], &["--quiet"]].concat()))?;
+        }
+        return Ok(Outcome::Broken(
+            broken_package(&built.stderr).map(str::to_owned),
+        ));
+    }
+    let folder = tempfile::tempdir().context("can't make a temporary folder: is the disk full?")?;
+    let file = folder.path().join("report.jsonl");
+    let mut command = cargo(context.root(), &[&["test", "--quiet"], &test[1..]].concat());
+    command.env(VARIABLE, &file);
+    let mut progress = Progress::start(&format!("Checking {}", chapter.package));
+    let finished = process::run(command, |line| progress.detail(line))?;
+    progress.clear();
+    let exercises = chapter.exercises()?;
+    let report = Report {
+        lines: report::read(&file)?,
+        exercises: exercises
+            .into_iter()
+            .map(|exercise| exercise.name)
+            .collect(),
+    };
+    let told = |name: &String| {
+        report
+            .of(Who::Exercise)
+            .iter()
+            .any(|line| line.exercise == *name)
+    };
+    let untold = report.exercises.iter().find(|name| !told(name));
+    let failed = report.lines.iter().any(|line| line.state == State::Failed);
+    if untold.is_some() || (!finished.status.success() && !failed) {
+        bail!(
+            "the checks of `{0}` ended without a word on {1}:\n{2}\n\nType `cargo test -p {0} --test checks` to see them run.",
+            chapter.package,
+            untold.map_or("why", String::as_str),
+            finished.output()
+        );
+    }
+    Ok(Outcome::Ran(report))
+}
+
+/// What to do about code that does not compile: `package` is at fault where `chapter` was to be checked.
+pub fn broken_advice(
+    context: &Context,
+    chapter: &Chapter,
+    package: Option<&str>,
+) -> Result<String> {
+    let chapters = context.chapters()?;
+    let at_fault = chapters
+        .iter()
+        .find(|other| Some(other.package.as_str()) == package);
+    let at_fault = at_fault.unwrap_or(chapter);
+    let also = if at_fault.package == chapter.package {
+        String::new()
+    } else {
+        format!(", which `{}` uses", chapter.package)
+    };
+    Ok(format!(
+        "`{0}`{also} does not compile, so nothing could be checked.\nNext: mend what cargo says above in {1}, then type `cargo study check {0}`.\n      To begin again: `cargo study reset {0}` (your file is kept as a backup).",
+        at_fault.package,
+        context.shown(&at_fault.exercise_path())
+    ))
+}

@@ -1,0 +1,157 @@
+//! `cargo study check`: what the checks say about the learner's code.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use workbook::Chapter;
+
+use super::exit;
+use crate::checks::{self, Errors, Outcome, Report};
+use crate::context::Context;
+use crate::names::{self, Target};
+use crate::report::{Line, State, Who};
+use crate::ui::{Stream, bad, good, heading, open};
+
+/// Check your code: what passes, what is pending, and what is wrong
+#[derive(Args)]
+#[command(
+    after_help = "Examples: cargo study check scaling\n          cargo study check scaling::softmax\n\nWithout a name, it checks chapter after chapter up to the first where something is still to do.\nThe exit code is 1 when an exercise fails or the code does not compile; a pending exercise is no failure."
+)]
+pub struct Check {
+    /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
+    name: Option<String>,
+}
+
+impl Check {
+    /// Runs the checks and prints what they say.
+    pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        let chapters = context.chapters()?;
+        match self
+            .name
+            .as_deref()
+            .map(|name| names::target(&chapters, name))
+            .transpose()?
+        {
+            Some(Target::Chapter(chapter)) => {
+                Ok(exit(check(context, &chapter, None)? == Standing::Failed))
+            }
+            Some(Target::Exercise(chapter, exercise)) => Ok(exit(
+                check(context, &chapter, Some(&exercise.name))? == Standing::Failed,
+            )),
+            None => up_to_the_first_open(context, &chapters),
+        }
+    }
+}
+
+fn up_to_the_first_open(context: &Context, chapters: &[Chapter]) -> Result<ExitCode> {
+    for chapter in chapters {
+        let standing = check(context, chapter, None)?;
+        if standing != Standing::Done {
+            println!("\nLater chapters were not checked: `cargo study progress` shows them all.");
+            return Ok(exit(standing == Standing::Failed));
+        }
+    }
+    println!("\nEvery exercise of the course passes.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where a chapter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Every exercise passes.
+    Done,
+    /// Something is pending, nothing fails.
+    Open,
+    /// Something fails or does not compile.
+    Failed,
+}
+
+/// Checks `chapter`, or the one exercise of it, and prints what is found and what to type next.
+pub fn check(context: &Context, chapter: &Chapter, only: Option<&str>) -> Result<Standing> {
+    match checks::run(context, chapter, Errors::Show)? {
+        Outcome::Broken(package) => {
+            eprintln!(
+                "\n{} {}",
+                bad("✗", Stream::Err),
+                checks::broken_advice(context, chapter, package.as_deref())?
+            );
+            Ok(Standing::Failed)
+        }
+        Outcome::Ran(report) => Ok(tell(context, chapter, &report, only)),
+    }
+}
+
+fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str>) -> Standing {
+    println!(
+        "{}",
+        heading(&format!("Week {} · {}", chapter.week, chapter.package))
+    );
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let names: Vec<&String> = report
+        .exercises()
+        .iter()
+        .filter(|name| wanted(name))
+        .collect();
+    for name in &names {
+        println!("  {} {name}", mark(report.state(name)));
+    }
+    let lines = report.of(Who::Exercise);
+    let failed: Vec<&&Line> = lines
+        .iter()
+        .filter(|line| line.state == State::Failed && wanted(&line.exercise))
+        .collect();
+    if let Some((first, others)) = failed.split_first() {
+        println!("\n{}", first.message.trim());
+        if !others.is_empty() {
+            let others: Vec<String> = others
+                .iter()
+                .map(|line| names::path(chapter, &line.exercise))
+                .collect();
+            println!("\nAlso failed: {}.", others.join(", "));
+        }
+        println!(
+            "\nYour code is in {}.",
+            context.shown(&chapter.exercise_path())
+        );
+        return Standing::Failed;
+    }
+    if let Some(line) = report
+        .of(Who::Solution)
+        .iter()
+        .find(|line| line.state == State::Failed && wanted(&line.exercise))
+    {
+        println!(
+            "\nThe course's own solution fails here. Please report this:\n\n{}",
+            line.message.trim()
+        );
+        return Standing::Failed;
+    }
+    if let Some(name) = names
+        .iter()
+        .find(|name| report.state(name) == State::Pending)
+    {
+        let path = names::path(chapter, name);
+        println!(
+            "\nNext: write `{name}` in {}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`",
+            context.shown(&chapter.exercise_path())
+        );
+        return Standing::Open;
+    }
+    let path = names.first().map_or_else(
+        || chapter.package.clone(),
+        |name| names::path(chapter, name),
+    );
+    println!("\nNext: compare with `cargo study solution {path}`, or see `cargo study progress`.");
+    Standing::Done
+}
+
+/// The tick, circle or cross of a state.
+pub fn mark(state: State) -> console::StyledObject<&'static str> {
+    match state {
+        State::Passed => good("✓", Stream::Out),
+        State::Skipped => open("–", Stream::Out),
+        State::Pending => open("○", Stream::Out),
+        State::Failed => bad("✗", Stream::Out),
+    }
+}

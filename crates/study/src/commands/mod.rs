@@ -1,0 +1,24 @@
+//! The commands, one file each.
+
+pub mod check;
+pub mod doctor;
+pub mod hint;
+pub mod lab;
+pub mod notebooks;
+pub mod progress;
+pub mod reset;
+pub mod serve;
+pub mod solution;
+pub mod verify;
+pub mod watch;
+
+use std::process::ExitCode;
+
+/// The exit code of a command that found something failed.
+fn exit(failed: bool) -> ExitCode {
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,60 @@
+//! `cargo study solution`: the course's own answer, once the learner has one.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use workbook::{Chapter, Exercise};
+
+use crate::checks::{self, Errors, Outcome};
+use crate::context::Context;
+use crate::names;
+use crate::report;
+use crate::state::State;
+
+/// Show the course's solution of an exercise, once yours passes
+#[derive(Args)]
+#[command(after_help = "Example: cargo study solution scaling::softmax --peek")]
+pub struct Solution {
+    /// The exercise (`scaling::softmax`, or `softmax` if only one chapter has it)
+    exercise: String,
+    /// Show it although your own does not pass yet
+    #[arg(long)]
+    peek: bool,
+}
+
+impl Solution {
+    /// Prints the solution, or says how many hints are left.
+    pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        let (chapter, exercise) = names::exercise(&context.chapters()?, &self.exercise)?;
+        let path = names::path(&chapter, &exercise.name);
+        if !self.peek && !passes(context, &chapter, &exercise)? {
+            let left = exercise
+                .hints
+                .len()
+                .saturating_sub(State::read(context.home())?.shown(&path));
+            let hints = match left {
+                0 => "You have seen every hint.".to_owned(),
+                1 => format!("One hint is left: `cargo study hint {path}`."),
+                _ => format!("{left} hints are left: `cargo study hint {path}`."),
+            };
+            eprintln!(
+                "`{path}` does not pass yet. {hints}\nTo see the solution all the same: `cargo study solution {path} --peek`."
+            );
+            return Ok(ExitCode::FAILURE);
+        }
+        println!(
+            "// {}\n{}",
+            context.shown(&chapter.solution_path()),
+            exercise.solution.trim_end()
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn passes(context: &Context, chapter: &Chapter, exercise: &Exercise) -> Result<bool> {
+    Ok(match checks::run(context, chapter, Errors::Hide)? {
+        Outcome::Ran(report) => report.state(&exercise.name) == report::State::Passed,
+        Outcome::Broken(_) => false,
+    })
+}

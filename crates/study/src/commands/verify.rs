@@ -1,0 +1,209 @@
+//! `cargo study verify`: a summary of all that the checks tried.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use console::{StyledObject, pad_str};
+
+use super::exit;
+use crate::checks::{self, Errors, Outcome, Report};
+use crate::context::Context;
+use crate::names;
+use crate::report::{State, Who};
+use crate::ui::{Stream, bad, good, heading, open};
+
+/// Show a table of everything that is checked: PASSED, FAILED, PENDING or SKIPPED, and why
+#[derive(Args)]
+#[command(
+    after_help = "Examples: cargo study verify\n          cargo study verify scaling --solutions"
+)]
+pub struct Verify {
+    /// A chapter (`scaling`, `2`); all without it
+    chapter: Option<String>,
+    /// The course's solutions instead of your code
+    #[arg(long)]
+    solutions: bool,
+}
+
+/// One line of the table: a chapter and a group of laws.
+#[derive(Debug, PartialEq)]
+struct Row {
+    chapter: String,
+    group: String,
+    state: State,
+    passed: usize,
+    tried: usize,
+    why: String,
+}
+
+impl Verify {
+    /// Runs the checks and prints the table.
+    pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        let mut chapters = context.chapters()?;
+        if let Some(typed) = &self.chapter {
+            chapters = vec![names::chapter(&chapters, typed)?];
+        }
+        let who = if self.solutions {
+            Who::Solution
+        } else {
+            Who::Exercise
+        };
+        let mut all = Vec::new();
+        for chapter in &chapters {
+            match checks::run(context, chapter, Errors::Hide)? {
+                Outcome::Ran(report) => all.extend(rows(&chapter.package, &report, who)),
+                Outcome::Broken(_) => all.push(Row {
+                    chapter: chapter.package.clone(),
+                    group: "Compilation".to_owned(),
+                    state: State::Failed,
+                    passed: 0,
+                    tried: 1,
+                    why: format!(
+                        "does not compile: type `cargo study check {}`",
+                        chapter.package
+                    ),
+                }),
+            }
+        }
+        print(&all);
+        Ok(exit(all.iter().any(|row| row.state == State::Failed)))
+    }
+}
+
+fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for line in report.of(who) {
+        for law in &line.laws {
+            let why = match law.state {
+                State::Passed => String::new(),
+                State::Pending => format!("{}: still `todo!()`", line.exercise),
+                State::Failed => format!("{}: must hold: {}", line.exercise, law.says),
+                State::Skipped => format!("{}: {}", line.exercise, law.why),
+            };
+            add(&mut rows, chapter, &law.group, law.state, why);
+        }
+        if line.laws.is_empty() && line.state != State::Passed {
+            add(
+                &mut rows,
+                chapter,
+                "Implementation",
+                line.state,
+                line.exercise.clone(),
+            );
+        }
+    }
+    rows
+}
+
+/// Counts one law; the gravest state of a group, and the first reason for it, stand for the group.
+fn add(rows: &mut Vec<Row>, chapter: &str, group: &str, state: State, why: String) {
+    let index = rows
+        .iter()
+        .position(|row| row.group == group)
+        .unwrap_or_else(|| {
+            rows.push(Row {
+                chapter: chapter.to_owned(),
+                group: group.to_owned(),
+                state,
+                passed: 0,
+                tried: 0,
+                why: why.clone(),
+            });
+            rows.len() - 1
+        });
+    let row = &mut rows[index];
+    row.tried += 1;
+    row.passed += usize::from(state == State::Passed);
+    if gravity(state) > gravity(row.state) {
+        row.state = state;
+        row.why = why.lines().next().unwrap_or_default().to_owned();
+    }
+}
+
+fn gravity(state: State) -> u8 {
+    match state {
+        State::Passed => 0,
+        State::Skipped => 1,
+        State::Pending => 2,
+        State::Failed => 3,
+    }
+}
+
+fn print(rows: &[Row]) {
+    let width = |text: fn(&Row) -> &str, least: usize| {
+        rows.iter()
+            .map(|row| text(row).len())
+            .fold(least, usize::max)
+    };
+    let (chapters, groups) = (width(|row| &row.chapter, 7), width(|row| &row.group, 5));
+    let cell =
+        |text: &str, width| pad_str(text, width, console::Alignment::Left, None).into_owned();
+    println!(
+        "{}",
+        heading(&format!(
+            "{}  {}  RESULT   LAWS   WHY",
+            cell("CHAPTER", chapters),
+            cell("GROUP", groups)
+        ))
+    );
+    for row in rows {
+        let laws = format!("{}/{}", row.passed, row.tried);
+        let line = format!(
+            "{}  {}  {}  {laws:<5}  {}",
+            cell(&row.chapter, chapters),
+            cell(&row.group, groups),
+            cell(&word(row.state).to_string(), 7),
+            row.why
+        );
+        println!("{}", line.trim_end());
+    }
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    println!(
+        "\n{} rows: {} passed, {} failed, {} pending, {} skipped.",
+        rows.len(),
+        count(State::Passed),
+        count(State::Failed),
+        count(State::Pending),
+        count(State::Skipped)
+    );
+}
+
+fn word(state: State) -> StyledObject<&'static str> {
+    match state {
+        State::Passed => good("PASSED", Stream::Out),
+        State::Failed => bad("FAILED", Stream::Out),
+        State::Pending => open("PENDING", Stream::Out),
+        State::Skipped => open("SKIPPED", Stream::Out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_law_stands_for_its_group() {
+        let mut rows = Vec::new();
+        for (group, state, why) in [
+            ("Masks", State::Passed, ""),
+            ("Masks", State::Failed, "first"),
+            ("Masks", State::Failed, "second"),
+            ("Weights", State::Skipped, "no GPU"),
+            ("Weights", State::Passed, ""),
+        ] {
+            add(&mut rows, "masking", group, state, why.to_owned());
+        }
+        let seen: Vec<_> = rows
+            .iter()
+            .map(|r| (r.group.as_str(), r.state, r.passed, r.tried, r.why.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("Masks", State::Failed, 1, 3, "first"),
+                ("Weights", State::Skipped, 1, 2, "no GPU")
+            ]
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The report that a chapter's test program writes: one line of JSON per exercise and answerer.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+/// The variable that tells a test program where to write its report.
+pub const VARIABLE: &str = "CHECKS_REPORT";
+
+/// How an exercise, or one law of it, came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Still `todo!()`.
+    Pending,
+    /// All that must hold holds.
+    Passed,
+    /// Something that must hold does not.
+    Failed,
+    /// Could not be run here.
+    Skipped,
+}
+
+/// Whose code was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Who {
+    /// The course's own.
+    Solution,
+    /// The learner's.
+    Exercise,
+}
+
+/// One thing that must hold.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Law {
+    /// Its row in `cargo study verify`.
+    pub group: String,
+    /// What must hold, in a sentence.
+    pub says: String,
+    /// How it came out.
+    pub state: State,
+    /// Why it failed or was skipped.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// What the checks said of one exercise.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Line {
+    /// The exercise's name, without its chapter.
+    pub exercise: String,
+    /// Whose code it was.
+    pub who: Who,
+    /// How it came out.
+    pub state: State,
+    /// The full text for the terminal; empty unless it failed.
+    #[serde(default)]
+    pub message: String,
+    /// What was tried, in order.
+    #[serde(default)]
+    pub laws: Vec<Law>,
+}
+
+/// Reads the report in `file`. Without a file, nothing was checked.
+pub fn read(file: &Path) -> Result<Vec<Line>> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("can't read the report `{}`", file.display()))?;
+    parse(&text)
+}
+
+fn parse(text: &str) -> Result<Vec<Line>> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| {
+            serde_json::from_str(line).with_context(|| {
+                format!("the checks wrote a line that `cargo study` can't read: {line}; update both with `git pull`")
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read() {
+        let text = concat!(
+            r#"{"chapter":"scaling","exercise":"softmax","who":"exercise","state":"failed","message":"no","#,
+            r#""laws":[{"group":"Implementation","says":"rows sum to 1","state":"failed","why":"2"}]}"#,
+            "\n\n",
+            r#"{"chapter":"scaling","exercise":"softmax","who":"solution","state":"passed","message":"","laws":[]}"#,
+            "\n"
+        );
+        let lines = parse(text).unwrap();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            (lines[0].who, lines[0].state),
+            (Who::Exercise, State::Failed)
+        );
+        assert_eq!(lines[0].laws[0].group, "Implementation");
+        assert!(parse("{").unwrap_err().to_string().contains("can't read"));
+    }
+}

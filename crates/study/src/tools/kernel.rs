@@ -1,0 +1,49 @@
+//! The notebooks' Rust kernel, as Jupyter is told of it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::backup;
+use crate::context::Context;
+
+/// The kernel's name in a notebook.
+pub const NAME: &str = "rust";
+
+/// Tells the Jupyter in `environment` of the kernel `program`.
+///
+/// This stands in for the kernel's own `--install`, which writes into the home folder of the user.
+pub fn register(context: &Context, environment: &Path, program: &Path) -> Result<()> {
+    let spec = serde_json::to_string_pretty(&json!({
+        "argv": [program, "--control_file", "{connection_file}"],
+        "display_name": "Rust",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": variables(context).into_iter().collect::<serde_json::Map<_, _>>(),
+    }))
+    .context(
+        "the kernel's description can't be written as JSON: is a folder's name not valid UTF-8?",
+    )?;
+    let file = environment
+        .join("share")
+        .join("jupyter")
+        .join("kernels")
+        .join(NAME)
+        .join("kernel.json");
+    if std::fs::read_to_string(&file).is_ok_and(|old| old == spec) {
+        return Ok(());
+    }
+    backup::replace(&file, &spec)
+}
+
+/// Keeps the kernel's settings and its compilation cache in the course's own folder.
+///
+/// The cache goes to the user's cache folder, which only Linux lets be moved by a variable.
+fn variables(context: &Context) -> Vec<(String, serde_json::Value)> {
+    let folder = |name: &str| json!(context.home().join(name));
+    vec![
+        ("EVCXR_CONFIG_DIR".to_owned(), folder("evcxr")),
+        ("XDG_CACHE_HOME".to_owned(), folder("cache")),
+    ]
+}

@@ -1,0 +1,44 @@
+//! Finding a Python that can make a virtual environment.
+
+use anyhow::{Result, bail};
+
+use super::at_least;
+use crate::process::ask;
+
+/// The oldest Python that JupyterLab's pinned version runs on.
+pub const LEAST: &str = "3.10";
+
+/// What can make a virtual environment.
+#[derive(Debug, PartialEq)]
+pub enum Maker {
+    /// A Python with its `venv` module: the program and the arguments that it needs first.
+    Python(Vec<&'static str>),
+    /// The program `uv`, which brings a Python itself.
+    Uv,
+}
+
+/// Prints the version, and fails when the modules that `python -m venv` needs are missing (Debian packs them apart).
+const PROBE: &str = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
+
+/// The first Python of `python3`, `python`, `py -3` that will do; else `uv`; else an error that says what to type.
+pub fn find() -> Result<Maker> {
+    let candidates = [vec!["python3"], vec!["python"], vec!["py", "-3"]];
+    for candidate in candidates {
+        let arguments = [&candidate[1..], &["-c", PROBE]].concat();
+        if ask(candidate[0], &arguments).is_some_and(|version| at_least(&version, LEAST)) {
+            return Ok(Maker::Python(candidate));
+        }
+    }
+    if ask("uv", &["--version"]).is_some() {
+        return Ok(Maker::Uv);
+    }
+    bail!(
+        "notebooks need Python {LEAST} or later with its `venv` module. Install it and type the command again:\n{INSTALL}"
+    )
+}
+
+const INSTALL: &str = "  Debian, Ubuntu:  sudo apt install python3 python3-venv
+  Fedora:          sudo dnf install python3
+  macOS:           brew install python3
+  Windows:         winget install Python.Python.3.13
+Or install uv (https://docs.astral.sh/uv), which brings a Python of its own. Pages and checks need no Python.";

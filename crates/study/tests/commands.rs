@@ -1,0 +1,321 @@
+//! The commands as a learner calls them, on a course with one tiny chapter.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+struct Course {
+    folder: TempDir,
+}
+
+struct Answer {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Course {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sample"),
+            folder.path(),
+        );
+        let course = Self { folder };
+        assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
+        course
+    }
+
+    fn exercise(&self) -> PathBuf {
+        self.folder
+            .path()
+            .join("chapters/02-counting/src/exercise.rs")
+    }
+
+    /// Writes `body` into the exercise in place of its next `todo!()`.
+    fn solve(&self, body: &str) {
+        let text = fs::read_to_string(self.exercise()).unwrap();
+        assert!(text.contains("todo!()\n"), "{text}");
+        let at = text.find("    todo!()\n").unwrap();
+        fs::write(
+            self.exercise(),
+            [
+                &text[..at],
+                "    ",
+                body,
+                "\n",
+                &text[at + "    todo!()\n".len()..],
+            ]
+            .concat(),
+        )
+        .unwrap();
+    }
+
+    fn backups(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.exercise().parent().unwrap()).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.to_string_lossy().contains("exercise.backup-"))
+            .collect()
+    }
+
+    fn study(&self, arguments: &[&str]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_study"))
+            .args(arguments)
+            .current_dir(self.folder.path().join("chapters"))
+            .env_remove("STUDY_HOME")
+            .env("CARGO_TARGET_DIR", self.folder.path().join("target"))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        Answer {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[track_caller]
+fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "`{part}` is not in:\n{text}");
+}
+
+#[test]
+fn a_learner_goes_from_pending_to_passed() {
+    let course = Course::new();
+    let check = course.study(&["check", "counting"]);
+    has(&check.out, "○ double\n  ○ triple");
+    has(
+        &check.out,
+        "Next: write `double` in chapters/02-counting/src/exercise.rs",
+    );
+    assert_eq!(check.code, Some(0));
+
+    course.solve("x + 3");
+    let check = course.study(&["check", "2"]);
+    has(&check.out, "✗ double\n  ○ triple");
+    has(&check.out, "expected 8, got 7");
+    assert_eq!(check.code, Some(1));
+    assert_eq!(course.study(&["check", "counting::triple"]).code, Some(0));
+    let verify = course.study(&["verify"]);
+    has(
+        &verify.out,
+        "counting  Implementation  FAILED   0/2    double: must hold: double is right",
+    );
+    assert_eq!(verify.code, Some(1));
+    has(
+        &course.study(&["verify", "--solutions"]).out,
+        "PASSED   2/2",
+    );
+
+    let solution = course.study(&["solution", "double"]);
+    has(
+        &solution.err,
+        "3 hints are left: `cargo study hint counting::double`",
+    );
+    assert_eq!(solution.code, Some(1));
+    has(
+        &course.study(&["solution", "double", "--peek"]).out,
+        "x * 2",
+    );
+
+    assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
+    course.solve("x + x");
+    has(
+        &course.study(&["solution", "counting::double"]).out,
+        "x * 2",
+    );
+    let progress = course.study(&["progress"]);
+    has(&progress.out, "1 of 2 exercises done, 1 pending.");
+    has(
+        &progress.out,
+        "Next: book/02-counting.md, exercise `counting::triple`",
+    );
+    course.solve("3 * x");
+    let check = course.study(&["check"]);
+    has(&check.out, "Every exercise of the course passes.");
+    assert_eq!(check.code, Some(0));
+}
+
+#[test]
+fn a_compile_error_is_shown_as_cargo_shows_it() {
+    let course = Course::new();
+    course.solve("\"two\"");
+    let check = course.study(&["check", "counting"]);
+    has(&check.err, "error[E0308]: mismatched types");
+    has(&check.err, "`counting` does not compile");
+    has(&check.err, "cargo study reset counting");
+    assert_eq!(check.code, Some(1));
+    has(
+        &course.study(&["progress"]).out,
+        "does not compile: type `cargo study check counting`",
+    );
+    has(&course.study(&["verify"]).out, "Compilation  FAILED");
+}
+
+#[test]
+fn a_reset_keeps_what_the_learner_wrote() {
+    let course = Course::new();
+    assert_eq!(course.study(&["reset", "--check"]).code, Some(0));
+    has(
+        &course.study(&["reset", "counting"]).out,
+        "nothing was changed",
+    );
+    assert!(course.backups().is_empty());
+
+    let stub = fs::read_to_string(course.exercise()).unwrap();
+    course.solve("x + 3");
+    course.solve("3 * x");
+    let mine = fs::read_to_string(course.exercise()).unwrap();
+    let check = course.study(&["reset", "--check"]);
+    has(
+        &check.out,
+        "chapters/02-counting/src/exercise.rs is not the stub: type `cargo study reset counting`",
+    );
+    assert_eq!(check.code, Some(1));
+
+    has(
+        &course.study(&["reset", "counting::double"]).out,
+        "Your file is kept as chapters/02-counting/src/exercise.backup-",
+    );
+    let kept = course.backups();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), mine);
+    assert_eq!(
+        fs::read_to_string(course.exercise()).unwrap(),
+        mine.replace("x + 3", "todo!()")
+    );
+
+    assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
+    assert_eq!(fs::read_to_string(course.exercise()).unwrap(), stub);
+    assert_eq!(course.backups().len(), 2);
+}
+
+#[test]
+fn a_reset_without_marks_changes_nothing() {
+    let course = Course::new();
+    fs::write(course.exercise(), "pub fn double(x: u32) -> u32 { x }\n").unwrap();
+    let reset = course.study(&["reset", "counting::double"]);
+    has(
+        &reset.err,
+        "type `cargo study reset counting` for the whole file",
+    );
+    assert_eq!(reset.code, Some(1));
+    assert!(course.backups().is_empty());
+    assert_eq!(
+        fs::read_to_string(course.exercise()).unwrap(),
+        "pub fn double(x: u32) -> u32 { x }\n"
+    );
+}
+
+#[test]
+fn hints_come_one_by_one() {
+    let course = Course::new();
+    for (number, hint) in [
+        (1, "to itself"),
+        (2, "Or multiply"),
+        (3, "x * 2"),
+        (3, "x * 2"),
+    ] {
+        let answer = course.study(&["hint", "double"]);
+        has(
+            &answer.out,
+            &format!("counting::double · hint {number} of 3"),
+        );
+        has(&answer.out, hint);
+    }
+    has(
+        &course.study(&["hint", "counting::double", "1"]).out,
+        "hint 1 of 3",
+    );
+    has(
+        &course.study(&["hint", "double", "4"]).err,
+        "has hints 1 to 3",
+    );
+    has(
+        &course.study(&["solution", "double"]).err,
+        "You have seen every hint.",
+    );
+}
+
+#[test]
+fn a_mistyped_name_gets_the_nearest() {
+    let course = Course::new();
+    has(
+        &course.study(&["check", "couting"]).err,
+        "Did you mean `counting`?",
+    );
+    has(
+        &course.study(&["hint", "counting::duoble"]).err,
+        "Did you mean `counting::double`?",
+    );
+    has(
+        &course.study(&["hint", "tripel"]).err,
+        "Did you mean `counting::triple`?",
+    );
+    has(
+        &course.study(&["hint", "counting"]).err,
+        "name one of its exercises: counting::double, counting::triple",
+    );
+    has(
+        &course.study(&["watch", "couting"]).err,
+        "Did you mean `counting`?",
+    );
+}
+
+#[test]
+fn every_command_shows_an_example() {
+    let course = Course::new();
+    let commands = [
+        "serve",
+        "lab",
+        "check",
+        "watch",
+        "hint",
+        "solution",
+        "reset",
+        "progress",
+        "verify",
+        "notebooks",
+        "doctor",
+    ];
+    for command in commands {
+        has(
+            &course.study(&[command, "--help"]).out,
+            &format!("cargo study {command}"),
+        );
+        has(&course.study(&[command, "--help"]).out, "Example");
+    }
+}
+
+#[test]
+fn outside_the_course_it_says_where_to_go() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_study"))
+        .arg("progress")
+        .current_dir(nowhere.path())
+        .output()
+        .unwrap();
+    has(
+        &String::from_utf8_lossy(&output.stderr),
+        "run this inside the course's repository",
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
