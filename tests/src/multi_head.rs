@@ -9,14 +9,14 @@ pub use attention::{Build, Forward, multi_head_attention};
 pub use cost::{CacheBytes, Flops, Parameters, attention_flops, kv_cache_bytes, parameter_count};
 pub use dropout::{Dropout, dropout};
 pub use heads::{
-    Combine, Diversity, Regroup, combine_heads, head_diversity, repeat_kv, split_heads,
+    CombineHeads, Diversity, Regroup, combine_heads, head_diversity, repeat_kv, split_heads,
 };
 
 use crate::Proof;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// The wrong answers of week 4, judged.
-pub fn zoo() -> Vec<Proof> {
+pub(crate) fn zoo() -> Vec<Proof> {
     [heads::zoo(), dropout::zoo(), attention::zoo(), cost::zoo()]
         .into_iter()
         .flatten()

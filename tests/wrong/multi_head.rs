@@ -4,7 +4,7 @@ mod attention;
 
 use super::{Wrong, wrong};
 use crate::multi_head::{
-    CacheBytes, Combine, Diversity, Dropout, Flops, MultiHeadSpec, Parameters, Regroup,
+    CacheBytes, CombineHeads, Diversity, Dropout, Flops, MultiHeadSpec, Parameters, Regroup,
 };
 use candle_core::{D, DType, Result, Tensor, bail};
 
@@ -75,7 +75,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
     ]
 }
 
-pub fn combine_heads() -> Vec<Wrong<Combine>> {
+pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
     vec![
         wrong!(
             "no transpose back",

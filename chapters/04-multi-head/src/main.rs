@@ -1,4 +1,4 @@
-//! `cargo run --release -p multi-head`: what one head cannot do, what each size costs, and the figures of both.
+//! `cargo run -p multi-head`: what one head cannot do, what each size costs, and the figures of both.
 
 use candle_core::{DType, Device, Result};
 use candle_nn::VarBuilder;
@@ -56,7 +56,7 @@ fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
         (names[red], names[blue]) = ("red", "blue");
         let weights = retrieval::weights(&run.layer, &test)?.get(0)?;
         let title = "Where the trained heads look";
-        plots::heads(title, &weights, &["query"], &names)?
+        plots::heads(title, &weights, "query", &names.join(" "))?
             .save(folder.join(format!("heads-{heads}.svg")))?;
     }
     Ok(())

@@ -4,8 +4,8 @@ use crate::retrieval::ONE_HEAD_LOSS;
 use candle_core::{DType, Result, Tensor};
 use figures::{Bars, Figure, FigureError, Heatmap, Lines};
 
-/// The weights of one sequence, one panel a head. `weights` `(heads, seq_q, seq_k)`; a label a query and a key.
-pub fn heads(title: &str, weights: &Tensor, queries: &[&str], keys: &[&str]) -> Result<Figure> {
+/// The weights of one sequence, one panel a head. `weights` `(heads, seq_q, seq_k)`; a word a query and a key.
+pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result<Figure> {
     let (heads, seq_q, seq_k) = weights.dims3()?;
     let values = weights.to_dtype(DType::F32)?;
     let panel = |head: usize| -> Result<(String, Vec<f32>)> {
@@ -16,8 +16,8 @@ pub fn heads(title: &str, weights: &Tensor, queries: &[&str], keys: &[&str]) -> 
     };
     let panels = (0..heads).map(panel).collect::<Result<Vec<_>>>()?;
     let grid = Heatmap::grid(title, seq_q, seq_k, panels)
-        .row_labels(queries.to_vec())
-        .col_labels(keys.to_vec())
+        .row_labels(queries.split(' '))
+        .col_labels(keys.split(' '))
         .range(0, 1);
     drawn(grid.x("key").y("query").draw())
 }

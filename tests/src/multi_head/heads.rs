@@ -17,7 +17,7 @@ use candle_core::{DType, Device, Result, Tensor};
 /// `split_heads`, `repeat_kv`: a tensor and a number of heads or groups.
 pub type Regroup = dyn Fn(&Tensor, usize) -> Result<Tensor>;
 /// `combine_heads`: `(batch, heads, seq, head_dim)` to `(batch, seq, heads · head_dim)`.
-pub type Combine = dyn Fn(&Tensor) -> Result<Tensor>;
+pub type CombineHeads = dyn Fn(&Tensor) -> Result<Tensor>;
 /// `head_diversity`: weights to a scalar tensor.
 pub type Diversity = dyn Fn(&Tensor) -> Result<Tensor>;
 
@@ -132,8 +132,8 @@ pub fn combine_heads(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Ve
     combine_laws().judge(&answer)
 }
 
-fn combine_laws() -> Check<Combine> {
-    let law = |f: &Combine, shape: (usize, usize, usize), heads: usize| {
+fn combine_laws() -> Check<CombineHeads> {
+    let law = |f: &CombineHeads, shape: (usize, usize, usize), heads: usize| {
         let whole = counting(shape)?;
         let x = split(&whole, heads)?;
         same(&inputs(&[("x", &x)]), f(&x), &whole, exactly())
