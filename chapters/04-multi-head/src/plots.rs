@@ -14,12 +14,17 @@ pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result
             values.get(head)?.flatten_all()?.to_vec1()?,
         ))
     };
-    let panels = (0..heads).map(panel).collect::<Result<Vec<_>>>()?;
-    let grid = Heatmap::grid(title, seq_q, seq_k, panels)
+    let figure = if heads == 1 {
+        Heatmap::new(title, seq_q, seq_k, &panel(0)?.1).print_values(2)
+    } else {
+        let panels = (0..heads).map(panel).collect::<Result<Vec<_>>>()?;
+        Heatmap::grid(title, seq_q, seq_k, panels)
+    };
+    let figure = figure
         .row_labels(queries.split(' '))
         .col_labels(keys.split(' '))
         .range(0, 1);
-    drawn(grid.x("key").y("query").draw())
+    drawn(figure.x("key").y("query").draw())
 }
 
 /// The loss of each run against the step, smoothed over `window` steps, and what one head cannot beat.
