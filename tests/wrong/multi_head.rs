@@ -1,1 +1,482 @@
 //! Week 4's wrong answers.
+
+mod attention;
+
+use super::{Wrong, wrong};
+use crate::multi_head::{
+    CacheBytes, CombineHeads, Diversity, Dropout, Flops, MultiHeadSpec, Parameters, Regroup,
+};
+use candle_core::{D, DType, Result, Tensor, bail};
+
+pub use attention::multi_head_attention;
+
+/// The right size of one head; an error when the heads do not divide the numbers.
+fn head_dim(x: &Tensor, heads: usize) -> Result<usize> {
+    let dim = x.dim(D::Minus1)?;
+    if heads == 0 || dim % heads != 0 {
+        bail!("num_heads does not divide {dim}");
+    }
+    Ok(dim / heads)
+}
+
+/// The right split.
+fn split_right(x: &Tensor, heads: usize) -> Result<Tensor> {
+    let ((batch, seq, _), head_dim) = (x.dims3()?, head_dim(x, heads)?);
+    let x = x.reshape((batch, seq, heads, head_dim))?;
+    x.transpose(1, 2)?.contiguous()
+}
+
+/// The right combination.
+fn combine_right(x: &Tensor) -> Result<Tensor> {
+    x.transpose(1, 2)?.flatten_from(2)
+}
+
+pub fn split_heads() -> Vec<Wrong<Regroup>> {
+    vec![
+        wrong!(
+            "no transpose",
+            "the shape is right, but numbers of different tokens are mixed: memory holds token after token, so reshape to (batch, seq, num_heads, head_dim) first, and swap seq and heads then.",
+            |x, heads| {
+                let (batch, seq, _) = x.dims3()?;
+                x.reshape((batch, heads, seq, head_dim(x, heads)?))
+            }
+        ),
+        wrong!(
+            "head_dim before heads",
+            "the numbers of a token are dealt out like cards, one to each head in turn: reshape to (…, num_heads, head_dim), not (…, head_dim, num_heads), so that each head gets a slice in a row.",
+            |x, heads| {
+                let (batch, seq, _) = x.dims3()?;
+                let x = x.reshape((batch, seq, head_dim(x, heads)?, heads))?;
+                x.permute((0, 3, 1, 2))?.contiguous()
+            }
+        ),
+        wrong!(
+            "not transposed back",
+            "the result is (batch, seq, heads, head_dim): swap dimensions 1 and 2, so that each head has a matrix (seq, head_dim) of its own.",
+            |x, heads| {
+                let (batch, seq, _) = x.dims3()?;
+                x.reshape((batch, seq, heads, head_dim(x, heads)?))
+            }
+        ),
+        wrong!(
+            "head_dim before seq",
+            "each head's matrix is transposed: its rows must be tokens, (seq, head_dim).",
+            |x, heads| split_right(x, heads)?.transpose(2, 3)?.contiguous()
+        ),
+        wrong!(
+            "not contiguous",
+            "the values are right, but the tensor is a transposed view: end with `contiguous()`, since products over four dimensions want it.",
+            |x, heads| {
+                let (batch, seq, _) = x.dims3()?;
+                let x = x.reshape((batch, seq, heads, head_dim(x, heads)?))?;
+                x.transpose(1, 2)
+            }
+        ),
+    ]
+}
+
+pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
+    vec![
+        wrong!(
+            "no transpose back",
+            "the shape is right, but the tokens are mixed: head after head lies in memory, so swap heads and seq before you reshape.",
+            |x| {
+                let (batch, heads, seq, head_dim) = x.dims4()?;
+                x.contiguous()?.reshape((batch, seq, heads * head_dim))
+            }
+        ),
+        wrong!(
+            "heads interleaved",
+            "the heads' numbers alternate: each head's numbers stay together, head 0 first. Bring the dimensions into the order (batch, seq, heads, head_dim).",
+            |x| x.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(2)
+        ),
+        wrong!(
+            "heads in reverse",
+            "the heads come in the wrong order: head 0 owns the first numbers of a token.",
+            |x| {
+                let heads = (0..x.dim(1)?).rev().map(|head| x.get_on_dim(1, head));
+                Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, D::Minus1)
+            }
+        ),
+        wrong!(
+            "heads averaged",
+            "the heads are averaged into one: put them side by side, so that a token has heads · head_dim numbers again.",
+            |x| x.mean(1)
+        ),
+    ]
+}
+
+pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
+    vec![
+        wrong!(
+            "tiled",
+            "the heads come as 0 1 0 1: that is `repeat`. Query heads of one group stand in a row, so each key-value head must, too: 0 0 1 1.",
+            |x, groups| {
+                some_groups(groups)?;
+                Tensor::cat(&vec![x; groups], 1)
+            }
+        ),
+        wrong!(
+            "tokens repeated",
+            "the tokens are repeated, not the heads: the copies belong to dimension 1.",
+            |x, groups| {
+                some_groups(groups)?;
+                let (batch, heads, seq, head_dim) = x.dims4()?;
+                x.unsqueeze(3)?
+                    .broadcast_as((batch, heads, seq, groups, head_dim))?
+                    .reshape((batch, heads, seq * groups, head_dim))
+            }
+        ),
+        wrong!(
+            "first head for all",
+            "every query head got key-value head 0: each group has its own.",
+            |x, groups| {
+                some_groups(groups)?;
+                let first = x.narrow(1, 0, 1)?;
+                Tensor::cat(&vec![first; groups * x.dim(1)?], 1)
+            }
+        ),
+        wrong!(
+            "groups by reshape",
+            "the copies were made before the heads' dimension, and then reshaped into each other: put the new dimension right after the heads', with `unsqueeze(2)`.",
+            |x, groups| {
+                some_groups(groups)?;
+                let (batch, heads, seq, head_dim) = x.dims4()?;
+                x.unsqueeze(1)?
+                    .broadcast_as((batch, groups, heads, seq, head_dim))?
+                    .permute((0, 1, 3, 2, 4))?
+                    .reshape((batch, heads * groups, seq, head_dim))
+            }
+        ),
+        wrong!(
+            "no copies",
+            "nothing was repeated: the result must have kv_heads · groups heads.",
+            |x, groups| {
+                some_groups(groups)?;
+                Ok(x.clone())
+            }
+        ),
+    ]
+}
+
+fn some_groups(groups: usize) -> Result<()> {
+    if groups == 0 {
+        bail!("no groups")
+    } else {
+        Ok(())
+    }
+}
+
+pub fn dropout() -> Vec<Wrong<Dropout>> {
+    vec![
+        wrong!(
+            "not rescaled",
+            "what is left is not divided by 1 − rate: the mean shrinks in training, and evaluation sees larger numbers than the model has learned with.",
+            |x, rate, seed| x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?
+        ),
+        wrong!(
+            "rate is what is kept",
+            "`rate` was taken as the share to keep: it is the probability that a number is dropped.",
+            |x, rate, seed| match rate {
+                0. => Ok(x.clone()),
+                _ => (x * mask(x, rate, seed, |draw, rate| draw.lt(rate))?)? / rate,
+            }
+        ),
+        wrong!(
+            "multiplied by 1 − rate",
+            "what is left is multiplied by 1 − rate: it must grow to make up for what is dropped. Divide.",
+            |x, rate, seed| (x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?)? * (1. - rate)
+        ),
+        wrong!(
+            "divided by the rate",
+            "what is left is divided by `rate`: the share that stays is 1 − rate.",
+            |x, rate, seed| match rate {
+                0. => Ok(x.clone()),
+                _ => (x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?)? / rate,
+            }
+        ),
+        wrong!(
+            "whole rows dropped",
+            "one draw decides over a whole row: draw with the shape of `x`, a number for each number.",
+            |x, rate, seed| {
+                let mut dims = x.dims().to_vec();
+                if let Some(last) = dims.last_mut() {
+                    *last = 1;
+                }
+                valid(rate)?;
+                let draws = seeded::uniform(seed, dims)?;
+                let keep = draws.ge(rate)?.to_dtype(x.dtype())?;
+                x.broadcast_mul(&keep)? / (1. - rate)
+            }
+        ),
+        wrong!(
+            "seed ignored",
+            "the draws do not depend on `seed`: two calls with different seeds must drop different numbers.",
+            |x, rate, _| (x * mask(x, rate, 0, |draw, rate| draw.ge(rate))?)? / (1. - rate)
+        ),
+        wrong!(
+            "rate not checked",
+            "a rate of 1 or more, below 0 or NaN was accepted: at 1, everything is dropped and divided by 0.",
+            |x, rate, seed| {
+                let keep = seeded::uniform(seed, x.shape())?.ge(rate)?;
+                (x * keep.to_dtype(x.dtype())?)? / (1. - rate)
+            }
+        ),
+    ]
+}
+
+fn valid(rate: f64) -> Result<()> {
+    if (0. ..1.).contains(&rate) {
+        return Ok(());
+    }
+    bail!("rate {rate} is outside [0, 1)")
+}
+
+/// 1 where `keep` holds for a draw and the rate; at rate 0 everywhere.
+fn mask(
+    x: &Tensor,
+    rate: f64,
+    seed: u64,
+    keep: impl Fn(&Tensor, f64) -> Result<Tensor>,
+) -> Result<Tensor> {
+    valid(rate)?;
+    if rate == 0. {
+        return x.ones_like();
+    }
+    keep(&seeded::uniform(seed, x.shape())?, rate)?.to_dtype(x.dtype())
+}
+
+pub fn head_diversity() -> Vec<Wrong<Diversity>> {
+    vec![
+        wrong!(
+            "a head compared with itself",
+            "the mean is taken over heads², pairs of a head with itself included: they are always 0 apart. There are heads · (heads − 1) ordered pairs.",
+            |weights| distance(weights, |heads| heads * heads, 2.)
+        ),
+        wrong!(
+            "not halved",
+            "the absolute differences are not halved: what one head has more, another has less, so each is counted twice.",
+            |weights| distance(weights, |heads| heads * (heads - 1), 1.)
+        ),
+        wrong!(
+            "summed over pairs",
+            "the pairs are summed, not averaged: the measure would grow with the number of heads.",
+            |weights| distance(weights, |_| 1, 4.)
+        ),
+        wrong!(
+            "signed differences",
+            "the differences are summed with their signs: both rows sum to 1, so that is always 0. Take absolute values first.",
+            |weights| {
+                let right = distance(weights, |heads| heads * (heads - 1), 2.)?;
+                right.zeros_like()
+            }
+        ),
+        wrong!(
+            "only neighbours",
+            "each head is compared with the next one only: take all pairs.",
+            |weights| {
+                two_heads(weights)?;
+                let heads = weights.dim(1)?;
+                let (these, next) = (
+                    weights.narrow(1, 0, heads - 1)?,
+                    weights.narrow(1, 1, heads - 1)?,
+                );
+                ((these - next)?.abs()?.sum(D::Minus1)? / 2.)?.mean_all()
+            }
+        ),
+        wrong!(
+            "Euclidean distance",
+            "the distance is the root of summed squares: half the sum of absolute differences is asked for, which is 1 for heads without a common key.",
+            |weights| {
+                two_heads(weights)?;
+                let heads = weights.dim(1)?;
+                let apart = weights
+                    .unsqueeze(1)?
+                    .broadcast_sub(&weights.unsqueeze(2)?)?;
+                let roots = apart.sqr()?.sum(D::Minus1)?.sqrt()?;
+                roots.mean_all()? * (heads as f64 / (heads - 1) as f64)
+            }
+        ),
+        wrong!(
+            "means of the maps compared",
+            "the weights were averaged over the queries before they were compared: heads that swap their keys look the same then. Compare query by query.",
+            |weights| distance(
+                &{
+                    two_heads(weights)?;
+                    weights.mean_keepdim(2)?
+                },
+                |heads| heads * (heads - 1),
+                2.
+            )
+        ),
+    ]
+}
+
+fn two_heads(weights: &Tensor) -> Result<()> {
+    let (batch, heads, seq_q, _) = weights.dims4()?;
+    if heads < 2 || batch * seq_q == 0 {
+        bail!("no pair of heads");
+    }
+    Ok(())
+}
+
+/// The sum of the absolute differences of all ordered pairs, over `divisor` and the number of `pairs`.
+fn distance(weights: &Tensor, pairs: impl Fn(usize) -> usize, divisor: f64) -> Result<Tensor> {
+    two_heads(weights)?;
+    let (batch, heads, seq_q, _) = weights.dims4()?;
+    let apart = weights
+        .unsqueeze(1)?
+        .broadcast_sub(&weights.unsqueeze(2)?)?;
+    apart.abs()?.sum_all()? / (divisor * (batch * seq_q * pairs(heads)) as f64)
+}
+
+fn kv_dim(spec: MultiHeadSpec) -> usize {
+    spec.num_kv_heads * spec.head_dim()
+}
+
+/// The right count, with these lengths for the outputs of query, key, value and output projection.
+fn parameters(spec: MultiHeadSpec, outs: [usize; 4], biases: usize) -> usize {
+    outs.iter().map(|out| out * spec.embed_dim).sum::<usize>() + biases
+}
+
+pub fn parameter_count() -> Vec<Wrong<Parameters>> {
+    vec![
+        wrong!(
+            "biases left out",
+            "the biases are missing: with `bias`, each projection has one number for each of its outputs.",
+            |spec| parameters(
+                spec,
+                [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim],
+                0
+            )
+        ),
+        wrong!(
+            "biases always",
+            "biases are counted although the layer has none: look at `config.bias`.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
+                parameters(spec, outs, outs.iter().sum())
+            }
+        ),
+        wrong!(
+            "key-value heads ignored",
+            "key and value are counted with `embed_dim` outputs: they have `num_kv_heads · head_dim`.",
+            |spec| {
+                let biases = if spec.bias { 4 * spec.embed_dim } else { 0 };
+                parameters(spec, [spec.embed_dim; 4], biases)
+            }
+        ),
+        wrong!(
+            "output projection forgotten",
+            "only three projections are counted: the output has one, too.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), 0];
+                parameters(spec, outs, if spec.bias { outs.iter().sum() } else { 0 })
+            }
+        ),
+        wrong!(
+            "once for each head",
+            "the matrices are counted once for each head: a head has a slice of `head_dim` rows of them, all heads together have one matrix.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
+                spec.num_heads
+                    * parameters(spec, outs, if spec.bias { outs.iter().sum() } else { 0 })
+            }
+        ),
+    ]
+}
+
+/// The right operations of the projections of query and output, and of key and value.
+fn projections(spec: MultiHeadSpec, seq_q: usize, seq_k: usize, kv_dim: usize) -> usize {
+    4 * seq_q * spec.embed_dim * spec.embed_dim + 4 * seq_k * spec.embed_dim * kv_dim
+}
+
+pub fn attention_flops() -> Vec<Wrong<Flops>> {
+    vec![
+        wrong!(
+            "multiplications only",
+            "a multiplication and an addition count as two operations; here is half of that.",
+            |spec, seq_q, seq_k| {
+                (projections(spec, seq_q, seq_k, kv_dim(spec)) + 4 * seq_q * seq_k * spec.embed_dim)
+                    / 2
+            }
+        ),
+        wrong!(
+            "average left out",
+            "the scores are counted, the weighted average of the values is not: it costs as much again.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, kv_dim(spec)) + 2 * seq_q * seq_k * spec.embed_dim
+            }
+        ),
+        wrong!(
+            "keys counted as queries",
+            "all lengths are those of the query: key and value are projected `seq_k` times, and each query meets `seq_k` keys.",
+            |spec, seq_q, _| {
+                projections(spec, seq_q, seq_q, kv_dim(spec)) + 4 * seq_q * seq_q * spec.embed_dim
+            }
+        ),
+        wrong!(
+            "embed_dim for each head",
+            "scores and average are counted with `embed_dim` for each head: a head works on `head_dim` numbers, all heads together on `embed_dim`.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, kv_dim(spec))
+                    + 4 * seq_q * seq_k * spec.embed_dim * spec.num_heads
+            }
+        ),
+        wrong!(
+            "projections forgotten",
+            "only scores and average are counted: the four projections cost most of the time on short sequences.",
+            |spec, seq_q, seq_k| 4 * seq_q * seq_k * spec.embed_dim
+        ),
+        wrong!(
+            "key-value heads ignored",
+            "keys and values are projected to `num_kv_heads · head_dim` numbers, not to `embed_dim`.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, spec.embed_dim) + 4 * seq_q * seq_k * spec.embed_dim
+            }
+        ),
+    ]
+}
+
+pub fn kv_cache_bytes() -> Vec<Wrong<CacheBytes>> {
+    vec![
+        wrong!(
+            "keys only",
+            "a key is kept, its value is not: both are needed for the next token.",
+            |spec, layers, batch, seq, dtype| {
+                layers * batch * seq * kv_dim(spec) * dtype.size_in_bytes()
+            }
+        ),
+        wrong!(
+            "all query heads",
+            "the cache is counted with `num_heads`: only `num_kv_heads` heads have keys and values.",
+            |spec, layers, batch, seq, dtype| {
+                2 * layers * batch * seq * spec.embed_dim * dtype.size_in_bytes()
+            }
+        ),
+        wrong!(
+            "numbers, not bytes",
+            "these are numbers: multiply by `dtype.size_in_bytes()`.",
+            |spec, layers, batch, seq, _| 2 * layers * batch * seq * kv_dim(spec)
+        ),
+        wrong!(
+            "always four bytes",
+            "a number is counted with 4 bytes whatever its type.",
+            |spec, layers, batch, seq, _| {
+                2 * layers * batch * seq * kv_dim(spec) * DType::F32.size_in_bytes()
+            }
+        ),
+        wrong!(
+            "one layer",
+            "the cache of one layer is counted: each layer has its own.",
+            |spec, _, batch, seq, dtype| 2 * batch * seq * kv_dim(spec) * dtype.size_in_bytes()
+        ),
+        wrong!(
+            "head_dim forgotten",
+            "one number a head is counted: a key has `head_dim` numbers.",
+            |spec, layers, batch, seq, dtype| {
+                2 * layers * batch * seq * spec.num_kv_heads * dtype.size_in_bytes()
+            }
+        ),
+    ]
+}

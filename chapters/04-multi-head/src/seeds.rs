@@ -1,0 +1,49 @@
+//! Where dropout's random numbers come from.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+// ANCHOR: seeds
+/// Seeds for dropout: a new one for each call, the same ones in each run.
+///
+/// A layer owns one. It starts at a number made from the layer's name, so that layers of one model drop different
+/// weights. To repeat a run, or to go on where one stopped, put [`SeedStream::new`] in its place.
+#[derive(Debug)]
+pub struct SeedStream(AtomicU64);
+
+impl SeedStream {
+    /// The seeds `first`, `first + 1`, …
+    pub fn new(first: u64) -> Self {
+        Self(AtomicU64::new(first))
+    }
+
+    /// A stream that starts at the FNV-1a hash of `name`, for example `encoder.0.attention`.
+    pub fn named(name: &str) -> Self {
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        Self::new(name.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    }
+
+    /// The next seed. Threads never get the same one.
+    pub fn next_seed(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+// ANCHOR_END: seeds
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_gives_one_stream() {
+        let [first, second, other] = ["a.0", "a.0", "a.1"].map(SeedStream::named);
+        assert_eq!(first.next_seed(), second.next_seed());
+        assert_ne!(first.next_seed(), other.next_seed());
+    }
+
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        // From the test vectors of the hash's authors.
+        assert_eq!(SeedStream::named("").next_seed(), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(SeedStream::named("a").next_seed(), 0xaf63_dc4c_8601_ec8c);
+    }
+}

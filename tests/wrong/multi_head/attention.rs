@@ -1,0 +1,483 @@
+//! Wrong answers to `MultiHeadAttention`: one right layer, each time with one fault.
+
+use super::{combine_right, split_right};
+use crate::{
+    multi_head::{Build, Forward, MultiHeadSpec},
+    wrong::{Wrong, wrong},
+};
+use candle_core::{D, DType, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    ScaleForgotten,
+    ScaledByEmbedDim,
+    MaskDropped,
+    MaskInverted,
+    MaskOfFirstHead,
+    AdditiveIgnored,
+    SoftmaxOverHeads,
+    NanRows,
+    DropoutInEvaluation,
+    DropoutNotRescaled,
+    DropoutOnScores,
+    DropoutOnOutput,
+    DropoutForgotten,
+    DropoutAlwaysTheSame,
+    WeightsAfterDropout,
+    WeightsAveraged,
+    WeightsAlways,
+    WeightsNever,
+    KeyAndValueSwapped,
+    QueryWithKeyWeights,
+    KeysFromQuery,
+    ValuesFromKey,
+    BiasDropped,
+    WeightNotTransposed,
+    OutputProjectionForgotten,
+    HeadsTiled,
+    KvHeadsIgnored,
+    SplitByReshape,
+    CombinedByReshape,
+    ValueLengthOfQuery,
+    NotValidated,
+    GradientLost,
+}
+use Fault::*;
+
+struct Layer {
+    fault: Fault,
+    spec: MultiHeadSpec,
+    /// Weight and bias of query, key, value and output.
+    projections: [(Tensor, Option<Tensor>); 4],
+    seed: AtomicU64,
+}
+
+impl Layer {
+    fn new(fault: Fault, spec: MultiHeadSpec, vb: VarBuilder) -> Result<Self> {
+        let MultiHeadSpec {
+            embed_dim,
+            num_heads,
+            num_kv_heads,
+            dropout,
+            bias,
+        } = spec;
+        let fits = num_heads > 0
+            && num_kv_heads > 0
+            && embed_dim % num_heads == 0
+            && num_heads % num_kv_heads == 0
+            && (0. ..1.).contains(&dropout);
+        if !fits && fault != NotValidated {
+            bail!("the sizes do not fit: {spec:?}");
+        }
+        let head_dim = embed_dim / num_heads.max(1);
+        let kv_dim = match fault {
+            KvHeadsIgnored => embed_dim,
+            _ => num_kv_heads * head_dim,
+        };
+        let get = |name: &str, out: usize| -> Result<_> {
+            let vb = vb.pp(name);
+            let bias = bias.then(|| vb.get(out, "bias")).transpose()?;
+            Ok((vb.get((out, embed_dim), "weight")?, bias))
+        };
+        Ok(Self {
+            fault,
+            spec,
+            projections: [
+                get("q_proj", embed_dim)?,
+                get("k_proj", kv_dim)?,
+                get("v_proj", kv_dim)?,
+                get("out_proj", embed_dim)?,
+            ],
+            seed: AtomicU64::new(1),
+        })
+    }
+
+    fn project(&self, at: usize, x: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = &self.projections[at];
+        let (batch, seq, dim) = x.dims3()?;
+        let square = weight.dim(0)? == weight.dim(1)?;
+        let weight = match self.fault {
+            WeightNotTransposed if square => weight.clone(),
+            _ => weight.t()?,
+        };
+        let out = match batch * seq {
+            0 => Tensor::zeros((0, weight.dim(1)?), x.dtype(), x.device())?,
+            tokens => x.reshape((tokens, dim))?.matmul(&weight)?,
+        };
+        let out = match bias {
+            Some(bias) if self.fault != BiasDropped => out.broadcast_add(bias)?,
+            _ => out,
+        };
+        out.reshape((batch, seq, weight.dim(1)?))
+    }
+
+    fn split(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
+        let (batch, seq, dim) = x.dims3()?;
+        match self.fault {
+            SplitByReshape => x.reshape((batch, heads, seq, dim / heads)),
+            _ => split_right(x, heads),
+        }
+    }
+
+    fn repeat(&self, x: &Tensor) -> Result<Tensor> {
+        let groups = self.spec.num_heads / x.dim(1)?;
+        if self.fault == HeadsTiled {
+            return Tensor::cat(&vec![x; groups], 1);
+        }
+        let heads = (0..self.spec.num_heads).map(|head| x.narrow(1, head / groups, 1));
+        Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 1)
+    }
+
+    fn drop(&self, x: &Tensor) -> Result<Tensor> {
+        let rate = self.spec.dropout;
+        if rate == 0. {
+            return Ok(x.clone());
+        }
+        let seed = match self.fault {
+            DropoutAlwaysTheSame => 1,
+            _ => self.seed.fetch_add(1, Ordering::Relaxed),
+        };
+        let keep = seeded::uniform(seed, x.shape())?.ge(rate)?;
+        let kept = (x * keep.to_dtype(x.dtype())?)?;
+        match self.fault {
+            DropoutNotRescaled => Ok(kept),
+            _ => kept / (1. - rate),
+        }
+    }
+
+    /// The mask as an additive one, in the shape of the scores.
+    fn additive(&self, mask: &Tensor, scores: &Tensor) -> Result<Tensor> {
+        let (zeros, shape) = (scores.zeros_like()?, scores.shape());
+        let mask = match mask.dims() {
+            &[batch, heads, seq_q, seq_k] if self.fault == MaskOfFirstHead && heads > 1 => mask
+                .narrow(1, 0, 1)?
+                .broadcast_as((batch, heads, seq_q, seq_k))?,
+            _ => mask.clone(),
+        };
+        if mask.dtype() != DType::U8 {
+            let mask = mask.broadcast_as(shape)?;
+            return if self.fault == AdditiveIgnored {
+                Ok(zeros)
+            } else {
+                Ok(mask)
+            };
+        }
+        let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
+        let mask = mask.broadcast_as(shape)?;
+        match self.fault {
+            MaskInverted => mask.where_cond(&hidden, &zeros),
+            _ => mask.where_cond(&zeros, &hidden),
+        }
+    }
+
+    fn softmax(&self, scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        if scores.elem_count() == 0 {
+            return Ok(scores.clone());
+        }
+        let logits = match mask {
+            Some(mask) if self.fault != MaskDropped => (scores + self.additive(mask, scores)?)?,
+            _ => scores.clone(),
+        };
+        match self.fault {
+            NanRows => return candle_nn::ops::softmax(&logits, D::Minus1),
+            GradientLost => return self.rows(&logits.detach(), D::Minus1),
+            _ => {}
+        }
+        self.rows(
+            &logits,
+            if self.fault == SoftmaxOverHeads {
+                D::Minus(3)
+            } else {
+                D::Minus1
+            },
+        )
+    }
+
+    /// A softmax that gives zeros where there is nothing to see.
+    fn rows(&self, logits: &Tensor, dim: D) -> Result<Tensor> {
+        let zeros = logits.zeros_like()?;
+        let sees = logits.max_keepdim(dim)?.ne(f64::NEG_INFINITY)?;
+        let sees = sees.broadcast_as(logits.shape())?;
+        let weights = candle_nn::ops::softmax(&sees.where_cond(logits, &zeros)?, dim)?;
+        sees.where_cond(&weights, &zeros)
+    }
+
+    fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        let (batch, heads, rows, inner) = a.dims4()?;
+        let (b_batch, b_heads, b_rows, columns) = b.dims4()?;
+        if (batch, heads, inner) != (b_batch, b_heads, b_rows) {
+            bail!("{:?} and {:?} do not fit", a.dims(), b.dims());
+        }
+        if a.elem_count() * b.elem_count() == 0 {
+            return Tensor::zeros((batch, heads, rows, columns), a.dtype(), a.device());
+        }
+        a.matmul(&b.contiguous()?)
+    }
+
+    fn forward(
+        &self,
+        [query, key, value]: [&Tensor; 3],
+        mask: Option<&Tensor>,
+        need_weights: bool,
+        train: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let (spec, fault) = (self.spec, self.fault);
+        for x in [query, key, value] {
+            if x.rank() != 3 || x.dim(2)? != spec.embed_dim || x.dim(0)? != query.dim(0)? {
+                bail!("shapes do not fit");
+            }
+        }
+        if key.dims() != value.dims() {
+            bail!("one value for each key");
+        }
+        let (key, value) = match fault {
+            KeyAndValueSwapped => (value, key),
+            KeysFromQuery => (query, query),
+            ValuesFromKey => (key, key),
+            _ => (key, value),
+        };
+        let kv_heads = if fault == KvHeadsIgnored {
+            spec.num_heads
+        } else {
+            spec.num_kv_heads
+        };
+        let query_weights = usize::from(fault == QueryWithKeyWeights && kv_heads == spec.num_heads);
+        let query = self.split(&self.project(query_weights, query)?, spec.num_heads)?;
+        let key = self.split(&self.project(1, key)?, kv_heads)?;
+        let value = self.project(2, value)?;
+        let value = match fault {
+            ValueLengthOfQuery => value.reshape((query.dim(0)?, query.dim(2)?, value.dim(2)?))?,
+            _ => value,
+        };
+        let value = self.split(&value, kv_heads)?;
+        let (key, value) = (self.repeat(&key)?, self.repeat(&value)?);
+        let scale = match fault {
+            ScaleForgotten => 1.,
+            ScaledByEmbedDim => (spec.embed_dim as f64).sqrt(),
+            _ => (spec.head_dim() as f64).sqrt(),
+        };
+        let drop = |here: bool, x: Tensor| match train && here {
+            true => self.drop(&x),
+            false => Ok(x),
+        };
+        let scores = (Self::product(&query, &key.transpose(2, 3)?)? / scale)?;
+        let scores = drop(fault == DropoutOnScores, scores)?;
+        if let Some(mask) = mask {
+            mask.broadcast_as(scores.shape())?;
+        }
+        let weights = self.softmax(&scores, mask)?;
+        let elsewhere = [DropoutOnScores, DropoutOnOutput, DropoutForgotten].contains(&fault);
+        let kept = match fault {
+            DropoutInEvaluation => self.drop(&weights)?,
+            _ => drop(!elsewhere, weights.clone())?,
+        };
+        let heads = Self::product(&kept, &value)?;
+        let heads = match fault {
+            CombinedByReshape => {
+                let (batch, heads_, seq, head_dim) = heads.dims4()?;
+                heads.reshape((batch, seq, heads_ * head_dim))?
+            }
+            _ => combine_right(&heads)?,
+        };
+        let output = match fault {
+            OutputProjectionForgotten => heads,
+            _ => self.project(3, &heads)?,
+        };
+        let output = drop(fault == DropoutOnOutput, output)?;
+        let weights = match fault {
+            WeightsAfterDropout => kept,
+            WeightsAveraged => weights.mean(1)?,
+            _ => weights,
+        };
+        let given = (need_weights || fault == WeightsAlways) && fault != WeightsNever;
+        Ok((output, given.then_some(weights)))
+    }
+}
+
+fn with(fault: Fault) -> Box<Build> {
+    Box::new(move |spec, vb| {
+        let layer = Layer::new(fault, spec, vb)?;
+        let forward: Box<Forward> =
+            Box::new(move |query, key, value, mask, need_weights, train| {
+                layer.forward([query, key, value], mask, need_weights, train)
+            });
+        Ok(forward)
+    })
+}
+
+/// Builds one wrong layer.
+macro_rules! faulty {
+    ($fault:ident, $name:literal, $diagnosis:literal) => {{
+        let build = with($fault);
+        wrong!($name, $diagnosis, move |spec, vb: VarBuilder| build(
+            spec, vb
+        ))
+    }};
+}
+
+pub fn multi_head_attention() -> Vec<Wrong<Build>> {
+    vec![
+        faulty!(
+            ScaleForgotten,
+            "scale forgotten",
+            "the scores are not divided by √head_dim: the weights are too sharp."
+        ),
+        faulty!(
+            ScaledByEmbedDim,
+            "scaled by embed_dim",
+            "the scores are divided by √embed_dim: a head's dot product sums over `head_dim` numbers, so that is what its variance grows with."
+        ),
+        faulty!(
+            MaskDropped,
+            "mask dropped",
+            "`attn_mask` has no effect: hand it to `masked_softmax`."
+        ),
+        faulty!(
+            MaskInverted,
+            "mask inverted",
+            "a keep-mask is read the wrong way round: 1 means that the query may attend (PyTorch's boolean masks mean the same only in `scaled_dot_product_attention`)."
+        ),
+        faulty!(
+            MaskOfFirstHead,
+            "first head's mask for all",
+            "all heads got the mask of head 0: a mask `(batch, heads, seq_q, seq_k)` has one for each."
+        ),
+        faulty!(
+            AdditiveIgnored,
+            "additive mask ignored",
+            "a keep-mask works, an additive mask is ignored: a mask of the scores' type is added to them before the softmax."
+        ),
+        faulty!(
+            SoftmaxOverHeads,
+            "softmax over heads",
+            "the softmax runs over the heads, so that heads compete for a key: each query shares its weight among the keys, the last dimension."
+        ),
+        faulty!(
+            NanRows,
+            "NaN for rows with nothing to see",
+            "a query that may see nothing gets NaN: softmax over −∞ alone is 0 / 0. Week 3's `masked_softmax` gives zeros."
+        ),
+        faulty!(
+            DropoutInEvaluation,
+            "dropout in evaluation",
+            "weights are dropped although `train` is false: evaluation must use what the model knows."
+        ),
+        faulty!(
+            DropoutNotRescaled,
+            "dropout not rescaled",
+            "the weights that stay are not divided by 1 − dropout, so the output shrinks in training."
+        ),
+        faulty!(
+            DropoutOnScores,
+            "dropout on scores",
+            "dropout hits the scores: a score of 0 is not a weight of 0. Drop weights, after the softmax."
+        ),
+        faulty!(
+            DropoutOnOutput,
+            "dropout on the output",
+            "dropout hits the output's numbers one by one: drop weights, so that a query loses a whole key."
+        ),
+        faulty!(
+            DropoutForgotten,
+            "dropout forgotten",
+            "nothing is dropped in training."
+        ),
+        faulty!(
+            DropoutAlwaysTheSame,
+            "the same dropout in every call",
+            "every call in training drops the same weights, so those are never trained: take a new seed for each call (`self.seeds.next_seed()`)."
+        ),
+        faulty!(
+            WeightsAfterDropout,
+            "weights after dropout",
+            "the weights returned in training are those after dropout (PyTorch does that): here they are those of the softmax, whose rows sum to 1."
+        ),
+        faulty!(
+            WeightsAveraged,
+            "weights averaged over heads",
+            "the weights are averaged over the heads (PyTorch's default): return one map a head."
+        ),
+        faulty!(
+            WeightsAlways,
+            "weights although not asked for",
+            "weights come back although `need_weights` is false: then the second value is `None`."
+        ),
+        faulty!(
+            WeightsNever,
+            "no weights",
+            "no weights come back although `need_weights` is true."
+        ),
+        faulty!(
+            KeyAndValueSwapped,
+            "key and value swapped",
+            "key and value are swapped: scores compare queries with keys, and the values are averaged."
+        ),
+        faulty!(
+            QueryWithKeyWeights,
+            "query through k_proj",
+            "the query goes through `k_proj`: it has a projection of its own."
+        ),
+        faulty!(
+            KeysFromQuery,
+            "keys and values from query",
+            "keys and values are made from `query`: that is right for self-attention only, where all three are one tensor."
+        ),
+        faulty!(
+            ValuesFromKey,
+            "values from key",
+            "the values are made from `key`: `value` may be another tensor."
+        ),
+        faulty!(
+            BiasDropped,
+            "bias dropped",
+            "the projections' biases are not added."
+        ),
+        faulty!(
+            WeightNotTransposed,
+            "weight not transposed",
+            "the weights are used as (in, out): they are stored as (out, in), so x·Wᵀ is meant. With square matrices no shape complains."
+        ),
+        faulty!(
+            OutputProjectionForgotten,
+            "output projection forgotten",
+            "the combined heads are returned as they are: `out_proj` is what mixes the heads."
+        ),
+        faulty!(
+            HeadsTiled,
+            "key-value heads tiled",
+            "key-value heads are handed out as 0 1 0 1: a group is made of neighbours, 0 0 1 1."
+        ),
+        faulty!(
+            KvHeadsIgnored,
+            "num_kv_heads ignored",
+            "`k_proj` and `v_proj` are asked for with `embed_dim` outputs: they have `num_kv_heads · head_dim`."
+        ),
+        faulty!(
+            SplitByReshape,
+            "split by reshape alone",
+            "heads are split by a reshape without a transpose: the shape is right, but each head sees numbers of several tokens mixed."
+        ),
+        faulty!(
+            CombinedByReshape,
+            "combined by reshape alone",
+            "heads are combined by a reshape without a transpose back: each token gets numbers of other tokens."
+        ),
+        faulty!(
+            ValueLengthOfQuery,
+            "length of values from query",
+            "the values are reshaped with the query's length: key and value have a length of their own, `seq_k`."
+        ),
+        faulty!(
+            NotValidated,
+            "sizes not validated",
+            "sizes that do not fit were accepted: call `config.validate()?` first."
+        ),
+        faulty!(
+            GradientLost,
+            "gradient lost",
+            "the values are right, but no gradient reaches query and key: something like `softmax_last_dim` or `detach()` cuts the way back, without a warning."
+        ),
+    ]
+}
