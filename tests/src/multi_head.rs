@@ -17,10 +17,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 /// The wrong answers of week 4, judged.
 pub(crate) fn zoo() -> Vec<Proof> {
-    [heads::zoo(), dropout::zoo(), attention::zoo(), cost::zoo()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [heads::zoo(), dropout::zoo(), attention::zoo(), cost::zoo()].into_iter().flatten().collect()
 }
 
 /// The sizes of a layer: what a chapter's config is made from.
@@ -43,27 +40,15 @@ pub type Sizes = (usize, usize, usize, f64, bool);
 
 impl MultiHeadSpec {
     fn new(embed_dim: usize, num_heads: usize) -> Self {
-        Self {
-            embed_dim,
-            num_heads,
-            num_kv_heads: num_heads,
-            dropout: 0.,
-            bias: true,
-        }
+        Self { embed_dim, num_heads, num_kv_heads: num_heads, dropout: 0., bias: true }
     }
 
     fn grouped(embed_dim: usize, num_heads: usize, num_kv_heads: usize) -> Self {
-        Self {
-            num_kv_heads,
-            ..Self::new(embed_dim, num_heads)
-        }
+        Self { num_kv_heads, ..Self::new(embed_dim, num_heads) }
     }
 
     fn without_bias(self) -> Self {
-        Self {
-            bias: false,
-            ..self
-        }
+        Self { bias: false, ..self }
     }
 
     fn with_dropout(self, dropout: f64) -> Self {
@@ -75,13 +60,7 @@ impl MultiHeadSpec {
     }
 
     fn config<C: From<Sizes>>(self) -> C {
-        let Self {
-            embed_dim,
-            num_heads,
-            num_kv_heads,
-            dropout,
-            bias,
-        } = self;
+        let Self { embed_dim, num_heads, num_kv_heads, dropout, bias } = self;
         C::from((embed_dim, num_heads, num_kv_heads, dropout, bias))
     }
 }

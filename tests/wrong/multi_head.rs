@@ -122,9 +122,12 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
             |x, groups| {
                 some_groups(groups)?;
                 let (batch, heads, seq, head_dim) = x.dims4()?;
-                x.unsqueeze(3)?
-                    .broadcast_as((batch, heads, seq, groups, head_dim))?
-                    .reshape((batch, heads, seq * groups, head_dim))
+                x.unsqueeze(3)?.broadcast_as((batch, heads, seq, groups, head_dim))?.reshape((
+                    batch,
+                    heads,
+                    seq * groups,
+                    head_dim,
+                ))
             }
         ),
         wrong!(
@@ -160,11 +163,7 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
 }
 
 fn some_groups(groups: usize) -> Result<()> {
-    if groups == 0 {
-        bail!("no groups")
-    } else {
-        Ok(())
-    }
+    if groups == 0 { bail!("no groups") } else { Ok(()) }
 }
 
 pub fn dropout() -> Vec<Wrong<Dropout>> {
@@ -277,10 +276,8 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
             |weights| {
                 two_heads(weights)?;
                 let heads = weights.dim(1)?;
-                let (these, next) = (
-                    weights.narrow(1, 0, heads - 1)?,
-                    weights.narrow(1, 1, heads - 1)?,
-                );
+                let (these, next) =
+                    (weights.narrow(1, 0, heads - 1)?, weights.narrow(1, 1, heads - 1)?);
                 ((these - next)?.abs()?.sum(D::Minus1)? / 2.)?.mean_all()
             }
         ),
@@ -290,9 +287,7 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
             |weights| {
                 two_heads(weights)?;
                 let heads = weights.dim(1)?;
-                let apart = weights
-                    .unsqueeze(1)?
-                    .broadcast_sub(&weights.unsqueeze(2)?)?;
+                let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
                 let roots = apart.sqr()?.sum(D::Minus1)?.sqrt()?;
                 roots.mean_all()? * (heads as f64 / (heads - 1) as f64)
             }
@@ -324,9 +319,7 @@ fn two_heads(weights: &Tensor) -> Result<()> {
 fn distance(weights: &Tensor, pairs: impl Fn(usize) -> usize, divisor: f64) -> Result<Tensor> {
     two_heads(weights)?;
     let (batch, heads, seq_q, _) = weights.dims4()?;
-    let apart = weights
-        .unsqueeze(1)?
-        .broadcast_sub(&weights.unsqueeze(2)?)?;
+    let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
     apart.abs()?.sum_all()? / (divisor * (batch * seq_q * pairs(heads)) as f64)
 }
 

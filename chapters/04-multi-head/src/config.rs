@@ -23,13 +23,7 @@ pub struct MultiHeadConfig {
 impl MultiHeadConfig {
     /// Each head with its own keys and values, biases, no dropout: what PyTorch does by default.
     pub fn new(embed_dim: usize, num_heads: usize) -> Self {
-        Self {
-            embed_dim,
-            num_heads,
-            num_kv_heads: num_heads,
-            dropout: 0.,
-            bias: true,
-        }
+        Self { embed_dim, num_heads, num_kv_heads: num_heads, dropout: 0., bias: true }
     }
 
     /// The length of one head's queries, keys and values.
@@ -44,13 +38,7 @@ impl MultiHeadConfig {
 
     /// An error unless the heads divide `embed_dim`, the key-value heads divide the heads, and `dropout` is in [0, 1).
     pub fn validate(&self) -> Result<()> {
-        let Self {
-            embed_dim,
-            num_heads,
-            num_kv_heads,
-            dropout,
-            ..
-        } = *self;
+        let Self { embed_dim, num_heads, num_kv_heads, dropout, .. } = *self;
         if num_heads == 0 || embed_dim == 0 || embed_dim % num_heads != 0 {
             bail!("num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}");
         }
@@ -105,13 +93,7 @@ impl MultiHeadConfig {
 impl From<(usize, usize, usize, f64, bool)> for MultiHeadConfig {
     fn from(sizes: (usize, usize, usize, f64, bool)) -> Self {
         let (embed_dim, num_heads, num_kv_heads, dropout, bias) = sizes;
-        Self {
-            embed_dim,
-            num_heads,
-            num_kv_heads,
-            dropout,
-            bias,
-        }
+        Self { embed_dim, num_heads, num_kv_heads, dropout, bias }
     }
 }
 
@@ -137,16 +119,10 @@ mod tests {
             first_line(config.validate()),
             "num_heads: expected a divisor of embed_dim = 6; got 4"
         );
-        let config = MultiHeadConfig {
-            num_kv_heads: 2,
-            ..MultiHeadConfig::new(6, 3)
-        };
+        let config = MultiHeadConfig { num_kv_heads: 2, ..MultiHeadConfig::new(6, 3) };
         assert!(first_line(config.validate()).starts_with("num_kv_heads: "));
         for dropout in [1., -0.1, f64::NAN] {
-            let config = MultiHeadConfig {
-                dropout,
-                ..MultiHeadConfig::new(6, 3)
-            };
+            let config = MultiHeadConfig { dropout, ..MultiHeadConfig::new(6, 3) };
             assert!(first_line(config.validate()).starts_with("dropout: "));
         }
     }
@@ -162,11 +138,6 @@ mod tests {
         assert_eq!(fit(&narrow, &memory, None), "key");
         assert_eq!(fit(&memory, &short, None), "value");
         assert_eq!(fit(&memory, &memory, Some(&mask)), "attn_mask");
-        config.inputs_fit(
-            &query,
-            &memory,
-            &memory,
-            Some(&seeded::normal(4, (1, 1, 2, 3))?),
-        )
+        config.inputs_fit(&query, &memory, &memory, Some(&seeded::normal(4, (1, 1, 2, 3))?))
     }
 }

@@ -9,10 +9,7 @@ pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result
     let (heads, seq_q, seq_k) = weights.dims3()?;
     let values = weights.to_dtype(DType::F32)?;
     let panel = |head: usize| -> Result<(String, Vec<f32>)> {
-        Ok((
-            format!("head {head}"),
-            values.get(head)?.flatten_all()?.to_vec1()?,
-        ))
+        Ok((format!("head {head}"), values.get(head)?.flatten_all()?.to_vec1()?))
     };
     let figure = if heads == 1 {
         Heatmap::new(title, seq_q, seq_k, &panel(0)?.1).print_values(2)
@@ -20,48 +17,27 @@ pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result
         let panels = (0..heads).map(panel).collect::<Result<Vec<_>>>()?;
         Heatmap::grid(title, seq_q, seq_k, panels)
     };
-    let figure = figure
-        .row_labels(queries.split(' '))
-        .col_labels(keys.split(' '))
-        .range(0, 1);
+    let figure = figure.row_labels(queries.split(' ')).col_labels(keys.split(' ')).range(0, 1);
     drawn(figure.x("key").y("query").draw())
 }
 
 /// The loss of each run against the step, smoothed over `window` steps, and what one head cannot beat.
 pub fn losses(runs: &[(usize, &[f32])], window: usize) -> Result<Figure> {
-    let steps = runs
-        .iter()
-        .map(|(_, losses)| losses.len())
-        .max()
-        .unwrap_or(0);
+    let steps = runs.iter().map(|(_, losses)| losses.len()).max().unwrap_or(0);
     let mut figure = Lines::new("One head cannot look at two tokens")
         .x("training step")
         .y("mean squared error")
         .y_range(0, 1);
     for (heads, losses) in runs {
         let mean = |at: usize, chunk: &[f32]| {
-            (
-                at * window + window / 2,
-                chunk.iter().sum::<f32>() / window as f32,
-            )
+            (at * window + window / 2, chunk.iter().sum::<f32>() / window as f32)
         };
         let chunks = losses.chunks_exact(window).enumerate();
         let points: Vec<_> = chunks.map(|(at, chunk)| mean(at, chunk)).collect();
-        let name = if *heads == 1 {
-            "1 head".into()
-        } else {
-            format!("{heads} heads")
-        };
+        let name = if *heads == 1 { "1 head".into() } else { format!("{heads} heads") };
         figure = figure.line(name, &points);
     }
-    drawn(
-        figure
-            .theory(
-                "best for 1 head",
-                &[(0, ONE_HEAD_LOSS), (steps, ONE_HEAD_LOSS)],
-            )
-            .draw(),
-    )
+    drawn(figure.theory("best for 1 head", &[(0, ONE_HEAD_LOSS), (steps, ONE_HEAD_LOSS)]).draw())
 }
 
 /// Milliseconds against the sequence length, and the share that a pass over n² pairs would take at the last one.
@@ -74,23 +50,13 @@ pub fn cost(measured: &[(usize, f64)]) -> Result<Figure> {
         .y("milliseconds")
         .log2_x()
         .log2_y();
-    drawn(
-        figure
-            .line("measured", measured)
-            .theory("n²", &theory)
-            .draw(),
-    )
+    drawn(figure.line("measured", measured).theory("n²", &theory).draw())
 }
 
 /// Cache sizes in GiB, one bar for each name.
 pub fn cache(sizes: &[(&str, f64)]) -> Result<Figure> {
     let figure = Bars::new("The cache shrinks with the key-value heads").x("GiB");
-    drawn(
-        sizes
-            .iter()
-            .fold(figure, |figure, &(name, gib)| figure.bar(name, gib))
-            .draw(),
-    )
+    drawn(sizes.iter().fold(figure, |figure, &(name, gib)| figure.bar(name, gib)).draw())
 }
 
 fn drawn(figure: std::result::Result<Figure, FigureError>) -> Result<Figure> {

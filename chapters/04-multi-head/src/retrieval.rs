@@ -76,11 +76,7 @@ pub fn train(num_heads: usize, steps: usize, seed: u64) -> Result<Trained> {
     let vars = seeded_weights(&config, seed)?;
     let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
     let layer = MultiHeadAttention::new(&config, vb)?;
-    let params = ParamsAdamW {
-        lr: 0.02,
-        weight_decay: 0.,
-        ..ParamsAdamW::default()
-    };
+    let params = ParamsAdamW { lr: 0.02, weight_decay: 0., ..ParamsAdamW::default() };
     let mut optimizer = AdamW::new(vars.all_vars(), params)?;
     let mut losses = Vec::with_capacity(steps);
     for step in 0..steps {

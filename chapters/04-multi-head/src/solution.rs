@@ -69,9 +69,12 @@ pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
     if groups == 0 {
         bail!("groups: expected at least 1 query head for each key-value head; got 0");
     }
-    x.unsqueeze(2)?
-        .broadcast_as((batch, kv_heads, groups, seq, head_dim))?
-        .reshape((batch, kv_heads * groups, seq, head_dim))
+    x.unsqueeze(2)?.broadcast_as((batch, kv_heads, groups, seq, head_dim))?.reshape((
+        batch,
+        kv_heads * groups,
+        seq,
+        head_dim,
+    ))
 }
 // ANCHOR_END: repeat_kv
 

@@ -80,10 +80,7 @@ fn params(spec: MultiHeadSpec, seed: u64) -> Result<Params> {
         let weight = (weight / (spec.embed_dim as f64).sqrt())?;
         params.insert(format!("{name}.weight"), weight);
         if spec.bias {
-            params.insert(
-                format!("{name}.bias"),
-                (seeded::normal(seed + 1, out)? * 0.5)?,
-            );
+            params.insert(format!("{name}.bias"), (seeded::normal(seed + 1, out)? * 0.5)?);
         }
     }
     Ok(params)
@@ -98,10 +95,7 @@ fn identities(spec: MultiHeadSpec) -> Result<Params> {
 
 fn layer(build: &Build, spec: MultiHeadSpec, params: &Params) -> Result<Box<Forward>> {
     let dtype = params.values().next().map_or(DType::F32, Tensor::dtype);
-    build(
-        spec,
-        VarBuilder::from_tensors(params.clone(), dtype, &Device::Cpu),
-    )
+    build(spec, VarBuilder::from_tensors(params.clone(), dtype, &Device::Cpu))
 }
 
 /// A call in evaluation: output and weights.
@@ -152,8 +146,7 @@ fn pytorch(case: &str) -> Result<Reference> {
     let fixtures = Fixtures::read(include_bytes!("../../fixtures/multi_head.safetensors"))?;
     let part = |prefix: String| -> Params {
         let all = fixtures.all().into_iter();
-        all.filter_map(|(name, x)| Some((name.strip_prefix(&prefix)?.to_string(), x)))
-            .collect()
+        all.filter_map(|(name, x)| Some((name.strip_prefix(&prefix)?.to_string(), x))).collect()
     };
     let get = |name: &str| fixtures.get(&format!("{case}.{name}"));
     Ok(Reference {
@@ -167,13 +160,7 @@ fn pytorch(case: &str) -> Result<Reference> {
 /// Output and weights as PyTorch has them.
 fn equals_pytorch(build: &Build, case: &str, spec: MultiHeadSpec) -> Outcome {
     let reference = pytorch(case)?;
-    let Reference {
-        params,
-        inputs,
-        mask,
-        values,
-        ..
-    } = &reference;
+    let Reference { params, inputs, mask, values, .. } = &reference;
     let given = given(spec, inputs, mask.as_ref());
     let forward = value_or(&given, layer(build, spec, params))?;
     let (output, weights) = value_or(&given, attend(&forward, inputs, mask.as_ref()))?;
@@ -185,13 +172,7 @@ fn equals_pytorch(build: &Build, case: &str, spec: MultiHeadSpec) -> Outcome {
 /// Every gradient as PyTorch has it.
 fn gradients_equal_pytorch(build: &Build, case: &str, spec: MultiHeadSpec) -> Outcome {
     let reference = pytorch(case)?;
-    let Reference {
-        params,
-        inputs,
-        mask,
-        values,
-        ..
-    } = &reference;
+    let Reference { params, inputs, mask, values, .. } = &reference;
     let mut vars = HashMap::new();
     for (name, x) in params {
         vars.insert(name.as_str(), Var::from_tensor(x)?);
@@ -199,10 +180,8 @@ fn gradients_equal_pytorch(build: &Build, case: &str, spec: MultiHeadSpec) -> Ou
     for (name, x) in ["query", "key", "value"].iter().zip(inputs) {
         vars.insert(name, Var::from_tensor(x)?);
     }
-    let tensors = params
-        .keys()
-        .map(|name| (name.clone(), vars[name.as_str()].as_tensor().clone()))
-        .collect();
+    let tensors =
+        params.keys().map(|name| (name.clone(), vars[name.as_str()].as_tensor().clone())).collect();
     let of = ["query", "key", "value"].map(|name| vars[name].as_tensor().clone());
     let given = given(spec, inputs, mask.as_ref());
     let forward = value_or(&given, layer(build, spec, &tensors))?;
@@ -213,28 +192,17 @@ fn gradients_equal_pytorch(build: &Build, case: &str, spec: MultiHeadSpec) -> Ou
     for name in names {
         let about = format!("looked at: the gradient of {name}\n{given}");
         let Some(grad) = grads.get(&vars[name]) else {
-            return Err(Breach::text(
-                &about,
-                "a gradient",
-                "none: backward() finds no way to it",
-            ));
+            return Err(Breach::text(&about, "a gradient", "none: backward() finds no way to it"));
         };
         // The chain of the forward pass and back, and a sum over 14 tokens.
-        same(
-            &about,
-            Ok(grad.clone()),
-            &values[&format!("grad.{name}")],
-            rounding(256),
-        )?;
+        same(&about, Ok(grad.clone()), &values[&format!("grad.{name}")], rounding(256))?;
     }
     Ok(())
 }
 
 fn attention_laws() -> Check<Build> {
-    let check = Check::new(
-        "multi_head::MultiHeadAttention",
-        wrong::multi_head::multi_head_attention(),
-    );
+    let check =
+        Check::new("multi_head::MultiHeadAttention", wrong::multi_head::multi_head_attention());
     edges(gradients(dropout(masks(values(check)))))
 }
 
@@ -345,27 +313,21 @@ fn masks(check: Check<Build>) -> Check<Build> {
             "equals PyTorch's with a mask of its own for each batch entry and head",
             move |build| equals_pytorch(build, "mask", small),
         )
-        .law(
-            Masks,
-            "equals PyTorch's with padding: a mask (batch, 1, 1, seq_k)",
-            move |build| equals_pytorch(build, "padding", small),
-        )
-        .law(
-            Masks,
-            "an additive mask of 0 and −∞ does what the keep-mask does",
-            move |build| {
-                let case = own(&seeded::normal(2, (1, 3, 8))?);
-                let keep = causal(3)?;
-                let zeros = Tensor::zeros((3, 3), DType::F32, &Device::Cpu)?;
-                let hidden = (zeros.ones_like()? * f64::NEG_INFINITY)?;
-                let additive = keep.where_cond(&zeros, &hidden)?;
-                let given = given(small, &case, Some(&additive));
-                let forward = value_or(&given, layer(build, small, &params(small, 2)?))?;
-                let (expected, _) = value_or(&given, attend(&forward, &case, Some(&keep)))?;
-                let output = attend(&forward, &case, Some(&additive)).map(|(output, _)| output);
-                same(&given, output, &expected, rounding(4))
-            },
-        )
+        .law(Masks, "equals PyTorch's with padding: a mask (batch, 1, 1, seq_k)", move |build| {
+            equals_pytorch(build, "padding", small)
+        })
+        .law(Masks, "an additive mask of 0 and −∞ does what the keep-mask does", move |build| {
+            let case = own(&seeded::normal(2, (1, 3, 8))?);
+            let keep = causal(3)?;
+            let zeros = Tensor::zeros((3, 3), DType::F32, &Device::Cpu)?;
+            let hidden = (zeros.ones_like()? * f64::NEG_INFINITY)?;
+            let additive = keep.where_cond(&zeros, &hidden)?;
+            let given = given(small, &case, Some(&additive));
+            let forward = value_or(&given, layer(build, small, &params(small, 2)?))?;
+            let (expected, _) = value_or(&given, attend(&forward, &case, Some(&keep)))?;
+            let output = attend(&forward, &case, Some(&additive)).map(|(output, _)| output);
+            same(&given, output, &expected, rounding(4))
+        })
         .property(
             Masks,
             "with a causal mask, changing the last token changes no earlier output",
@@ -399,9 +361,7 @@ fn masks(check: Check<Build>) -> Check<Build> {
                     Tensor::cat(&[&case[1], &noise], 1)?,
                     Tensor::cat(&[&case[2], &noise], 1)?,
                 ];
-                let keep: Vec<u8> = (0..seq_k + padding)
-                    .map(|at| u8::from(at < seq_k))
-                    .collect();
+                let keep: Vec<u8> = (0..seq_k + padding).map(|at| u8::from(at < seq_k)).collect();
                 let keep = Tensor::new(keep, &Device::Cpu)?.reshape((1, 1, 1, seq_k + padding))?;
                 let given = given(spec, &padded, Some(&keep));
                 let forward = value_or(&given, layer(build, spec, &params(spec, seed)?))?;
@@ -430,12 +390,7 @@ fn masks(check: Check<Build>) -> Check<Build> {
                 )?;
                 let expected = params["out_proj.bias"].reshape((1, 8))?;
                 let about = format!("{given}\nlooked at: output of query 0");
-                same(
-                    &about,
-                    output.narrow(1, 0, 1)?.squeeze(1),
-                    &expected,
-                    rounding(1),
-                )
+                same(&about, output.narrow(1, 0, 1)?.squeeze(1), &expected, rounding(1))
             },
         )
 }

@@ -20,14 +20,10 @@ pub type Flops = dyn Fn(MultiHeadSpec, usize, usize) -> usize;
 pub type CacheBytes = dyn Fn(MultiHeadSpec, usize, usize, usize, DType) -> usize;
 
 pub(super) fn zoo() -> Vec<Proof> {
-    [
-        parameter_laws().proofs(),
-        flops_laws().proofs(),
-        cache_laws().proofs(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [parameter_laws().proofs(), flops_laws().proofs(), cache_laws().proofs()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn equal(given: &str, got: usize, expected: usize) -> Outcome {
@@ -45,39 +41,22 @@ pub fn parameter_count<C: From<Sizes>>(answer: impl Fn(&C) -> usize + 'static) -
 fn parameter_laws() -> Check<Parameters> {
     let law = |f: &Parameters, spec, expected| equal(&format!("{spec:?}"), f(spec), expected);
     let small = MultiHeadSpec::new(8, 2);
-    Check::new(
-        "multi_head::parameter_count",
-        wrong::multi_head::parameter_count(),
-    )
-    .law(
-        Implementation,
-        "without biases: four matrices of 8 × 8",
-        move |f| law(f, small.without_bias(), 256),
-    )
-    .law(Implementation, "biases add 8 numbers each", move |f| {
-        law(f, small, 288)
-    })
-    .law(
-        Implementation,
-        "more heads need no more parameters",
-        move |f| law(f, MultiHeadSpec::new(8, 4), 288),
-    )
-    .law(
-        Implementation,
-        "with 2 of 4 key-value heads the matrices of key and value are half as large",
-        move |f| {
-            law(
-                f,
-                MultiHeadSpec::grouped(8, 4, 2),
-                64 + 8 + 2 * (32 + 4) + 64 + 8,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "GPT-2's attention, 768 numbers and 12 heads: 2 362 368",
-        move |f| law(f, MultiHeadSpec::new(768, 12), 2_362_368),
-    )
+    Check::new("multi_head::parameter_count", wrong::multi_head::parameter_count())
+        .law(Implementation, "without biases: four matrices of 8 × 8", move |f| {
+            law(f, small.without_bias(), 256)
+        })
+        .law(Implementation, "biases add 8 numbers each", move |f| law(f, small, 288))
+        .law(Implementation, "more heads need no more parameters", move |f| {
+            law(f, MultiHeadSpec::new(8, 4), 288)
+        })
+        .law(
+            Implementation,
+            "with 2 of 4 key-value heads the matrices of key and value are half as large",
+            move |f| law(f, MultiHeadSpec::grouped(8, 4, 2), 64 + 8 + 2 * (32 + 4) + 64 + 8),
+        )
+        .law(Edges, "GPT-2's attention, 768 numbers and 12 heads: 2 362 368", move |f| {
+            law(f, MultiHeadSpec::new(768, 12), 2_362_368)
+        })
 }
 
 /// Checks the operations of one forward pass.
@@ -95,59 +74,41 @@ fn flops_laws() -> Check<Flops> {
         equal(&given, f(spec, seq_q, seq_k), expected)
     };
     let one = MultiHeadSpec::new(1, 1).without_bias();
-    Check::new(
-        "multi_head::attention_flops",
-        wrong::multi_head::attention_flops(),
-    )
-    .law(
-        Implementation,
-        "one token of one number: six multiplications and six additions",
-        // Four projections, one score, one average.
-        move |f| law(f, one, [1, 1], 12),
-    )
-    .law(
-        Implementation,
-        "two queries, three keys: query and output run over queries, key and value over keys",
-        // Projections: 2 · (2 + 3 + 3 + 2); scores and average: 2 · 2 · 6.
-        move |f| law(f, one, [2, 3], 20 + 24),
-    )
-    .law(
-        Implementation,
-        "a projection costs embed_dim² a token, scores and average embed_dim each a pair",
-        move |f| {
-            let spec = MultiHeadSpec::new(8, 2).without_bias();
-            law(f, spec, [4, 4], 2 * (4 * 4 * 64) + 2 * (2 * 16 * 8))
-        },
-    )
-    .law(
-        Implementation,
-        "the number of heads does not matter",
-        move |f| {
+    Check::new("multi_head::attention_flops", wrong::multi_head::attention_flops())
+        .law(
+            Implementation,
+            "one token of one number: six multiplications and six additions",
+            // Four projections, one score, one average.
+            move |f| law(f, one, [1, 1], 12),
+        )
+        .law(
+            Implementation,
+            "two queries, three keys: query and output run over queries, key and value over keys",
+            // Projections: 2 · (2 + 3 + 3 + 2); scores and average: 2 · 2 · 6.
+            move |f| law(f, one, [2, 3], 20 + 24),
+        )
+        .law(
+            Implementation,
+            "a projection costs embed_dim² a token, scores and average embed_dim each a pair",
+            move |f| {
+                let spec = MultiHeadSpec::new(8, 2).without_bias();
+                law(f, spec, [4, 4], 2 * (4 * 4 * 64) + 2 * (2 * 16 * 8))
+            },
+        )
+        .law(Implementation, "the number of heads does not matter", move |f| {
             let spec = MultiHeadSpec::new(8, 4).without_bias();
             law(f, spec, [4, 4], 2 * (4 * 4 * 64) + 2 * (2 * 16 * 8))
-        },
-    )
-    .law(
-        Implementation,
-        "shared keys and values make their projections cheaper, and nothing else",
-        move |f| {
-            let spec = MultiHeadSpec::grouped(8, 4, 1).without_bias();
-            law(
-                f,
-                spec,
-                [4, 4],
-                2 * (4 * (64 + 16 + 16 + 64)) + 2 * (2 * 16 * 8),
-            )
-        },
-    )
-    .law(Edges, "biases are left out", move |f| {
-        law(f, MultiHeadSpec::new(1, 1), [1, 1], 12)
-    })
-    .law(
-        Edges,
-        "no query leaves the projections of the keys",
-        move |f| law(f, one, [0, 3], 12),
-    )
+        })
+        .law(
+            Implementation,
+            "shared keys and values make their projections cheaper, and nothing else",
+            move |f| {
+                let spec = MultiHeadSpec::grouped(8, 4, 1).without_bias();
+                law(f, spec, [4, 4], 2 * (4 * (64 + 16 + 16 + 64)) + 2 * (2 * 16 * 8))
+            },
+        )
+        .law(Edges, "biases are left out", move |f| law(f, MultiHeadSpec::new(1, 1), [1, 1], 12))
+        .law(Edges, "no query leaves the projections of the keys", move |f| law(f, one, [0, 3], 12))
 }
 
 /// Checks the bytes of a cache of keys and values.
@@ -168,50 +129,27 @@ fn cache_laws() -> Check<CacheBytes> {
         let given = format!("{spec:?}, layers: {layers}, batch: {batch}, seq: {seq}, {dtype:?}");
         equal(&given, f(spec, layers, batch, seq, dtype), expected)
     };
-    Check::new(
-        "multi_head::kv_cache_bytes",
-        wrong::multi_head::kv_cache_bytes(),
-    )
-    .law(
-        Implementation,
-        "one token, one layer: a key and a value of 8 numbers, 4 bytes each",
-        move |f| law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::F32, 64),
-    )
-    .law(Implementation, "numbers of 2 bytes take half", move |f| {
-        law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::BF16, 32)
-    })
-    .law(
-        Implementation,
-        "each layer, each sequence and each token has its own",
-        move |f| {
-            law(
-                f,
-                MultiHeadSpec::new(8, 2),
-                [3, 5, 7],
-                DType::F32,
-                64 * 3 * 5 * 7,
-            )
-        },
-    )
-    .law(
-        Implementation,
-        "only key-value heads are kept: 1 of 4 takes a quarter",
-        move |f| {
-            law(
-                f,
-                MultiHeadSpec::grouped(8, 4, 1),
-                [1, 1, 1],
-                DType::F32,
-                16,
-            )
-        },
-    )
-    .law(
-        Edges,
-        "32 layers, 32 heads of 128, 8 of them kept, 32 768 tokens in bf16: 4 GiB",
-        move |f| {
-            let spec = MultiHeadSpec::grouped(4096, 32, 8);
-            law(f, spec, [32, 1, 32_768], DType::BF16, 4 << 30)
-        },
-    )
+    Check::new("multi_head::kv_cache_bytes", wrong::multi_head::kv_cache_bytes())
+        .law(
+            Implementation,
+            "one token, one layer: a key and a value of 8 numbers, 4 bytes each",
+            move |f| law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::F32, 64),
+        )
+        .law(Implementation, "numbers of 2 bytes take half", move |f| {
+            law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::BF16, 32)
+        })
+        .law(Implementation, "each layer, each sequence and each token has its own", move |f| {
+            law(f, MultiHeadSpec::new(8, 2), [3, 5, 7], DType::F32, 64 * 3 * 5 * 7)
+        })
+        .law(Implementation, "only key-value heads are kept: 1 of 4 takes a quarter", move |f| {
+            law(f, MultiHeadSpec::grouped(8, 4, 1), [1, 1, 1], DType::F32, 16)
+        })
+        .law(
+            Edges,
+            "32 layers, 32 heads of 128, 8 of them kept, 32 768 tokens in bf16: 4 GiB",
+            move |f| {
+                let spec = MultiHeadSpec::grouped(4096, 32, 8);
+                law(f, spec, [32, 1, 32_768], DType::BF16, 4 << 30)
+            },
+        )
 }

@@ -45,12 +45,7 @@ fn dropout_laws() -> Check<Dropout> {
     let law = |f: &Dropout, x: &Tensor, rate: f64, seed: u64| {
         // One product, one division.
         let expected = reference(x, rate, seed)?;
-        same(
-            &given(x, rate, seed),
-            f(x, rate, seed),
-            &expected,
-            rounding(4),
-        )
+        same(&given(x, rate, seed), f(x, rate, seed), &expected, rounding(4))
     };
     Check::new("multi_head::dropout", wrong::multi_head::dropout())
         .law(
@@ -72,26 +67,22 @@ fn dropout_laws() -> Check<Dropout> {
                 law(f, &x, rate, seed)
             },
         )
-        .law(
-            Implementation,
-            "the mean stays: 10 000 ones have a mean of 1",
-            |f| {
-                let ones = Tensor::ones(10_000, DType::F32, &Device::Cpu)?;
-                let given = given(&ones, 0.3, 5);
-                let mean = value(&given, f(&ones, 0.3, 5).and_then(|x| x.mean_all()))?;
-                let mean = mean.to_scalar::<f32>()?;
-                // Five standard errors of a mean: √(rate / (1 − rate) / n).
-                let allowed = 5. * (0.3f32 / 0.7 / 10_000.).sqrt();
-                if (mean - 1.).abs() < allowed {
-                    return Ok(());
-                }
-                Err(Breach::text(
-                    &given,
-                    &format!("a mean within {allowed:.3} of 1"),
-                    &mean.to_string(),
-                ))
-            },
-        )
+        .law(Implementation, "the mean stays: 10 000 ones have a mean of 1", |f| {
+            let ones = Tensor::ones(10_000, DType::F32, &Device::Cpu)?;
+            let given = given(&ones, 0.3, 5);
+            let mean = value(&given, f(&ones, 0.3, 5).and_then(|x| x.mean_all()))?;
+            let mean = mean.to_scalar::<f32>()?;
+            // Five standard errors of a mean: √(rate / (1 − rate) / n).
+            let allowed = 5. * (0.3f32 / 0.7 / 10_000.).sqrt();
+            if (mean - 1.).abs() < allowed {
+                return Ok(());
+            }
+            Err(Breach::text(
+                &given,
+                &format!("a mean within {allowed:.3} of 1"),
+                &mean.to_string(),
+            ))
+        })
         .law(Edges, "at rate 0 everything stays, to the last bit", |f| {
             let x = seeded::normal(6, (2, 3))?;
             same(&given(&x, 0., 6), f(&x, 0., 6), &x, exactly())
@@ -104,20 +95,12 @@ fn dropout_laws() -> Check<Dropout> {
             }
             Ok(())
         })
-        .law(
-            Edges,
-            "f64 in, f64 out; nothing in, nothing out",
-            move |f| {
-                law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.5, 7)?;
-                law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)
-            },
-        )
-        .law(
-            Gradients,
-            "the gradient is dropped and scaled as the numbers are",
-            |f| {
-                let x = seeded::normal(8, (2, 4))?;
-                gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0.5, 8))
-            },
-        )
+        .law(Edges, "f64 in, f64 out; nothing in, nothing out", move |f| {
+            law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.5, 7)?;
+            law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)
+        })
+        .law(Gradients, "the gradient is dropped and scaled as the numbers are", |f| {
+            let x = seeded::normal(8, (2, 4))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0.5, 8))
+        })
 }

@@ -52,12 +52,7 @@ pub fn split_heads(answer: impl Fn(&Tensor, usize) -> Result<Tensor> + 'static) 
 fn split_laws() -> Check<Regroup> {
     let law = |f: &Regroup, shape: (usize, usize, usize), heads: usize| {
         let x = counting(shape)?;
-        same(
-            &given(&x, "num_heads", heads),
-            f(&x, heads),
-            &split(&x, heads)?,
-            exactly(),
-        )
+        same(&given(&x, "num_heads", heads), f(&x, heads), &split(&x, heads)?, exactly())
     };
     Check::new("multi_head::split_heads", wrong::multi_head::split_heads())
         .law(
@@ -66,11 +61,9 @@ fn split_laws() -> Check<Regroup> {
             // Two tokens 0 1 2 3 and 4 5 6 7: head 0 has 0 1 and 4 5.
             move |f| law(f, (1, 2, 4), 2),
         )
-        .law(
-            Implementation,
-            "three tokens and three heads of two numbers",
-            move |f| law(f, (1, 3, 6), 3),
-        )
+        .law(Implementation, "three tokens and three heads of two numbers", move |f| {
+            law(f, (1, 3, 6), 3)
+        })
         .property(
             Implementation,
             "each batch entry, token and head on its own, in any size",
@@ -93,34 +86,21 @@ fn split_laws() -> Check<Regroup> {
                 }
             },
         )
-        .law(
-            Edges,
-            "one head, one token, and no token at all",
-            move |f| {
-                law(f, (2, 3, 4), 1)?;
-                law(f, (1, 1, 4), 2)?;
-                let none = Tensor::zeros((2, 0, 4), DType::F32, &Device::Cpu)?;
-                let expected = Tensor::zeros((2, 2, 0, 2), DType::F32, &Device::Cpu)?;
-                same(
-                    &given(&none, "num_heads", 2),
-                    f(&none, 2),
-                    &expected,
-                    exactly(),
-                )
-            },
-        )
-        .law(
-            Edges,
-            "heads that do not divide the numbers are an error, as are no heads",
-            |f| {
-                let x = counting((1, 2, 4))?;
-                for heads in [0, 3] {
-                    let why = "4 numbers a token cannot be shared out evenly";
-                    refused(&given(&x, "num_heads", heads), why, f(&x, heads))?;
-                }
-                Ok(())
-            },
-        )
+        .law(Edges, "one head, one token, and no token at all", move |f| {
+            law(f, (2, 3, 4), 1)?;
+            law(f, (1, 1, 4), 2)?;
+            let none = Tensor::zeros((2, 0, 4), DType::F32, &Device::Cpu)?;
+            let expected = Tensor::zeros((2, 2, 0, 2), DType::F32, &Device::Cpu)?;
+            same(&given(&none, "num_heads", 2), f(&none, 2), &expected, exactly())
+        })
+        .law(Edges, "heads that do not divide the numbers are an error, as are no heads", |f| {
+            let x = counting((1, 2, 4))?;
+            for heads in [0, 3] {
+                let why = "4 numbers a token cannot be shared out evenly";
+                refused(&given(&x, "num_heads", heads), why, f(&x, heads))?;
+            }
+            Ok(())
+        })
         .law(Gradients, "the gradient reaches x and is right", |f| {
             let x = seeded::normal(1, (1, 2, 4))?;
             gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 2))
@@ -138,35 +118,30 @@ fn combine_laws() -> Check<CombineHeads> {
         let x = split(&whole, heads)?;
         same(&inputs(&[("x", &x)]), f(&x), &whole, exactly())
     };
-    Check::new(
-        "multi_head::combine_heads",
-        wrong::multi_head::combine_heads(),
-    )
-    .law(
-        Implementation,
-        "a token's numbers of head 0 come first, then its numbers of head 1",
-        move |f| law(f, (1, 2, 4), 2),
-    )
-    .law(
-        Implementation,
-        "three tokens, two heads of three numbers",
-        move |f| law(f, (1, 3, 6), 2),
-    )
-    .property(
-        Implementation,
-        "it undoes splitting, in any size",
-        (1..4usize, 1..6usize, 1..5usize, 1..5usize),
-        move |f, (batch, seq, heads, head_dim)| law(f, (batch, seq, heads * head_dim), heads),
-    )
-    .law(Edges, "no tokens give no tokens", |f| {
-        let none = Tensor::zeros((2, 3, 0, 2), DType::F32, &Device::Cpu)?;
-        let expected = Tensor::zeros((2, 0, 6), DType::F32, &Device::Cpu)?;
-        same(&inputs(&[("x", &none)]), f(&none), &expected, exactly())
-    })
-    .law(Gradients, "the gradient reaches x and is right", |f| {
-        let x = seeded::normal(1, (1, 2, 3, 2))?;
-        gradients_agree(&[("x", &x)], |inputs| f(&inputs[0]))
-    })
+    Check::new("multi_head::combine_heads", wrong::multi_head::combine_heads())
+        .law(
+            Implementation,
+            "a token's numbers of head 0 come first, then its numbers of head 1",
+            move |f| law(f, (1, 2, 4), 2),
+        )
+        .law(Implementation, "three tokens, two heads of three numbers", move |f| {
+            law(f, (1, 3, 6), 2)
+        })
+        .property(
+            Implementation,
+            "it undoes splitting, in any size",
+            (1..4usize, 1..6usize, 1..5usize, 1..5usize),
+            move |f, (batch, seq, heads, head_dim)| law(f, (batch, seq, heads * head_dim), heads),
+        )
+        .law(Edges, "no tokens give no tokens", |f| {
+            let none = Tensor::zeros((2, 3, 0, 2), DType::F32, &Device::Cpu)?;
+            let expected = Tensor::zeros((2, 0, 6), DType::F32, &Device::Cpu)?;
+            same(&inputs(&[("x", &none)]), f(&none), &expected, exactly())
+        })
+        .law(Gradients, "the gradient reaches x and is right", |f| {
+            let x = seeded::normal(1, (1, 2, 3, 2))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0]))
+        })
 }
 
 /// Checks `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq, head_dim)`.
@@ -179,19 +154,12 @@ fn repeat_laws() -> Check<Regroup> {
         let x = counting(shape)?;
         let heads = (0..shape.1 * groups).map(|head| x.narrow(1, head / groups, 1));
         let expected = Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 1)?;
-        same(
-            &given(&x, "groups", groups),
-            f(&x, groups),
-            &expected,
-            exactly(),
-        )
+        same(&given(&x, "groups", groups), f(&x, groups), &expected, exactly())
     };
     Check::new("multi_head::repeat_kv", wrong::multi_head::repeat_kv())
-        .law(
-            Implementation,
-            "two heads for two groups become heads 0 0 1 1",
-            move |f| law(f, (1, 2, 1, 2), 2),
-        )
+        .law(Implementation, "two heads for two groups become heads 0 0 1 1", move |f| {
+            law(f, (1, 2, 1, 2), 2)
+        })
         .property(
             Implementation,
             "each key-value head serves `groups` query heads in a row, in any size",
@@ -200,33 +168,20 @@ fn repeat_laws() -> Check<Regroup> {
                 law(f, (batch, heads, seq, head_dim), groups)
             },
         )
-        .law(
-            Edges,
-            "one group changes nothing; no tokens give no tokens",
-            move |f| {
-                law(f, (1, 3, 2, 2), 1)?;
-                let none = Tensor::zeros((1, 2, 0, 2), DType::F32, &Device::Cpu)?;
-                let expected = Tensor::zeros((1, 6, 0, 2), DType::F32, &Device::Cpu)?;
-                same(
-                    &given(&none, "groups", 3),
-                    f(&none, 3),
-                    &expected,
-                    exactly(),
-                )
-            },
-        )
+        .law(Edges, "one group changes nothing; no tokens give no tokens", move |f| {
+            law(f, (1, 3, 2, 2), 1)?;
+            let none = Tensor::zeros((1, 2, 0, 2), DType::F32, &Device::Cpu)?;
+            let expected = Tensor::zeros((1, 6, 0, 2), DType::F32, &Device::Cpu)?;
+            same(&given(&none, "groups", 3), f(&none, 3), &expected, exactly())
+        })
         .law(Edges, "no group is an error", |f| {
             let x = counting((1, 2, 1, 2))?;
             refused(&given(&x, "groups", 0), "no query head is left", f(&x, 0))
         })
-        .law(
-            Gradients,
-            "the gradient of a key-value head is the sum over its group",
-            |f| {
-                let x = seeded::normal(1, (1, 2, 2, 2))?;
-                gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 2))
-            },
-        )
+        .law(Gradients, "the gradient of a key-value head is the sum over its group", |f| {
+            let x = seeded::normal(1, (1, 2, 2, 2))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 2))
+        })
 }
 
 /// Checks the mean distance of two different heads' weights: `(batch, heads, seq_q, seq_k)` → scalar.
@@ -248,62 +203,45 @@ fn diversity_laws() -> Check<Diversity> {
         // A sum over all pairs of at most 4 heads of 3 queries with 3 keys.
         same(&given, f(&weights), &expected, rounding(64))
     };
-    Check::new(
-        "multi_head::head_diversity",
-        wrong::multi_head::head_diversity(),
-    )
-    .law(
-        Weights,
-        "two heads that look at different keys are 1 apart",
-        move |f| law(f, weights(&[[[1., 0.]], [[0., 1.]]])?, 1.),
-    )
-    .law(
-        Weights,
-        "half the sum of the absolute differences",
-        move |f| {
+    Check::new("multi_head::head_diversity", wrong::multi_head::head_diversity())
+        .law(Weights, "two heads that look at different keys are 1 apart", move |f| {
+            law(f, weights(&[[[1., 0.]], [[0., 1.]]])?, 1.)
+        })
+        .law(Weights, "half the sum of the absolute differences", move |f| {
             // |0.5 − 0.25| + |0.5 − 0.75| = 0.5, halved.
             law(f, weights(&[[[0.5, 0.5]], [[0.25, 0.75]]])?, 0.25)
-        },
-    )
-    .law(
-        Weights,
-        "three heads make three pairs; a head is not compared with itself",
-        move |f| {
-            let heads = weights(&[[[1., 0.]], [[1., 0.]], [[0., 1.]]])?; // 0, 1, 1
-            law(f, heads, 2. / 3.)
-        },
-    )
-    .law(Weights, "the mean over queries", move |f| {
-        let heads = weights(&[[[1., 0.], [1., 0.]], [[1., 0.], [0., 1.]]])?; // 0 and 1
-        law(f, heads, 0.5)
-    })
-    .law(
-        Weights,
-        "heads are compared on the same batch entry, and the mean is taken over the batch",
-        move |f| {
-            let alike = weights(&[[[1., 0.]], [[1., 0.]]])?;
-            let apart = weights(&[[[1., 0.]], [[0., 1.]]])?;
-            law(f, Tensor::cat(&[alike, apart], 0)?, 0.5)
-        },
-    )
-    .law(
-        Edges,
-        "differences of opposite sign do not cancel",
-        move |f| {
+        })
+        .law(
+            Weights,
+            "three heads make three pairs; a head is not compared with itself",
+            move |f| {
+                let heads = weights(&[[[1., 0.]], [[1., 0.]], [[0., 1.]]])?; // 0, 1, 1
+                law(f, heads, 2. / 3.)
+            },
+        )
+        .law(Weights, "the mean over queries", move |f| {
+            let heads = weights(&[[[1., 0.], [1., 0.]], [[1., 0.], [0., 1.]]])?; // 0 and 1
+            law(f, heads, 0.5)
+        })
+        .law(
+            Weights,
+            "heads are compared on the same batch entry, and the mean is taken over the batch",
+            move |f| {
+                let alike = weights(&[[[1., 0.]], [[1., 0.]]])?;
+                let apart = weights(&[[[1., 0.]], [[0., 1.]]])?;
+                law(f, Tensor::cat(&[alike, apart], 0)?, 0.5)
+            },
+        )
+        .law(Edges, "differences of opposite sign do not cancel", move |f| {
             // The heads swap their keys from query to query.
-            law(
-                f,
-                weights(&[[[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]])?,
-                1.,
-            )
-        },
-    )
-    .law(Edges, "a single head, or no query, is an error", |f| {
-        let single = weights(&[[[0.5, 0.5]]])?;
-        let given = inputs(&[("weights", &single)]);
-        refused(&given, "there is no pair of heads", f(&single))?;
-        let none = Tensor::zeros((1, 2, 0, 3), DType::F32, &Device::Cpu)?;
-        let given = inputs(&[("weights", &none)]);
-        refused(&given, "there is no query to compare", f(&none))
-    })
+            law(f, weights(&[[[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]])?, 1.)
+        })
+        .law(Edges, "a single head, or no query, is an error", |f| {
+            let single = weights(&[[[0.5, 0.5]]])?;
+            let given = inputs(&[("weights", &single)]);
+            refused(&given, "there is no pair of heads", f(&single))?;
+            let none = Tensor::zeros((1, 2, 0, 3), DType::F32, &Device::Cpu)?;
+            let given = inputs(&[("weights", &none)]);
+            refused(&given, "there is no query to compare", f(&none))
+        })
 }

@@ -56,13 +56,7 @@ struct Layer {
 
 impl Layer {
     fn new(fault: Fault, spec: MultiHeadSpec, vb: VarBuilder) -> Result<Self> {
-        let MultiHeadSpec {
-            embed_dim,
-            num_heads,
-            num_kv_heads,
-            dropout,
-            bias,
-        } = spec;
+        let MultiHeadSpec { embed_dim, num_heads, num_kv_heads, dropout, bias } = spec;
         let fits = num_heads > 0
             && num_kv_heads > 0
             && embed_dim % num_heads == 0
@@ -151,18 +145,14 @@ impl Layer {
     fn additive(&self, mask: &Tensor, scores: &Tensor) -> Result<Tensor> {
         let (zeros, shape) = (scores.zeros_like()?, scores.shape());
         let mask = match mask.dims() {
-            &[batch, heads, seq_q, seq_k] if self.fault == MaskOfFirstHead && heads > 1 => mask
-                .narrow(1, 0, 1)?
-                .broadcast_as((batch, heads, seq_q, seq_k))?,
+            &[batch, heads, seq_q, seq_k] if self.fault == MaskOfFirstHead && heads > 1 => {
+                mask.narrow(1, 0, 1)?.broadcast_as((batch, heads, seq_q, seq_k))?
+            }
             _ => mask.clone(),
         };
         if mask.dtype() != DType::U8 {
             let mask = mask.broadcast_as(shape)?;
-            return if self.fault == AdditiveIgnored {
-                Ok(zeros)
-            } else {
-                Ok(mask)
-            };
+            return if self.fault == AdditiveIgnored { Ok(zeros) } else { Ok(mask) };
         }
         let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
         let mask = mask.broadcast_as(shape)?;
@@ -185,14 +175,7 @@ impl Layer {
             GradientLost => return self.rows(&logits.detach(), D::Minus1),
             _ => {}
         }
-        self.rows(
-            &logits,
-            if self.fault == SoftmaxOverHeads {
-                D::Minus(3)
-            } else {
-                D::Minus1
-            },
-        )
+        self.rows(&logits, if self.fault == SoftmaxOverHeads { D::Minus(3) } else { D::Minus1 })
     }
 
     /// A softmax that gives zeros where there is nothing to see.
@@ -238,11 +221,7 @@ impl Layer {
             ValuesFromKey => (key, key),
             _ => (key, value),
         };
-        let kv_heads = if fault == KvHeadsIgnored {
-            spec.num_heads
-        } else {
-            spec.num_kv_heads
-        };
+        let kv_heads = if fault == KvHeadsIgnored { spec.num_heads } else { spec.num_kv_heads };
         let query_weights = usize::from(fault == QueryWithKeyWeights && kv_heads == spec.num_heads);
         let query = self.split(&self.project(query_weights, query)?, spec.num_heads)?;
         let key = self.split(&self.project(1, key)?, kv_heads)?;
@@ -311,9 +290,7 @@ fn with(fault: Fault) -> Box<Build> {
 macro_rules! faulty {
     ($fault:ident, $name:literal, $diagnosis:literal) => {{
         let build = with($fault);
-        wrong!($name, $diagnosis, move |spec, vb: VarBuilder| build(
-            spec, vb
-        ))
+        wrong!($name, $diagnosis, move |spec, vb: VarBuilder| build(spec, vb))
     }};
 }
 
@@ -379,11 +356,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             "dropout on the output",
             "dropout hits the output's numbers one by one: drop weights, so that a query loses a whole key."
         ),
-        faulty!(
-            DropoutForgotten,
-            "dropout forgotten",
-            "nothing is dropped in training."
-        ),
+        faulty!(DropoutForgotten, "dropout forgotten", "nothing is dropped in training."),
         faulty!(
             DropoutAlwaysTheSame,
             "the same dropout in every call",
@@ -429,11 +402,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             "values from key",
             "the values are made from `key`: `value` may be another tensor."
         ),
-        faulty!(
-            BiasDropped,
-            "bias dropped",
-            "the projections' biases are not added."
-        ),
+        faulty!(BiasDropped, "bias dropped", "the projections' biases are not added."),
         faulty!(
             WeightNotTransposed,
             "weight not transposed",
