@@ -25,7 +25,7 @@ thread_local! {
 }
 
 /// Named inputs of a call, one below the other. Laws print them before the call, so that a panic finds them in
-/// [`last_inputs`].
+/// `last_inputs`.
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
     let text = print_inputs(named);
     LAST_INPUTS.set(text.clone());
