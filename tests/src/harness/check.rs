@@ -10,6 +10,7 @@ use proptest::{
     strategy::Strategy,
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
+use std::cell::OnceCell;
 
 type LawFn<F> = Box<dyn Fn(&F) -> Outcome>;
 
@@ -23,7 +24,13 @@ struct Law<F: ?Sized> {
 pub struct Check<F: ?Sized> {
     exercise: &'static str,
     laws: Vec<Law<F>>,
-    wrong: Vec<Wrong<F>>,
+    wrong: Vec<Known<F>>,
+}
+
+/// A wrong answer, and how it comes out, found when it is first asked for.
+struct Known<F: ?Sized> {
+    wrong: Wrong<F>,
+    results: OnceCell<Vec<LawResult>>,
 }
 
 /// A wrong answer of the zoo, judged: it must have failed with its own diagnosis as the cause.
@@ -39,7 +46,8 @@ pub struct Proof {
 impl<F: ?Sized> Check<F> {
     /// An exercise such as `scaling::softmax`, with its part of the zoo.
     pub fn new(exercise: &'static str, wrong: Vec<Wrong<F>>) -> Self {
-        Self { exercise, laws: Vec::new(), wrong }
+        let known = |wrong| Known { wrong, results: OnceCell::new() };
+        Self { exercise, laws: Vec::new(), wrong: wrong.into_iter().map(known).collect() }
     }
 
     /// Adds what must hold: one sentence for the learner, and the code that finds a breach of it.
@@ -70,7 +78,20 @@ impl<F: ?Sized> Check<F> {
 
     /// Tries every law on `answer`, and looks for a cause in the zoo when one is broken.
     pub fn judge(&self, answer: &F) -> Verdict {
-        let laws = self.try_laws(answer);
+        self.verdict(self.try_laws(answer))
+    }
+
+    /// Judges every wrong answer of this exercise.
+    pub fn proofs(&self) -> Vec<Proof> {
+        let prove = |known: &Known<F>| Proof {
+            name: format!("{}: {}", self.exercise, known.wrong.name),
+            diagnosis: known.wrong.diagnosis,
+            verdict: self.verdict(self.results_of(known).to_vec()),
+        };
+        self.wrong.iter().map(prove).collect()
+    }
+
+    fn verdict(&self, laws: Vec<LawResult>) -> Verdict {
         let mut verdict = Verdict { exercise: self.exercise, laws, cause: None };
         if verdict.state() == State::Failed {
             verdict.cause = self.cause_of(&verdict.laws);
@@ -78,14 +99,8 @@ impl<F: ?Sized> Check<F> {
         verdict
     }
 
-    /// Judges every wrong answer of this exercise.
-    pub fn proofs(&self) -> Vec<Proof> {
-        let prove = |wrong: &Wrong<F>| Proof {
-            name: format!("{}: {}", self.exercise, wrong.name),
-            diagnosis: wrong.diagnosis,
-            verdict: self.judge(&wrong.answer),
-        };
-        self.wrong.iter().map(prove).collect()
+    fn results_of<'a>(&self, known: &'a Known<F>) -> &'a [LawResult] {
+        known.results.get_or_init(|| self.try_laws(&known.wrong.answer))
     }
 
     fn try_laws(&self, answer: &F) -> Vec<LawResult> {
@@ -119,17 +134,17 @@ impl<F: ?Sized> Check<F> {
         let first =
             |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
         let mut alike = None;
-        for wrong in &self.wrong {
-            let theirs = self.try_laws(&wrong.answer);
+        for known in &self.wrong {
+            let theirs = self.results_of(known);
             if theirs == laws {
-                return Some(wrong.diagnosis);
+                return Some(known.wrong.diagnosis);
             }
             let breaks_more = theirs
                 .iter()
                 .zip(laws)
                 .any(|(theirs, ours)| theirs.state == State::Failed && ours.state != State::Failed);
-            if alike.is_none() && !breaks_more && first(&theirs) == first(laws) {
-                alike = Some(wrong.diagnosis);
+            if alike.is_none() && !breaks_more && first(theirs) == first(laws) {
+                alike = Some(known.wrong.diagnosis);
             }
         }
         alike
