@@ -6,17 +6,20 @@ use candle_core::{D, DType, Result, Tensor, bail};
 // ANCHOR: dot
 /// The dot product of paired vectors: Σᵢ aᵢ bᵢ over the last dimension.
 ///
-/// `a` and `b` `(…, dim)` → `(…)`; two single vectors give a scalar. Errors when the shapes differ.
+/// `a` and `b` `(…, dim)` → `(…)`; two single vectors give a scalar. Errors when
+/// the shapes differ.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     (a * b)?.sum(D::Minus1)
 }
 // ANCHOR_END: dot
 
 // ANCHOR: cosine_similarity
-/// The cosine of the angle between paired vectors, a·b / (‖a‖ ‖b‖): from −1 (opposite) to 1 (same direction).
+/// The cosine of the angle between paired vectors, a·b / (‖a‖ ‖b‖): from −1
+/// (opposite) to 1 (same direction).
 ///
-/// `a` and `b` `(…, dim)` → `(…)`. As in PyTorch, a norm counts as at least 1e-8, so a vector of zeros, which has no
-/// direction, has similarity 0 to everything. Errors when the shapes differ.
+/// `a` and `b` `(…, dim)` → `(…)`. As in PyTorch, a norm counts as at least 1e-8,
+/// so a vector of zeros, which has no direction, has similarity 0 to everything.
+/// Errors when the shapes differ.
 pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     const SMALLEST: f64 = 1e-8;
     let norm = |x: &Tensor| dot(x, x)?.maximum(SMALLEST * SMALLEST)?.sqrt();
@@ -27,8 +30,9 @@ pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 // ANCHOR: scores
 /// Every query's dot product with every key: Q·Kᵀ.
 ///
-/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)` → `(…, seq_q, seq_k)`. The leading dimensions must be equal.
-/// Errors when the leading or the last dimensions differ.
+/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)` → `(…, seq_q, seq_k)`. The
+/// leading dimensions must be equal. Errors when the leading or the last
+/// dimensions differ.
 pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
     let (query_dim, key_dim) = (query.dim(D::Minus1)?, key.dim(D::Minus1)?);
     if query_dim != key_dim {
@@ -39,10 +43,11 @@ pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: scores
 
 // ANCHOR: top_k
-/// The positions of the `k` highest scores, the highest first; of equal scores the earlier position first.
+/// The positions of the `k` highest scores, the highest first; of equal scores
+/// the earlier position first.
 ///
-/// `scores` `(n)`, of any float type; positions count from 0. A NaN has no rank and may end up anywhere.
-/// Errors when `k` is greater than n.
+/// `scores` `(n)`, of any float type; positions count from 0. A NaN has no rank
+/// and may end up anywhere. Errors when `k` is greater than n.
 pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
     let scores: Vec<f64> = scores.to_dtype(DType::F64)?.to_vec1()?;
     if k > scores.len() {
@@ -56,9 +61,11 @@ pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
 // ANCHOR_END: top_k
 
 // ANCHOR: naive_softmax
-/// exp(scores) over its sum, row by row along the last dimension: positive weights that sum to one.
+/// exp(scores) over its sum, row by row along the last dimension: positive
+/// weights that sum to one.
 ///
-/// `scores` and result `(…, n)`. Naive, because exp overflows f32 above 88; week 2's `softmax` does not.
+/// `scores` and result `(…, n)`. Naive, because exp overflows f32 above 88; week
+/// 2's `softmax` does not.
 pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
     let exp = scores.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
@@ -68,8 +75,9 @@ pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
 // ANCHOR: weighted_average
 /// Mixes the values by weight: each output row is Σⱼ weightsᵢⱼ · valueⱼ.
 ///
-/// `weights` `(…, seq_q, seq_k)`, `value` `(…, seq_k, dim)` → `(…, seq_q, dim)`. The weights are taken as they are; it is
-/// an average when each row of them sums to one. Errors when there is not one value for each weight of a row.
+/// `weights` `(…, seq_q, seq_k)`, `value` `(…, seq_k, dim)` → `(…, seq_q, dim)`.
+/// The weights are taken as they are; it is an average when each row of them sums
+/// to one. Errors when there is not one value for each weight of a row.
 pub fn weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
     let (seq_k, values) = (weights.dim(D::Minus1)?, value.dim(D::Minus2)?);
     if seq_k != values {
@@ -80,11 +88,13 @@ pub fn weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: weighted_average
 
 // ANCHOR: soft_lookup
-/// Looks up `query` among the keys, softly: each key answers with its value, weighted by how well it matches.
+/// Looks up `query` among the keys, softly: each key answers with its value,
+/// weighted by how well it matches.
 ///
-/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)`, `value` `(…, seq_k, value_dim)` → output
-/// `(…, seq_q, value_dim)` and weights `(…, seq_q, seq_k)`. This is attention without its scale, which is week 2's.
-/// Errors when the shapes do not fit.
+/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)`, `value` `(…, seq_k,
+/// value_dim)` → output `(…, seq_q, value_dim)` and weights `(…, seq_q, seq_k)`.
+/// This is attention without its scale, which is week 2's. Errors when the shapes
+/// do not fit.
 pub fn soft_lookup(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<(Tensor, Tensor)> {
     let weights = naive_softmax(&scores(query, key)?)?; // (…, seq_q, seq_k)
     let output = weighted_average(&weights, value)?; // (…, seq_q, value_dim)

@@ -9,10 +9,12 @@ use dot_products::solution::{scores, weighted_average};
 use scaling::solution::softmax;
 
 // ANCHOR: causal_mask
-/// A keep-mask that hides the future: query i sees the keys up to its own position, the diagonal included.
+/// A keep-mask that hides the future: query i sees the keys up to its own
+/// position, the diagonal included.
 ///
-/// `(seq_q, seq_k)`, u8, 1 = may attend. `align` says which key stands at the position of a query when the lengths
-/// differ; bottom-right leaves the first `seq_q − seq_k` queries nothing to see when there are more queries than keys.
+/// `(seq_q, seq_k)`, u8, 1 = may attend. `align` says which key stands at the
+/// position of a query when the lengths differ; bottom-right leaves the first
+/// `seq_q − seq_k` queries nothing to see when there are more queries than keys.
 pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
     let sees = |query: usize, key: usize| match align {
         Align::TopLeft => key <= query,
@@ -26,10 +28,11 @@ pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
 // ANCHOR_END: causal_mask
 
 // ANCHOR: padding_mask
-/// A keep-mask that hides padding: of the `seq_k` keys of sequence b, the first `lengths[b]` are real.
+/// A keep-mask that hides padding: of the `seq_k` keys of sequence b, the first
+/// `lengths[b]` are real.
 ///
-/// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and queries.
-/// Errors when a length is above `seq_k`.
+/// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and
+/// queries. Errors when a length is above `seq_k`.
 pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
     if let Some(length) = lengths.iter().find(|&&length| length > seq_k) {
         bail!("lengths: expected at most {seq_k}, the padded length; got {length}");
@@ -45,8 +48,8 @@ pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<
 // ANCHOR: padding_lengths
 /// The number of real keys of each sequence: the inverse of [`padding_mask`].
 ///
-/// `keep` `(batch, 1, 1, seq_k)`, u8, 1 = real → one length a sequence.
-/// Errors when padding stands before a real key: a length cannot say that.
+/// `keep` `(batch, 1, 1, seq_k)`, u8, 1 = real → one length a sequence. Errors
+/// when padding stands before a real key: a length cannot say that.
 pub fn padding_lengths(keep: &Tensor) -> Result<Vec<usize>> {
     let (batch, _, _, seq_k) = keep.dims4()?;
     let rows = keep.reshape((batch, seq_k))?.to_vec2::<u8>()?;
@@ -64,8 +67,9 @@ pub fn padding_lengths(keep: &Tensor) -> Result<Vec<usize>> {
 // ANCHOR: combine_masks
 /// The keep-mask that lets through what both `first` and `second` let through.
 ///
-/// Both u8, 1 = may attend, and broadcastable to each other: `(seq_q, seq_k)` and `(batch, 1, 1, seq_k)` give
-/// `(batch, 1, seq_q, seq_k)`. Errors when one is not u8 (additive masks are added instead) or the shapes do not fit.
+/// Both u8, 1 = may attend, and broadcastable to each other: `(seq_q, seq_k)` and
+/// `(batch, 1, 1, seq_k)` give `(batch, 1, seq_q, seq_k)`. Errors when one is not
+/// u8 (additive masks are added instead) or the shapes do not fit.
 pub fn combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     expect_u8(first)?;
     expect_u8(second)?;
@@ -76,8 +80,9 @@ pub fn combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor> {
 // ANCHOR: keep_to_additive
 /// The additive mask of a keep-mask: 0 where it is 1, −∞ where it is 0.
 ///
-/// `keep` u8, any shape → the same shape, of type `dtype`, which must be the type of the scores to which it is added.
-/// Errors when `keep` is not u8 or `dtype` is no float type.
+/// `keep` u8, any shape → the same shape, of type `dtype`, which must be the type
+/// of the scores to which it is added. Errors when `keep` is not u8 or `dtype` is
+/// no float type.
 pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
     expect_u8(keep)?;
     if !dtype.is_float() {
@@ -90,10 +95,12 @@ pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
 // ANCHOR_END: keep_to_additive
 
 // ANCHOR: additive_to_keep
-/// The keep-mask of an additive mask: 1 where it is 0, 0 where it is [`HIDES`] or less, −∞ included.
+/// The keep-mask of an additive mask: 1 where it is 0, 0 where it is [`HIDES`] or
+/// less, −∞ included.
 ///
-/// `additive` of a float type, any shape → the same shape, u8. Errors when a number is neither: it is a bias (or NaN, or
-/// the 1 of another convention), and a keep-mask cannot hold it.
+/// `additive` of a float type, any shape → the same shape, u8. Errors when a
+/// number is neither: it is a bias (or NaN, or the 1 of another convention), and
+/// a keep-mask cannot hold it.
 pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
     if !additive.dtype().is_float() {
         bail!("additive: expected a float type; got {:?}", additive.dtype());
@@ -107,8 +114,9 @@ pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
 // ANCHOR: to_keep
 /// The keep-mask (u8, 1 = may attend) of a mask in another convention.
 ///
-/// `mask` of any shape, which stays. The two 0/1 conventions take any number type, since triangles often come as floats.
-/// Errors when a number has no meaning in the convention.
+/// `mask` of any shape, which stays. The two 0/1 conventions take any number
+/// type, since triangles often come as floats. Errors when a number has no
+/// meaning in the convention.
 pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
     if convention == Convention::Additive {
         return additive_to_keep(mask);
@@ -120,7 +128,8 @@ pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
 // ANCHOR_END: to_keep
 
 // ANCHOR: from_keep
-/// A keep-mask (u8, 1 = may attend) in another convention: u8 for 0/1, f32 for an additive mask.
+/// A keep-mask (u8, 1 = may attend) in another convention: u8 for 0/1, f32 for an
+/// additive mask.
 ///
 /// `keep` of any shape, which stays. Errors when it is not u8.
 pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
@@ -134,11 +143,14 @@ pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
 // ANCHOR_END: from_keep
 
 // ANCHOR: masked_softmax
-/// The softmax of `scores` over the keys that `mask` lets each query see; a row with nothing to see gets zeros.
+/// The softmax of `scores` over the keys that `mask` lets each query see; a row
+/// with nothing to see gets zeros.
 ///
-/// `scores` and result `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a keep-mask (u8, 1 = may attend) or an
-/// additive mask of the scores' type (0 = may attend, −∞ = may not, other numbers are added). Where a row sees nothing,
-/// the gradient is zero too. Errors when the mask has another type or does not broadcast to the scores.
+/// `scores` and result `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a
+/// keep-mask (u8, 1 = may attend) or an additive mask of the scores' type (0 =
+/// may attend, −∞ = may not, other numbers are added). Where a row sees nothing,
+/// the gradient is zero too. Errors when the mask has another type or does not
+/// broadcast to the scores.
 pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     let shape = scores.shape();
     let logits = match mask {
@@ -169,11 +181,13 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 // ANCHOR_END: masked_softmax
 
 // ANCHOR: masked_attention
-/// softmax(Q·Kᵀ / √d_k + mask)·V: the output and the weights. A query with nothing to see gets zeros for both.
+/// softmax(Q·Kᵀ / √d_k + mask)·V: the output and the weights. A query with
+/// nothing to see gets zeros for both.
 ///
-/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`; `mask` broadcastable to
-/// `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
-/// Errors when the shapes do not fit.
+/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`;
+/// `mask` broadcastable to `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output
+/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. Errors when the shapes do not
+/// fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,
@@ -191,8 +205,9 @@ pub fn masked_attention(
 // ANCHOR: leaks_future
 /// Whether a later token can change an earlier output of `attend` at `input`.
 ///
-/// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq, dim)`, f32, on the CPU. Each suffix of the
-/// input is changed in turn, and the outputs before it must stay the same bit for bit, since a key of weight 0 adds
+/// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq,
+/// dim)`, f32, on the CPU. Each suffix of the input is changed in turn, and the
+/// outputs before it must stay the same bit for bit, since a key of weight 0 adds
 /// exactly 0 (NaN counts as a change). Errors when `attend` does.
 pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
     let (seq, _dim) = input.dims2()?;

@@ -7,10 +7,11 @@ use dot_products::solution::{scores, weighted_average};
 use masking::solution::masked_softmax;
 
 // ANCHOR: split_heads
-/// Shares out each token's numbers among the heads: head h gets the h-th slice of `head_dim = dim / num_heads` numbers.
+/// Shares out each token's numbers among the heads: head h gets the h-th slice of
+/// `head_dim = dim / num_heads` numbers.
 ///
-/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous. Errors when `num_heads` does not divide
-/// `dim`.
+/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous.
+/// Errors when `num_heads` does not divide `dim`.
 pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
     let (batch, seq, dim) = x.dims3()?;
     if num_heads == 0 || dim % num_heads != 0 {
@@ -25,7 +26,8 @@ pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
 // ANCHOR: combine_heads
 /// Puts the heads of each token side by side again: the inverse of `split_heads`.
 ///
-/// `x` `(batch, num_heads, seq, head_dim)` → `(batch, seq, num_heads · head_dim)`.
+/// `x` `(batch, num_heads, seq, head_dim)` → `(batch, seq, num_heads ·
+/// head_dim)`.
 pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
     let (batch, num_heads, seq, head_dim) = x.dims4()?;
     x.transpose(1, 2)? // (batch, seq, num_heads, head_dim)
@@ -34,7 +36,8 @@ pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: combine_heads
 
 // ANCHOR: parameter_count
-/// How many numbers a `MultiHeadAttention` of these sizes learns, biases included when it has them.
+/// How many numbers a `MultiHeadAttention` of these sizes learns, biases included
+/// when it has them.
 pub fn parameter_count(config: &MultiHeadConfig) -> usize {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
     let layer = |out: usize| out * embed_dim + if config.bias { out } else { 0 };
@@ -43,10 +46,12 @@ pub fn parameter_count(config: &MultiHeadConfig) -> usize {
 // ANCHOR_END: parameter_count
 
 // ANCHOR: dropout
-/// Sets each number to 0 with probability `rate`, and divides the others by `1 − rate` so that the mean stays.
+/// Sets each number to 0 with probability `rate`, and divides the others by `1 −
+/// rate` so that the mean stays.
 ///
-/// `x` and result have any one shape. A number is dropped where `seeded::uniform(seed, x.shape())` is below `rate`; at
-/// rate 0 `x` comes back as it is. Errors unless `rate` is in [0, 1).
+/// `x` and result have any one shape. A number is dropped where
+/// `seeded::uniform(seed, x.shape())` is below `rate`; at rate 0 `x` comes back
+/// as it is. Errors unless `rate` is in [0, 1).
 pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
     if !(0. ..1.).contains(&rate) {
         bail!("rate: expected a probability in [0, 1); got {rate}");
@@ -61,9 +66,11 @@ pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 // ANCHOR_END: dropout
 
 // ANCHOR: repeat_kv
-/// Gives each key-value head to `groups` query heads in a row: heads 0 1 become 0 0 1 1 for two groups.
+/// Gives each key-value head to `groups` query heads in a row: heads 0 1 become 0
+/// 0 1 1 for two groups.
 ///
-/// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq, head_dim)`. Errors when `groups` is 0.
+/// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq,
+/// head_dim)`. Errors when `groups` is 0.
 pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (batch, kv_heads, seq, head_dim) = x.dims4()?;
     if groups == 0 {
@@ -79,7 +86,8 @@ pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
 // ANCHOR_END: repeat_kv
 
 // ANCHOR: MultiHeadAttention
-/// Many attentions side by side, each on its own projection of the tokens ("Attention Is All You Need", section 3.2.2).
+/// Many attentions side by side, each on its own projection of the tokens
+/// ("Attention Is All You Need", section 3.2.2).
 #[derive(Debug)]
 pub struct MultiHeadAttention {
     /// The sizes.
@@ -93,11 +101,12 @@ pub struct MultiHeadAttention {
 }
 
 impl MultiHeadAttention {
-    /// Takes its weights from `vb`: `q_proj`, `k_proj`, `v_proj` and `out_proj`, each with `weight` `(out, in)` and, when
-    /// the config says so, `bias`. `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
+    /// Takes its weights from `vb`: `q_proj`, `k_proj`, `v_proj` and `out_proj`,
+    /// each with `weight` `(out, in)` and, when the config says so, `bias`.
+    /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
-    /// The seeds of dropout are named after the prefix of `vb`. Errors when the config is not valid or a weight is
-    /// missing.
+    /// The seeds of dropout are named after the prefix of `vb`. Errors when the
+    /// config is not valid or a weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
@@ -112,14 +121,17 @@ impl MultiHeadAttention {
         })
     }
 
-    /// What each query gathers from the values, and, when `need_weights`, how: one map of weights a head.
+    /// What each query gathers from the values, and, when `need_weights`, how:
+    /// one map of weights a head.
     ///
-    /// `query` `(batch, seq_q, embed_dim)`, `key` and `value` `(batch, seq_k, embed_dim)`; `attn_mask` is a keep-mask
-    /// (u8, 1 = may attend) or an additive mask, broadcastable to `(batch, num_heads, seq_q, seq_k)`. Output
+    /// `query` `(batch, seq_q, embed_dim)`, `key` and `value` `(batch, seq_k,
+    /// embed_dim)`; `attn_mask` is a keep-mask (u8, 1 = may attend) or an
+    /// additive mask, broadcastable to `(batch, num_heads, seq_q, seq_k)`. Output
     /// `(batch, seq_q, embed_dim)`, weights `(batch, num_heads, seq_q, seq_k)`.
     ///
-    /// Only in training (`train`) weights are dropped; those returned are the ones before dropout. A query that may see
-    /// nothing gets weights of 0, so its output is the bias of `out_proj`. Errors when a shape does not fit.
+    /// Only in training (`train`) weights are dropped; those returned are the
+    /// ones before dropout. A query that may see nothing gets weights of 0, so
+    /// its output is the bias of `out_proj`. Errors when a shape does not fit.
     pub fn forward(
         &self,
         query: &Tensor,
@@ -152,10 +164,12 @@ impl MultiHeadAttention {
 // ANCHOR_END: MultiHeadAttention
 
 // ANCHOR: head_diversity
-/// How differently the heads look: the mean over all pairs of different heads, and all queries, of ½ Σₖ |wₖ − uₖ|.
+/// How differently the heads look: the mean over all pairs of different heads,
+/// and all queries, of ½ Σₖ |wₖ − uₖ|.
 ///
-/// `weights` `(batch, heads, seq_q, seq_k)`, rows summing to one → a scalar tensor: 0 when all heads look alike, 1 when
-/// no two heads ever look at the same key. Errors with fewer than two heads, or without queries.
+/// `weights` `(batch, heads, seq_q, seq_k)`, rows summing to one → a scalar
+/// tensor: 0 when all heads look alike, 1 when no two heads ever look at the same
+/// key. Errors with fewer than two heads, or without queries.
 pub fn head_diversity(weights: &Tensor) -> Result<Tensor> {
     let (batch, heads, seq_q, _) = weights.dims4()?;
     if heads < 2 || batch * seq_q == 0 {
@@ -171,9 +185,11 @@ pub fn head_diversity(weights: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: head_diversity
 
 // ANCHOR: attention_flops
-/// The floating-point operations of the matrix products in one forward pass; a multiplication and an addition count 2.
+/// The floating-point operations of the matrix products in one forward pass; a
+/// multiplication and an addition count 2.
 ///
-/// One sequence of `seq_q` queries and `seq_k` keys. Biases, mask, softmax and dropout are left out: they are small.
+/// One sequence of `seq_q` queries and `seq_k` keys. Biases, mask, softmax and
+/// dropout are left out: they are small.
 pub fn attention_flops(config: &MultiHeadConfig, seq_q: usize, seq_k: usize) -> usize {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
     let projections = 2 * seq_q * embed_dim * embed_dim + 2 * seq_k * embed_dim * kv_dim;
@@ -185,7 +201,8 @@ pub fn attention_flops(config: &MultiHeadConfig, seq_q: usize, seq_k: usize) -> 
 // ANCHOR: kv_cache_bytes
 /// The memory that keeps the keys and values of all past tokens, in bytes.
 ///
-/// `layers` layers, `batch` sequences of `seq` tokens each, numbers of type `dtype`.
+/// `layers` layers, `batch` sequences of `seq` tokens each, numbers of type
+/// `dtype`.
 pub fn kv_cache_bytes(
     config: &MultiHeadConfig,
     layers: usize,
