@@ -120,6 +120,13 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             |logits| logits.exp()?.sum_keepdim(D::Minus1)?.log()
         ),
         wrong!(
+            "maximum added but not subtracted",
+            "the row's maximum is added after the logarithm, but was not subtracted before exp(): it counts twice.",
+            |logits| {
+                logits.max_keepdim(D::Minus1)? + logits.exp()?.sum_keepdim(D::Minus1)?.log()?
+            }
+        ),
+        wrong!(
             "maximum not added back",
             "the row's maximum was subtracted before exp(), and never added back after the logarithm.",
             |logits| {
