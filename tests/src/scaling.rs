@@ -9,7 +9,7 @@ use crate::{
         compare::{Breach, Outcome, Rounding, finite, refused, rounding, same, value},
         fixtures::Fixtures,
         gradient::gradients_agree,
-        show::inputs,
+        show::{inputs, remember},
     },
     wrong,
 };
@@ -248,7 +248,8 @@ pub fn softmax_with_temperature(
 fn temperature_laws() -> Check<WithTemperature> {
     let law = |f: &WithTemperature, temperature: f64, expected: [f32; 2]| {
         let logits = row(&[0., 4f32.ln()])?;
-        let given = format!("{}\ntemperature: {temperature}", inputs(&[("logits", &logits)]));
+        let given =
+            remember(format!("{}\ntemperature: {temperature}", inputs(&[("logits", &logits)])));
         // The exponent 2 ln 4 is off by up to 3 roundings, the weights by as many and their own.
         same(&given, f(&logits, temperature), &row(&expected)?, rounding(6))
     };
@@ -263,14 +264,14 @@ fn temperature_laws() -> Check<WithTemperature> {
         .law(Implementation, "each row is normalised on its own", |f| {
             let logits = matrix(&[[0., 4f32.ln()], [0., 0.], [16f32.ln(), 0.]])?;
             let expected = matrix(&[[1. / 3., 2. / 3.], [0.5, 0.5], [0.8, 0.2]])?;
-            let given = format!("{}\ntemperature: 2", inputs(&[("logits", &logits)]));
+            let given = remember(format!("{}\ntemperature: 2", inputs(&[("logits", &logits)])));
             same(&given, f(&logits, 2.), &expected, rounding(6))
         })
         .law(Edges, "a temperature of 0.0001 does not overflow", move |f| law(f, 1e-4, [0., 1.]))
         .law(Edges, "a temperature that is not a positive, finite number is an error", |f| {
             let logits = row(&[0., 1.])?;
             for temperature in [0., -1., f64::NAN, f64::INFINITY] {
-                let given = format!("temperature: {temperature}");
+                let given = remember(format!("temperature: {temperature}"));
                 refused(
                     &given,
                     "temperature must be positive and finite",

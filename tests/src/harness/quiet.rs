@@ -33,7 +33,7 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Whether a panic's text is that of `todo!()`.
+/// Whether a panic's text is that of a plain `todo!()`. candle's own "not yet implemented: …" is a fault of the answer.
 pub fn is_todo(panic: &str) -> bool {
-    panic.starts_with("not yet implemented")
+    panic == "not yet implemented"
 }

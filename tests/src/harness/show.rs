@@ -27,7 +27,18 @@ thread_local! {
 /// Named inputs of a call, one below the other. Laws print them before the call, so that a panic finds them in
 /// `last_inputs`.
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
-    let text = print_inputs(named);
+    remember(
+        named
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", tensor(value)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+/// The inputs of a call that are not all tensors: returns the text, and keeps it for a panic.
+pub fn remember(text: impl Into<String>) -> String {
+    let text = text.into();
     LAST_INPUTS.set(text.clone());
     text
 }
@@ -40,14 +51,6 @@ pub(super) fn last_inputs() -> String {
 /// Forgets the inputs of the law before.
 pub(super) fn forget_inputs() {
     LAST_INPUTS.take();
-}
-
-fn print_inputs(named: &[(&str, &Tensor)]) -> String {
-    named
-        .iter()
-        .map(|(name, value)| format!("{name}: {}", tensor(value)))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// A value in at most five significant digits, without digits that say nothing.
