@@ -90,9 +90,10 @@ fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str
     if let Some((first, others)) = failed.split_first() {
         println!("\n{}", first.message.trim());
         if !others.is_empty() {
-            let others: Vec<String> =
-                others.iter().map(|line| names::path(chapter, &line.exercise)).collect();
-            println!("\nAlso failed: {}.", others.join(", "));
+            println!("\nAlso failed; for the reason, type");
+            for line in others {
+                println!("      cargo study check {}", names::path(chapter, &line.exercise));
+            }
         }
         println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
         return Standing::Failed;
