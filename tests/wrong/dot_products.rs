@@ -78,6 +78,17 @@ fn norm(x: &Tensor) -> Result<Tensor> {
 pub fn cosine_similarity() -> Vec<Wrong<Pairs>> {
     vec![
         wrong!(
+            "product of the norms raised",
+            "the smallest value 1e-8 is for each norm; here it is for their product, so short vectors count too little.",
+            |a, b| dot_right(a, b)? / (norm(a)? * norm(b)?)?.maximum(1e-8)?
+        ),
+        wrong!(
+            "added to the norms",
+            "1e-8 is added to each norm, which shifts the similarity of short vectors: a norm counts as at least 1e-8, so use `maximum`.",
+            |a, b| dot_right(a, b)?
+                / ((dot_right(a, a)?.sqrt()? + 1e-8)? * (dot_right(b, b)?.sqrt()? + 1e-8)?)?
+        ),
+        wrong!(
             "not divided",
             "this is the plain dot product: divide it by both norms, or long vectors win by being long.",
             dot_right
@@ -320,6 +331,14 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
             "no exponential",
             "the scores are divided by their own sum, without exp(): a negative score gets a negative weight, and a sum of 0 gives infinities.",
             |scores| scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)
+        ),
+        wrong!(
+            "sum without keepdim",
+            "`sum` drops the dimension, so each column was divided by another row's sum, or nothing lined up: `sum_keepdim` keeps it with length 1.",
+            |scores| {
+                let exp = scores.exp()?;
+                exp.broadcast_div(&exp.sum(D::Minus1)?)
+            }
         ),
         wrong!(
             "not divided",

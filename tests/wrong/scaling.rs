@@ -415,6 +415,11 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
             |weights| (weights * (weights + 1e-3)?.log()?)?.sum(D::Minus1)?.neg()
         ),
         wrong!(
+            "tiny epsilon added inside the logarithm",
+            "something was added inside the logarithm, and small weights show it: `maximum` with the smallest positive f32 leaves all others as they are.",
+            |weights| (weights * (weights + 1e-9)?.log()?)?.sum(D::Minus1)?.neg()
+        ),
+        wrong!(
             "small weights raised",
             "the logarithm's argument is kept above a number that real weights reach, so small weights count too little: the smallest positive f32 is enough.",
             |weights| (weights * weights.maximum(1e-4)?.log()?)?.sum(D::Minus1)?.neg()
@@ -456,6 +461,22 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
             "plain mean subtracted",
             "the plain mean of the gradients is subtracted: take the mean weighted by w, Σ w g.",
             |weights, grad| weights * grad.broadcast_sub(&grad.mean_keepdim(D::Minus1)?)?
+        ),
+        wrong!(
+            "sum without keepdim",
+            "`sum` drops the dimension, so the means do not line up with their rows: `sum_keepdim` keeps it with length 1.",
+            |weights, grad| {
+                let mean = (weights * grad)?.sum(D::Minus1)?;
+                weights * grad.broadcast_sub(&mean)?
+            }
+        ),
+        wrong!(
+            "weight outside the sum",
+            "the plain sum of the gradients is weighted afterwards: each gradient is weighted inside the sum, Σ w g.",
+            |weights, grad| {
+                let sum = grad.sum_keepdim(D::Minus1)?;
+                weights * (grad - weights.broadcast_mul(&sum)?)?
+            }
         ),
         wrong!(
             "mean of w g",
@@ -526,6 +547,13 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             "the scale comes from value's last dimension: it belongs to query and key, whose dot product it tames.",
             |query, key, value| {
                 attention([query, key, value], d_k(value)?.sqrt(), softmax_right)
+            }
+        ),
+        wrong!(
+            "d_k from dimension 1",
+            "d_k was read from dimension 1, which is seq_q as soon as there is a batch: it is the last dimension, `D::Minus1`.",
+            |query, key, value| {
+                attention([query, key, value], (query.dim(1)? as f64).sqrt(), softmax_right)
             }
         ),
         wrong!(
