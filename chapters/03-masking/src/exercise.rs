@@ -121,9 +121,8 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 ///
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`;
 /// `mask` broadcastable to `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output
-/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: an output of zeros and
-/// empty weights for every query; no queries: no outputs. Errors when the shapes
-/// do not fit.
+/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: zeros and empty weights
+/// for every query; no queries: no outputs. Errors when the shapes do not fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,
@@ -139,8 +138,8 @@ pub fn masked_attention(
 ///
 /// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq,
 /// dim)`, f32, on the CPU. Each suffix of the input is changed in turn: change it
-/// with numbers of `seeded::normal`, so that a verdict repeats. The outputs before
-/// it must stay the same bit for bit, since a key of weight 0 adds exactly 0 (NaN
+/// with numbers of `seeded::normal`, so that a verdict repeats. Outputs before it
+/// must stay the same bit for bit, since a key of weight 0 adds exactly 0 (NaN
 /// counts as a change). Errors when `attend` does.
 pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
     todo!()
