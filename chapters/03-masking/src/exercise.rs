@@ -121,8 +121,9 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 ///
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`;
 /// `mask` broadcastable to `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output
-/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: zeros and empty weights
-/// for every query; no queries: no outputs. Errors when the shapes do not fit.
+/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: zeros and empty
+/// weights for every query; no queries: no outputs. Errors when the shapes do not
+/// fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,
