@@ -15,6 +15,7 @@ use scaling::solution::softmax;
 /// `(seq_q, seq_k)`, u8, 1 = may attend. `align` says which key stands at the
 /// position of a query when the lengths differ; bottom-right leaves the first
 /// `seq_q − seq_k` queries nothing to see when there are more queries than keys.
+/// No queries or no keys give an empty mask.
 pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
     let sees = |query: usize, key: usize| match align {
         Align::TopLeft => key <= query,
@@ -32,7 +33,8 @@ pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
 /// `lengths[b]` are real.
 ///
 /// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and
-/// queries. Errors when a length is above `seq_k`.
+/// queries. No sequences or no keys give an empty mask. Errors when a length is
+/// above `seq_k`.
 pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
     if let Some(length) = lengths.iter().find(|&&length| length > seq_k) {
         bail!("lengths: expected at most {seq_k}, the padded length; got {length}");
@@ -100,7 +102,8 @@ pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
 ///
 /// `additive` of a float type, any shape → the same shape, u8. Errors when a
 /// number is neither: it is a bias (or NaN, or the 1 of another convention), and
-/// a keep-mask cannot hold it.
+/// a keep-mask cannot hold it. Errors on a u8 keep-mask, as on every type that is
+/// no float.
 pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
     if !additive.dtype().is_float() {
         bail!("additive: expected a float type; got {:?}", additive.dtype());
@@ -149,8 +152,9 @@ pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
 /// `scores` and result `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a
 /// keep-mask (u8, 1 = may attend) or an additive mask of the scores' type (0 =
 /// may attend, −∞ = may not, other numbers are added). Where a row sees nothing,
-/// the gradient is zero too. Errors when the mask has another type or does not
-/// broadcast to the scores.
+/// the gradient is zero too. No keys or no queries give empty weights of the
+/// scores' shape. Errors when the mask has another type or does not broadcast to
+/// the scores.
 pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     let shape = scores.shape();
     let logits = match mask {
@@ -186,7 +190,8 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 ///
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`;
 /// `mask` broadcastable to `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output
-/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. Errors when the shapes do not
+/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: zeros and empty
+/// weights for every query; no queries: no outputs. Errors when the shapes do not
 /// fit.
 pub fn masked_attention(
     query: &Tensor,
@@ -206,9 +211,10 @@ pub fn masked_attention(
 /// Whether a later token can change an earlier output of `attend` at `input`.
 ///
 /// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq,
-/// dim)`, f32, on the CPU. Each suffix of the input is changed in turn, and the
-/// outputs before it must stay the same bit for bit, since a key of weight 0 adds
-/// exactly 0 (NaN counts as a change). Errors when `attend` does.
+/// dim)`, f32, on the CPU. Each suffix of the input is changed in turn: change it
+/// with numbers of `seeded::normal`, so that a verdict repeats. Outputs before it
+/// must stay the same bit for bit, since a key of weight 0 adds exactly 0 (NaN
+/// counts as a change). Errors when `attend` does.
 pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
     let (seq, _dim) = input.dims2()?;
     let before = attend(input)?;

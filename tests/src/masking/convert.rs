@@ -4,12 +4,12 @@ use super::{keep_where, mask, named, pytorch};
 use crate::{
     Proof, Verdict,
     harness::{
-        Check,
+        Breach, Check,
         Group::{Edges, Implementation, Masks},
         Outcome,
         cases::{matrix, row},
         compare::{exactly, refused, same},
-        show::inputs,
+        show::{self, inputs, remember},
     },
     wrong,
 };
@@ -73,7 +73,7 @@ pub fn keep_to_additive(answer: impl Fn(&Tensor, DType) -> Result<Tensor> + 'sta
 
 fn to_additive_laws() -> Check<ToAdditive> {
     fn law(f: &ToAdditive, keep: &Tensor, dtype: DType, expected: &Tensor) -> Outcome {
-        let given = format!("{}\ndtype: {dtype:?}", inputs(&[("keep", keep)]));
+        let given = remember(format!("{}\ndtype: {dtype:?}", inputs(&[("keep", keep)])));
         same(&given, f(keep, dtype), expected, exactly())
     }
     Check::new("masking::keep_to_additive", wrong::masking::keep_to_additive())
@@ -105,7 +105,7 @@ fn to_additive_laws() -> Check<ToAdditive> {
                 f(&additive, DType::F32),
             )?;
             let keep = mask(&[[1, 0]])?;
-            let given = format!("{}\ndtype: U32", inputs(&[("keep", &keep)]));
+            let given = remember(format!("{}\ndtype: U32", inputs(&[("keep", &keep)])));
             refused(&given, "u32 has no −∞", f(&keep, DType::U32))
         })
 }
@@ -118,6 +118,15 @@ pub fn additive_to_keep(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) ->
 fn additive_laws() -> Check<ToKeep> {
     fn law(f: &ToKeep, additive: &Tensor, expected: &Tensor) -> Outcome {
         same(&inputs(&[("additive", additive)]), f(additive), expected, exactly())
+    }
+    fn refuse(f: &ToKeep, mask: &Tensor, why: &str) -> Outcome {
+        let given = inputs(&[("additive", mask)]);
+        match f(mask) {
+            Ok(keep) => {
+                Err(Breach::text(&given, &format!("an error: {why}"), &show::tensor(&keep)))
+            }
+            error => refused(&given, why, error),
+        }
     }
     Check::new("masking::additive_to_keep", wrong::masking::additive_to_keep())
         .law(Masks, "0 lets through, −∞ hides", |f| {
@@ -146,18 +155,18 @@ fn additive_laws() -> Check<ToKeep> {
         })
         .law(Edges, "a bias is an error: −0.5 neither lets through nor hides", |f| {
             let bias = row(&[0., -0.5, HIDDEN])?;
-            refused(&inputs(&[("additive", &bias)]), "-0.5 does not fit into a keep-mask", f(&bias))
+            refuse(f, &bias, "-0.5 does not fit into a keep-mask")
         })
         .law(Edges, "numbers above 0 and NaN are an error", |f| {
             for odd in [1., f32::INFINITY, f32::NAN] {
                 let mask = row(&[0., odd])?;
-                refused(&inputs(&[("additive", &mask)]), "this is no additive mask", f(&mask))?;
+                refuse(f, &mask, "this is no additive mask")?;
             }
             Ok(())
         })
         .law(Edges, "a keep-mask (u8) is an error: it is no additive mask", |f| {
             let keep = mask(&[[0, 0]])?;
-            refused(&inputs(&[("additive", &keep)]), "expected a float type", f(&keep))
+            refuse(f, &keep, "expected a float type")
         })
 }
 
@@ -170,7 +179,7 @@ pub fn to_keep<C: FromStr<Err: fmt::Display>>(
 }
 
 fn given(name: &str, mask: &Tensor, convention: Convention) -> String {
-    format!("{}\nconvention: {convention}", inputs(&[(name, mask)]))
+    remember(format!("{}\nconvention: {convention}", inputs(&[(name, mask)])))
 }
 
 fn to_keep_laws() -> Check<Convert> {

@@ -9,7 +9,7 @@ use crate::{
         Outcome,
         cases::matrix,
         compare::{refused, value},
-        show::inputs,
+        show::{inputs, remember},
     },
     wrong,
 };
@@ -36,7 +36,7 @@ fn law(
     input: &Tensor,
     attend: impl Fn(&Tensor) -> Result<Tensor>,
 ) -> Outcome {
-    let given = format!("attend: {described}\n{}", inputs(&[("input", input)]));
+    let given = remember(format!("attend: {described}\n{}", inputs(&[("input", input)])));
     let found = value(&given, f(&attend, input))?;
     if found == leaks {
         return Ok(());
@@ -133,6 +133,39 @@ fn leak_laws() -> Check<LeakTest> {
                 causal(x)?.broadcast_add(&(x.mean_keepdim(0)? * 1e-3)?)
             })
         })
+        .law(
+            Masks,
+            "a leak of a millionth is a leak: a hidden key adds exactly 0, so outputs stay the same bit for bit",
+            |f| {
+                let input = seeded::normal(50, (4, 4))?;
+                law(f, "causal attention + 0.000001 · the sum of all tokens", true, &input, |x| {
+                    causal(x)?.broadcast_add(&(x.sum_keepdim(0)? * 1e-6)?)
+                })
+            },
+        )
+        .law(Masks, "an output that becomes NaN when the future changes has changed", |f| {
+            let input = seeded::normal(51, (3, 2))?;
+            let last = input.get(2)?.to_vec1::<f32>()?;
+            law(f, "causal, but all outputs are NaN once the last token is another", true, &input, |x| {
+                if x.get(2)?.to_vec1::<f32>()? == last { causal(x) } else { causal(x)? * f64::NAN }
+            })
+        })
+        .law(Masks, "the same question gets the same verdict each time", |f| {
+            const TIMES: usize = 8; // chance alone gives the same verdict each time in 1 of 128 runs
+            let input = Tensor::zeros((2, 1), DType::F32, &Device::Cpu)?;
+            let given = remember(format!(
+                "attend: causal attention + the last token where it is above 0, asked {TIMES} times\n{}",
+                inputs(&[("input", &input)])
+            ));
+            let attend = |x: &Tensor| causal(x)?.broadcast_add(&x.narrow(0, x.dim(0)? - 1, 1)?.relu()?);
+            let first = value(&given, f(&attend, &input))?;
+            for _ in 1..TIMES {
+                if value(&given, f(&attend, &input))? != first {
+                    return Err(Breach::text(&given, "the same verdict each time", "true and false"));
+                }
+            }
+            Ok(())
+        })
         .law(Masks, "a leak is found at any input, zeros too", |f| {
             let input = Tensor::zeros((3, 2), DType::F32, &Device::Cpu)?;
             law(f, "without a mask", true, &input, under(|_, _| true))
@@ -152,7 +185,7 @@ fn leak_laws() -> Check<LeakTest> {
         })
         .law(Edges, "an error of `attend` comes through", |f| {
             let input = seeded::normal(48, (3, 2))?;
-            let given = format!("attend: an error\n{}", inputs(&[("input", &input)]));
+            let given = remember(format!("attend: an error\n{}", inputs(&[("input", &input)])));
             refused(&given, "`attend` has failed", f(&|_| bail!("out of order"), &input))
         })
 }

@@ -8,7 +8,7 @@ use crate::{
         Group::{Edges, Implementation, Masks},
         Outcome,
         compare::{exactly, refused, rounding, same, value},
-        show::inputs,
+        show::{inputs, remember},
     },
     wrong,
 };
@@ -67,7 +67,7 @@ fn causal_laws() -> Check<CausalMask> {
     use Align::{BottomRight, TopLeft};
     let law = |f: &CausalMask, align, expected: &Tensor| {
         let (seq_q, seq_k) = expected.dims2()?;
-        let given = format!("seq_q: {seq_q}, seq_k: {seq_k}, align: {align}");
+        let given = remember(format!("seq_q: {seq_q}, seq_k: {seq_k}, align: {align}"));
         same(&given, f(seq_q, seq_k, align, &Device::Cpu), expected, exactly())
     };
     Check::new("masking::causal_mask", wrong::masking::causal_mask())
@@ -105,10 +105,10 @@ fn causal_laws() -> Check<CausalMask> {
                     let part = |part: &str| fixtures.get(&format!("{name}.{part}"))?.get(0);
                     let (query, key, v) = (part("query")?, part("key")?, part("value")?);
                     let (seq_q, seq_k) = (query.dim(0)?, key.dim(0)?);
-                    let given = format!(
+                    let given = remember(format!(
                         "seq_q: {seq_q}, seq_k: {seq_k}, align: {TopLeft}\n{}\nlooked at: attention under the mask",
                         inputs(&[("query", &query), ("key", &key), ("value", &v)])
-                    );
+                    ));
                     let keep = value(&given, f(seq_q, seq_k, TopLeft, &Device::Cpu))?;
                     same(&given, plain_attention(&query, &key, &v, &keep), &part("output")?, rounding(32))?;
                 }
@@ -148,7 +148,7 @@ fn padding_of(lengths: &[usize], seq_k: usize) -> Result<Tensor> {
 
 fn padding_laws() -> Check<PaddingMask> {
     let law = |f: &PaddingMask, lengths: &[usize], seq_k| {
-        let given = format!("lengths: {lengths:?}, seq_k: {seq_k}");
+        let given = remember(format!("lengths: {lengths:?}, seq_k: {seq_k}"));
         let expected = padding_of(lengths, seq_k)?;
         same(&given, f(lengths, seq_k, &Device::Cpu), &expected, exactly())
     };
@@ -168,8 +168,8 @@ fn padding_laws() -> Check<PaddingMask> {
             move |f, lengths| law(f, &lengths, 5),
         )
         .law(Edges, "a length above `seq_k` is an error: there are not so many keys", |f| {
-            let given = "lengths: [2, 4], seq_k: 3";
-            refused(given, "a sequence of 4 does not fit into 3 keys", f(&[2, 4], 3, &Device::Cpu))
+            let given = remember("lengths: [2, 4], seq_k: 3");
+            refused(&given, "a sequence of 4 does not fit into 3 keys", f(&[2, 4], 3, &Device::Cpu))
         })
         .law(Edges, "no sequences, or no keys, give an empty mask", move |f| {
             law(f, &[], 3)?;

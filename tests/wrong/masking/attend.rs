@@ -143,6 +143,15 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             ))
         ),
         wrong!(
+            "lowest number",
+            "hidden scores become the lowest f32 instead of −∞: where nothing is seen all keys get equal weights.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| unguarded(
+                scores,
+                Some(keep),
+                f32::MIN.into()
+            ))
+        ),
+        wrong!(
             "equal weights where nothing is seen",
             "a row with nothing to see gets equal weights for all keys: it would average what it must not see. It gets zeros.",
             |scores, mask| {
@@ -313,6 +322,14 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             |query, key, value, mask| {
                 let root = (query.dim(D::Minus1)? as f64).sqrt();
                 attention([query, key, value], |scores| right(&(scores * root)?, mask))
+            }
+        ),
+        wrong!(
+            "scaled by d_k",
+            "the scores are divided by d_k: it takes its square root.",
+            |query, key, value, mask| {
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                attention([query, key, value], |scores| right(&(scores / root)?, mask))
             }
         ),
         wrong!(

@@ -68,6 +68,14 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
             }
         ),
         wrong!(
+            "logarithm of any type",
+            "ln 1 = 0 and ln 0 = −∞ are what is wanted, but only float types have a logarithm: ask for a float type first, since candle panics for an integer type.",
+            |keep, dtype| {
+                only_u8(&[keep])?;
+                keep.to_dtype(dtype)?.log()
+            }
+        ),
+        wrong!(
             "type of the mask not checked",
             "a mask that is not u8 goes through: an additive mask would be turned into another one. Refuse it.",
             |keep, dtype| {
@@ -99,6 +107,19 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
                 lawful(additive)?;
                 additive.gt(0.)
             }
+        ),
+        wrong!(
+            "everything else hides",
+            "everything that is not 0 is taken as hidden, biases and NaN too: only `HIDES` and less hides, and the rest is an error.",
+            |additive| {
+                only_float(additive.dtype())?;
+                additive.eq(0.)
+            }
+        ),
+        wrong!(
+            "nothing refused",
+            "everything that is not 0 is taken as hidden, whatever the type: a bias, NaN and a u8 mask are in no way additive masks of 0 and −∞. Refuse them.",
+            |additive| additive.eq(0.)
         ),
         wrong!(
             "only infinity hides",
@@ -255,7 +276,12 @@ pub fn from_keep() -> Vec<Wrong<Convert>> {
         wrong!(
             "bits turned round",
             "all eight bits are turned round, so that 1 becomes 254 and 0 becomes 255: compare with 0 instead.",
-            |keep, convention| converted(keep, convention, || 255. - keep)
+            |keep, convention| converted(keep, convention, || keep.eq(0u8)? + 254.)
+        ),
+        wrong!(
+            "1 minus the mask",
+            "u8 has no negative numbers, and candle computes 1 − keep as −1 · keep + 1: the −1 becomes 0, and the result is 1 everywhere. Compare with 0 instead.",
+            |keep, convention| converted(keep, convention, || 1. - keep)
         ),
         wrong!(
             "additive inverted",

@@ -5,6 +5,7 @@ use crate::{
     wrong::{Wrong, wrong},
 };
 use candle_core::{Result, Tensor};
+use std::cell::Cell;
 
 type Attend<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
 
@@ -39,6 +40,23 @@ fn suffixes(
         let after = attend(&mixed(input, changed, now, seq)?)?;
         let (from, until) = compared(now);
         if differ(&before.narrow(0, from, until - from)?, &after.narrow(0, from, until - from)?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The same, where `alike` says of how far two outputs are apart whether they count as equal.
+fn suffixes_apart(
+    attend: Attend,
+    input: &Tensor,
+    alike: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<bool> {
+    let (before, changed, seq) = (attend(input)?, noise(input)?, input.dim(0)?);
+    for now in 1..seq {
+        let after = attend(&mixed(input, &changed, now, seq)?)?;
+        let apart = (before.narrow(0, 0, now)? - after.narrow(0, 0, now)?)?.abs()?;
+        if alike(&apart)?.flatten_all()?.to_vec1::<u8>()?.contains(&0) {
             return Ok(true);
         }
     }
@@ -120,6 +138,28 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
             |attend, input| {
                 let coarse = |x: &Tensor| (attend(x)? * 20.)?.round();
                 suffixes(&coarse, input, &noise(input)?, |now| (0, now))
+            }
+        ),
+        wrong!(
+            "small tolerance",
+            "changes below a small tolerance are let through: compare bit for bit (`eq`), a key with weight 0 adds exactly 0.",
+            |attend, input| suffixes_apart(attend, input, |apart| apart.le(1e-5))
+        ),
+        wrong!(
+            "NaN overlooked",
+            "NaN is above no number, so an output that became NaN goes unseen: ask which outputs are equal (`eq`), not which are far apart.",
+            |attend, input| suffixes_apart(attend, input, |apart| apart.gt(0.)?.eq(0u8))
+        ),
+        wrong!(
+            "not seeded",
+            "the verdict changes from call to call: the future was changed by other random numbers each time. Take them from `seeded::normal`.",
+            {
+                let calls = Cell::new(0);
+                move |attend, input| {
+                    calls.set(calls.get() + 1);
+                    let changed = (input + seeded::normal(calls.get(), input.shape())?)?;
+                    suffixes(attend, input, &changed, |now| (0, now))
+                }
             }
         ),
         wrong!(

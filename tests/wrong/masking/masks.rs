@@ -87,6 +87,17 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
             })
         ),
         wrong!(
+            "subtraction below 0",
+            "usize cannot go below 0, and seq_k − seq_q does with more queries than keys: write `key + seq_q <= query + seq_k`.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query,
+                Align::BottomRight => {
+                    let last = (query + seq_k).checked_sub(seq_q);
+                    key <= last.expect("attempt to subtract with overflow") // what a debug build says
+                }
+            })
+        ),
+        wrong!(
             "keys in the rows",
             "rows and columns are exchanged: the shape is (seq_q, seq_k), one row a query.",
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.t()?.contiguous()
