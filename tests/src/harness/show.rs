@@ -27,7 +27,12 @@ thread_local! {
 /// Named inputs of a call, one below the other. Laws print them before the call, so that a panic finds them in
 /// `last_inputs`.
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
-    let text = print_inputs(named);
+    remember(print_inputs(named))
+}
+
+/// Keeps a text as the inputs printed last, for a call with more than tensors.
+pub fn remember(text: impl Into<String>) -> String {
+    let text = text.into();
     LAST_INPUTS.set(text.clone());
     text
 }
