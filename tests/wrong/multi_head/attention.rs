@@ -247,6 +247,11 @@ impl Layer {
             true => self.drop(&x),
             false => Ok(x),
         };
+        let (query_dim, key_dim) = (query.dim(3)?, key.dim(3)?);
+        if query_dim != key_dim {
+            // What week 1's `scores` says.
+            bail!("key: expected vectors of {query_dim} numbers, like query's; got {key_dim}");
+        }
         let scores = (Self::product(&query, &key.transpose(2, 3)?)? / scale)?;
         let scores = drop(fault == DropoutOnScores, scores)?;
         let by_batch = match mask {
