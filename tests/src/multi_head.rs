@@ -14,6 +14,7 @@ pub use heads::{
 
 use crate::Proof;
 use candle_core::{DType, Device, Result, Tensor};
+use std::fmt;
 
 /// The wrong answers of week 4, judged.
 pub(crate) fn zoo() -> Vec<Proof> {
@@ -21,7 +22,7 @@ pub(crate) fn zoo() -> Vec<Proof> {
 }
 
 /// The sizes of a layer: what a chapter's config is made from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct MultiHeadSpec {
     /// The length of a token's vector.
     pub embed_dim: usize,
@@ -37,6 +38,19 @@ pub struct MultiHeadSpec {
 
 /// `embed_dim`, `num_heads`, `num_kv_heads`, `dropout`, `bias`: a chapter's config is `From` them.
 pub type Sizes = (usize, usize, usize, f64, bool);
+
+/// As the chapter's config, which is what a learner knows.
+impl fmt::Debug for MultiHeadSpec {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("MultiHeadConfig")
+            .field("embed_dim", &self.embed_dim)
+            .field("num_heads", &self.num_heads)
+            .field("num_kv_heads", &self.num_kv_heads)
+            .field("dropout", &self.dropout)
+            .field("bias", &self.bias)
+            .finish()
+    }
+}
 
 impl MultiHeadSpec {
     fn new(embed_dim: usize, num_heads: usize) -> Self {

@@ -72,6 +72,27 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
                 x.transpose(1, 2)
             }
         ),
+        wrong!(
+            "remainder by 0 heads",
+            "0 heads are a panic, since a remainder of a division by 0 does not exist: ask for 0 heads first, and return an error.",
+            |x, heads| {
+                if x.dim(D::Minus1)? % heads != 0 {
+                    bail!("num_heads does not divide the numbers");
+                }
+                split_right(x, heads)
+            }
+        ),
+        wrong!(
+            "divided by 0 heads",
+            "0 heads are a panic, since nothing can be divided by 0: ask for 0 heads first, and return an error.",
+            |x, heads| {
+                let dim = x.dim(D::Minus1)?;
+                if dim / heads * heads != dim {
+                    bail!("num_heads does not divide the numbers");
+                }
+                split_right(x, heads)
+            }
+        ),
     ]
 }
 
@@ -221,6 +242,17 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
                 (x * keep.to_dtype(x.dtype())?)? / (1. - rate)
             }
         ),
+        wrong!(
+            "NaN accepted",
+            "a rate of NaN was accepted: NaN fails every comparison, so neither `rate < 0.` nor `rate >= 1.` finds it. Ask whether the rate lies in the range, and refuse it when not.",
+            |x, rate, seed| {
+                if rate < 0. || rate >= 1. {
+                    bail!("rate {rate} is outside [0, 1)");
+                }
+                let keep = seeded::uniform(seed, x.shape())?.ge(rate)?;
+                (x * keep.to_dtype(x.dtype())?)? / (1. - rate)
+            }
+        ),
     ]
 }
 
@@ -357,6 +389,14 @@ pub fn parameter_count() -> Vec<Wrong<Parameters>> {
             |spec| {
                 let biases = if spec.bias { 4 * spec.embed_dim } else { 0 };
                 parameters(spec, [spec.embed_dim; 4], biases)
+            }
+        ),
+        wrong!(
+            "biases of full length",
+            "every bias is counted with `embed_dim` numbers: the biases of key and value are shorter, too, when there are fewer key-value heads.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
+                parameters(spec, outs, if spec.bias { 4 * spec.embed_dim } else { 0 })
             }
         ),
         wrong!(

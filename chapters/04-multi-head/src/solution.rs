@@ -49,9 +49,9 @@ pub fn parameter_count(config: &MultiHeadConfig) -> usize {
 /// Sets each number to 0 with probability `rate`, and divides the others by `1 −
 /// rate` so that the mean stays.
 ///
-/// `x` and result have any one shape. A number is dropped where
-/// `seeded::uniform(seed, x.shape())` is below `rate`; at rate 0 `x` comes back
-/// as it is. Errors unless `rate` is in [0, 1).
+/// `x` may have any shape; the result has the shape and the type of `x` (f64 in,
+/// f64 out). A number is dropped where `seeded::uniform(seed, x.shape())` is below
+/// `rate`; at rate 0 `x` comes back as it is. Errors unless `rate` is in [0, 1).
 pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
     if !(0. ..1.).contains(&rate) {
         bail!("rate: expected a probability in [0, 1); got {rate}");
@@ -66,8 +66,8 @@ pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 // ANCHOR_END: dropout
 
 // ANCHOR: repeat_kv
-/// Gives each key-value head to `groups` query heads in a row: heads 0 1 become 0
-/// 0 1 1 for two groups.
+/// Repeats each head `groups` times in a row, one copy for each query head that
+/// shares it: with `groups` 3, heads 0 1 become 0 0 0 1 1 1.
 ///
 /// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq,
 /// head_dim)`. Errors when `groups` is 0.
@@ -105,8 +105,8 @@ impl MultiHeadAttention {
     /// each with `weight` `(out, in)` and, when the config says so, `bias`.
     /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
-    /// The seeds of dropout are named after the prefix of `vb`. Errors when the
-    /// config is not valid or a weight is missing.
+    /// The seeds of dropout are `SeedStream::named(&vb.prefix())`. Errors when
+    /// `config.validate()` does or a weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
@@ -131,7 +131,8 @@ impl MultiHeadAttention {
     ///
     /// Only in training (`train`) weights are dropped; those returned are the
     /// ones before dropout. A query that may see nothing gets weights of 0, so
-    /// its output is the bias of `out_proj`. Errors when a shape does not fit.
+    /// its output is the bias of `out_proj`. Errors when a shape does not fit:
+    /// `self.config.inputs_fit(…)` says so.
     pub fn forward(
         &self,
         query: &Tensor,

@@ -7,6 +7,7 @@ use crate::{
         Breach, Check,
         Group::{Edges, Implementation},
         Outcome,
+        show::remember,
     },
     wrong,
 };
@@ -39,7 +40,8 @@ pub fn parameter_count<C: From<Sizes>>(answer: impl Fn(&C) -> usize + 'static) -
 }
 
 fn parameter_laws() -> Check<Parameters> {
-    let law = |f: &Parameters, spec, expected| equal(&format!("{spec:?}"), f(spec), expected);
+    let law =
+        |f: &Parameters, spec, expected| equal(&remember(format!("{spec:?}")), f(spec), expected);
     let small = MultiHeadSpec::new(8, 2);
     Check::new("multi_head::parameter_count", wrong::multi_head::parameter_count())
         .law(Implementation, "without biases: four matrices of 8 × 8", move |f| {
@@ -70,7 +72,7 @@ pub fn attention_flops<C: From<Sizes>>(
 
 fn flops_laws() -> Check<Flops> {
     let law = |f: &Flops, spec, [seq_q, seq_k]: [usize; 2], expected| {
-        let given = format!("{spec:?}, seq_q: {seq_q}, seq_k: {seq_k}");
+        let given = remember(format!("{spec:?}, seq_q: {seq_q}, seq_k: {seq_k}"));
         equal(&given, f(spec, seq_q, seq_k), expected)
     };
     let one = MultiHeadSpec::new(1, 1).without_bias();
@@ -126,7 +128,9 @@ pub fn kv_cache_bytes<C: From<Sizes>>(
 
 fn cache_laws() -> Check<CacheBytes> {
     let law = |f: &CacheBytes, spec, [layers, batch, seq]: [usize; 3], dtype, expected| {
-        let given = format!("{spec:?}, layers: {layers}, batch: {batch}, seq: {seq}, {dtype:?}");
+        let given = remember(format!(
+            "{spec:?}, layers: {layers}, batch: {batch}, seq: {seq}, dtype: {dtype:?}"
+        ));
         equal(&given, f(spec, layers, batch, seq, dtype), expected)
     };
     Check::new("multi_head::kv_cache_bytes", wrong::multi_head::kv_cache_bytes())

@@ -8,7 +8,7 @@ use crate::{
         cases::row,
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
-        show::{self, inputs},
+        show::{self, inputs, remember},
     },
     wrong,
 };
@@ -29,7 +29,7 @@ pub fn dropout(answer: impl Fn(&Tensor, f64, u64) -> Result<Tensor> + 'static) -
 fn given(x: &Tensor, rate: f64, seed: u64) -> String {
     let draws = seeded::uniform(seed, x.shape()).unwrap_or_else(|_| x.clone());
     let named = inputs(&[("x", x), ("seeded::uniform(seed, x.shape())", &draws)]);
-    format!("{named}\nrate: {rate}\nseed: {seed}")
+    remember(format!("{named}\nrate: {rate}\nseed: {seed}"))
 }
 
 /// One number after another.

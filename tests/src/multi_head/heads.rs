@@ -8,7 +8,7 @@ use crate::{
         Group::{Edges, Gradients, Implementation, Weights},
         compare::{exactly, refused, rounding, same},
         gradient::gradients_agree,
-        show::inputs,
+        show::{inputs, remember},
     },
     wrong,
 };
@@ -41,7 +41,7 @@ fn split(x: &Tensor, heads: usize) -> Result<Tensor> {
 }
 
 fn given(x: &Tensor, name: &str, number: usize) -> String {
-    format!("{}\n{name}: {number}", inputs(&[("x", x)]))
+    remember(format!("{}\n{name}: {number}", inputs(&[("x", x)])))
 }
 
 /// Checks `(batch, seq, dim)` → `(batch, heads, seq, head_dim)`.

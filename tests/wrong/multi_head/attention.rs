@@ -16,6 +16,7 @@ enum Fault {
     MaskDropped,
     MaskInverted,
     MaskOfFirstHead,
+    MaskByBatch,
     AdditiveIgnored,
     SoftmaxOverHeads,
     NanRows,
@@ -37,6 +38,7 @@ enum Fault {
     WeightNotTransposed,
     OutputProjectionForgotten,
     HeadsTiled,
+    KvNotRepeated,
     KvHeadsIgnored,
     SplitByReshape,
     CombinedByReshape,
@@ -84,7 +86,8 @@ impl Layer {
                 get("v_proj", kv_dim)?,
                 get("out_proj", embed_dim)?,
             ],
-            seed: AtomicU64::new(1),
+            // Where `SeedStream::named("")` starts.
+            seed: AtomicU64::new(0xcbf2_9ce4_8422_2325),
         })
     }
 
@@ -221,7 +224,10 @@ impl Layer {
             ValuesFromKey => (key, key),
             _ => (key, value),
         };
-        let kv_heads = if fault == KvHeadsIgnored { spec.num_heads } else { spec.num_kv_heads };
+        let kv_heads = match fault {
+            KvHeadsIgnored | KvNotRepeated => spec.num_heads,
+            _ => spec.num_kv_heads,
+        };
         let query_weights = usize::from(fault == QueryWithKeyWeights && kv_heads == spec.num_heads);
         let query = self.split(&self.project(query_weights, query)?, spec.num_heads)?;
         let key = self.split(&self.project(1, key)?, kv_heads)?;
@@ -241,8 +247,24 @@ impl Layer {
             true => self.drop(&x),
             false => Ok(x),
         };
+        let (query_dim, key_dim) = (query.dim(3)?, key.dim(3)?);
+        if query_dim != key_dim {
+            // What week 1's `scores` says.
+            bail!("key: expected vectors of {query_dim} numbers, like query's; got {key_dim}");
+        }
         let scores = (Self::product(&query, &key.transpose(2, 3)?)? / scale)?;
         let scores = drop(fault == DropoutOnScores, scores)?;
+        let by_batch = match mask {
+            Some(mask)
+                if fault == MaskByBatch
+                    && mask.dims().first() == Some(&scores.dim(0)?)
+                    && mask.rank() == 3 =>
+            {
+                Some(mask.unsqueeze(1)?)
+            }
+            _ => None,
+        };
+        let mask = by_batch.as_ref().or(mask);
         if let Some(mask) = mask {
             mask.broadcast_as(scores.shape())?;
         }
@@ -320,6 +342,11 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             MaskOfFirstHead,
             "first head's mask for all",
             "all heads got the mask of head 0: a mask `(batch, heads, seq_q, seq_k)` has one for each."
+        ),
+        faulty!(
+            MaskByBatch,
+            "three dimensions read as a batch",
+            "a mask of three dimensions is read as `(batch, seq_q, seq_k)`: shapes are aligned at the end, so it is `(heads, seq_q, seq_k)`. Do not add a dimension in the middle."
         ),
         faulty!(
             AdditiveIgnored,
@@ -417,6 +444,11 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             HeadsTiled,
             "key-value heads tiled",
             "key-value heads are handed out as 0 1 0 1: a group is made of neighbours, 0 0 1 1."
+        ),
+        faulty!(
+            KvNotRepeated,
+            "key-value heads not repeated",
+            "keys and values have `num_kv_heads` heads: split them into those, then `repeat_kv`."
         ),
         faulty!(
             KvHeadsIgnored,
