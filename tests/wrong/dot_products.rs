@@ -59,6 +59,11 @@ pub fn dot() -> Vec<Wrong<Pairs>> {
             }
         ),
         wrong!(
+            "broadcast",
+            "one vector was paired with many (`broadcast_mul`): shapes that differ are a mistake of the caller, and `a * b` refuses them.",
+            |a, b| a.broadcast_mul(b)?.sum(D::Minus1)
+        ),
+        wrong!(
             "read out of the tensors",
             "the values are right, but no gradient comes back: numbers read out with `to_vec1` (or detached) are no longer connected to their tensor. Stay with tensor operations.",
             |a, b| dot_right(&a.detach(), &b.detach())
@@ -77,17 +82,6 @@ fn norm(x: &Tensor) -> Result<Tensor> {
 
 pub fn cosine_similarity() -> Vec<Wrong<Pairs>> {
     vec![
-        wrong!(
-            "product of the norms raised",
-            "the smallest value 1e-8 is for each norm; here it is for their product, so short vectors count too little.",
-            |a, b| dot_right(a, b)? / (norm(a)? * norm(b)?)?.maximum(1e-8)?
-        ),
-        wrong!(
-            "added to the norms",
-            "1e-8 is added to each norm, which shifts the similarity of short vectors: a norm counts as at least 1e-8, so use `maximum`.",
-            |a, b| dot_right(a, b)?
-                / ((dot_right(a, a)?.sqrt()? + 1e-8)? * (dot_right(b, b)?.sqrt()? + 1e-8)?)?
-        ),
         wrong!(
             "not divided",
             "this is the plain dot product: divide it by both norms, or long vectors win by being long.",
@@ -130,6 +124,40 @@ pub fn cosine_similarity() -> Vec<Wrong<Pairs>> {
             "epsilon added",
             "something was added to the norms to avoid dividing by zero, and it swallows tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
             |a, b| dot_right(a, b)? / ((norm(a)? * norm(b)?)? + 1e-6)?
+        ),
+        wrong!(
+            "square of the smallest norm forgotten",
+            "the *squared* norm was kept above 1e-8, which is a norm of 1e-4: square the limit as well, or take the maximum after the root.",
+            |a, b| cosine(a, b, |x| dot_right(x, x)?.maximum(1e-8)?.sqrt())
+        ),
+        wrong!(
+            "product of the norms kept above 1e-8",
+            "the product of the norms was kept above 1e-8, and a product of two small norms is far below it: keep each norm above it.",
+            |a, b| {
+                let norm = |x: &Tensor| dot_right(x, x)?.sqrt();
+                dot_right(a, b)? / (norm(a)? * norm(b)?)?.maximum(1e-8)?
+            }
+        ),
+        wrong!(
+            "broadcast",
+            "one vector was compared with many (`broadcast_mul`): shapes that differ are a mistake of the caller, and `a * b` refuses them.",
+            |a, b| a
+                .broadcast_mul(b)?
+                .sum(D::Minus1)?
+                .broadcast_div(&norm(a)?.broadcast_mul(&norm(b)?)?)
+        ),
+        wrong!(
+            "1e-8 added to each norm",
+            "something was added to the norms to avoid dividing by zero, and it changes tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
+            |a, b| cosine(a, b, |x| dot_right(x, x)?.sqrt()? + 1e-8)
+        ),
+        wrong!(
+            "1e-8 added to the product of the norms",
+            "something was added to the norms to avoid dividing by zero, and it swallows tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
+            |a, b| {
+                let norm = |x: &Tensor| dot_right(x, x)?.sqrt();
+                dot_right(a, b)? / ((norm(a)? * norm(b)?)? + 1e-8)?
+            }
         ),
         wrong!(
             "sign lost",
@@ -217,6 +245,11 @@ pub fn scores() -> Vec<Wrong<Product>> {
             }
         ),
         wrong!(
+            "broadcast",
+            "`broadcast_matmul` repeats a batch of 1 for a batch of 2: leading dimensions that differ are a mistake of the caller. `matmul` from `crate::matmul` refuses them.",
+            |query, key| query.broadcast_matmul(&key.transpose(D::Minus2, D::Minus1)?)
+        ),
+        wrong!(
             "candle's own matmul",
             "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
             |query, key| query.matmul(&key.transpose(D::Minus2, D::Minus1)?)
@@ -283,6 +316,49 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
                 top.reverse();
                 top.truncate(k);
                 Ok(top)
+            }
+        ),
+        wrong!(
+            "position of the first equal score",
+            "the scores were sorted and each one looked up again, so that equal scores all get the first one's position: sort positions instead.",
+            |scores, k| {
+                let order = ranked(scores, k, |a, b| b.total_cmp(&a))?;
+                let scores = scores.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+                Ok(order
+                    .iter()
+                    .filter_map(|&at| scores.iter().position(|score| *score == scores[at]))
+                    .collect())
+            }
+        ),
+        wrong!(
+            "chosen scores set to minus infinity",
+            "the best score was taken k times and replaced by −∞ each time: a score that is −∞ itself is then found twice. Sort the positions.",
+            |scores, k| {
+                let mut scores = scores.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+                if k > scores.len() {
+                    bail!("k: expected at most {}; got {k}", scores.len());
+                }
+                let mut take_best = || {
+                    let best = (0..scores.len())
+                        .reduce(|best, at| if scores[at] > scores[best] { at } else { best })?;
+                    scores[best] = f64::NEG_INFINITY;
+                    Some(best)
+                };
+                Ok((0..k).filter_map(|_| take_best()).collect())
+            }
+        ),
+        wrong!(
+            "unstable sort",
+            "`sort_unstable_by` may exchange equal scores, and does so in long lists: `sort_by` is stable.",
+            |scores, k| {
+                let scores = scores.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+                if k > scores.len() {
+                    bail!("k: expected at most {}; got {k}", scores.len());
+                }
+                let mut order: Vec<usize> = (0..scores.len()).collect();
+                order.sort_unstable_by(|&i, &j| scores[j].total_cmp(&scores[i]));
+                order.truncate(k);
+                Ok(order)
             }
         ),
         wrong!(
@@ -427,6 +503,44 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
             }
         ),
         wrong!(
+            "1e-6 in the denominator",
+            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, nothing is needed.",
+            |scores| {
+                let exp = scores.exp()?;
+                exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-6)?)
+            }
+        ),
+        wrong!(
+            "1e-8 in the denominator",
+            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, nothing is needed.",
+            |scores| {
+                let exp = scores.exp()?;
+                exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-8)?)
+            }
+        ),
+        wrong!(
+            "sign turned round",
+            "the lowest score got the highest weight: exp(score), not exp(−score).",
+            |scores| weights_right(&scores.neg()?)
+        ),
+        wrong!(
+            "divided by the largest",
+            "the exponentials were divided by the largest one of the row: the highest weight is 1, but the row does not sum to 1. Divide by the sum.",
+            |scores| {
+                let exp = scores.exp()?;
+                if exp.elem_count() == 0 {
+                    Ok(exp)
+                } else {
+                    exp.broadcast_div(&exp.max_keepdim(D::Minus1)?)
+                }
+            }
+        ),
+        wrong!(
+            "computed in f32",
+            "an f64 input comes back as f32: leave the type as it comes.",
+            |scores| weights_right(&scores.to_dtype(DType::F32)?)
+        ),
+        wrong!(
             "gradient lost",
             "the values are right, but no gradient reaches the scores: candle's fused `softmax_last_dim` (like `detach()`) has none, without a warning. Use exp, sum and division.",
             |scores| weights_right(&scores.detach())
@@ -508,6 +622,11 @@ pub fn weighted_average() -> Vec<Wrong<Product>> {
                 let n = weights.dim(D::Minus1)?.min(value.dim(D::Minus2)?);
                 product(&weights.narrow(D::Minus1, 0, n)?, &value.narrow(D::Minus2, 0, n)?)
             }
+        ),
+        wrong!(
+            "broadcast",
+            "`broadcast_matmul` repeats a batch of 1 for a batch of 2: leading dimensions that differ are a mistake of the caller. `matmul` from `crate::matmul` refuses them.",
+            |weights, value| weights.broadcast_matmul(value)
         ),
         wrong!(
             "candle's own matmul",
@@ -615,6 +734,14 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             |query, key, value| lookup([query, key, value], |scores| weights_right(
                 &scores.detach()
             ))
+        ),
+        wrong!(
+            "candle's own matmul",
+            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call your `scores` and `weighted_average`.",
+            |query, key, value| {
+                let weights = weights_right(&query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?)?;
+                Ok((weights.matmul(value)?, weights))
+            }
         ),
         wrong!(
             "computed in f32",

@@ -246,7 +246,8 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
             "NaN accepted",
             "a rate of NaN was accepted: NaN fails every comparison, so neither `rate < 0.` nor `rate >= 1.` finds it. Ask whether the rate lies in the range, and refuse it when not.",
             |x, rate, seed| {
-                if matches!(rate, rate if rate < 0. || rate >= 1.) {
+                let (below, above) = (rate < 0., rate >= 1.);
+                if below || above {
                     bail!("rate {rate} is outside [0, 1)");
                 }
                 let keep = seeded::uniform(seed, x.shape())?.ge(rate)?;

@@ -18,9 +18,9 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// The cosine of the angle between paired vectors, a·b / (‖a‖ ‖b‖): from −1
 /// (opposite) to 1 (same direction).
 ///
-/// `a` and `b` `(…, dim)` → `(…)`. As in PyTorch, a norm counts as at least 1e-8,
-/// so a vector of zeros, which has no direction, has similarity 0 to everything.
-/// Errors when the shapes differ.
+/// `a` and `b` `(…, dim)`, f32 or f64 → `(…)`. As in PyTorch, each norm counts as
+/// at least 1e-8, so a vector of zeros, which has no direction, has similarity 0
+/// to everything. Errors when the shapes differ.
 pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -41,8 +41,9 @@ pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 /// The positions of the `k` highest scores, the highest first; of equal scores
 /// the earlier position first.
 ///
-/// `scores` `(n)`, of any float type; positions count from 0. A NaN has no rank
-/// and may end up anywhere. Errors when `k` is greater than n.
+/// `scores` `(n)`, of any float type; positions count from 0. −∞ is the lowest
+/// score, −0 is below 0, and a NaN may end up anywhere. Errors when `k` is
+/// greater than n.
 pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
     todo!()
 }
@@ -52,8 +53,8 @@ pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
 /// exp(scores) over its sum, row by row along the last dimension: positive
 /// weights that sum to one.
 ///
-/// `scores` and result `(…, n)`. Naive, because exp overflows f32 above 88; week
-/// 2's `softmax` does not.
+/// `scores` and result `(…, n)`, any float type. Naive, because exp overflows f32
+/// above 88; week 2's `softmax` does not.
 pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -64,7 +65,8 @@ pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
 ///
 /// `weights` `(…, seq_q, seq_k)`, `value` `(…, seq_k, dim)` → `(…, seq_q, dim)`.
 /// The weights are taken as they are; it is an average when each row of them sums
-/// to one. Errors when there is not one value for each weight of a row.
+/// to one; without values it is 0. Errors when there is not one value for each
+/// weight of a row, or the leading dimensions differ.
 pub fn weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
     todo!()
 }
