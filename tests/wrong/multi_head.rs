@@ -173,6 +173,19 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
             }
         ),
         wrong!(
+            "0 groups accepted",
+            "0 groups were accepted: no query head would be left. Ask for that first, and return an error.",
+            |x, groups| {
+                let (batch, heads, seq, head_dim) = x.dims4()?;
+                x.unsqueeze(2)?.broadcast_as((batch, heads, groups, seq, head_dim))?.reshape((
+                    batch,
+                    heads * groups,
+                    seq,
+                    head_dim,
+                ))
+            }
+        ),
+        wrong!(
             "no copies",
             "nothing was repeated: the result must have kv_heads · groups heads.",
             |x, groups| {
@@ -201,6 +214,12 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
                 0. => Ok(x.clone()),
                 _ => (x * mask(x, rate, seed, |draw, rate| draw.lt(rate))?)? / rate,
             }
+        ),
+        wrong!(
+            "wrong end of the draws",
+            "a share `rate` is dropped, but at the wrong end: dropped is where the draw is below `rate`.",
+            |x, rate, seed| (x * mask(x, rate, seed, |draw, rate| draw.lt(1. - rate))?)?
+                / (1. - rate)
         ),
         wrong!(
             "multiplied by 1 − rate",
@@ -323,6 +342,44 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
                 let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
                 let roots = apart.sqr()?.sum(D::Minus1)?.sqrt()?;
                 roots.mean_all()? * (heads as f64 / (heads - 1) as f64)
+            }
+        ),
+        wrong!(
+            "mean over keys",
+            "the differences are averaged over the keys: take half their sum. The two agree for 2 keys only.",
+            |weights| {
+                let keys = weights.dim(D::Minus1)?;
+                distance(weights, |heads| heads * (heads - 1), keys as f64)
+            }
+        ),
+        wrong!(
+            "largest difference",
+            "the largest difference over the keys is taken: take half the sum of all. The two agree for 2 keys only.",
+            |weights| {
+                two_heads(weights)?;
+                let heads = weights.dim(1)? as f64;
+                let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
+                apart.abs()?.max(D::Minus1)?.mean_all()? * (heads / (heads - 1.))
+            }
+        ),
+        wrong!(
+            "all compared with head 0",
+            "each head is compared with head 0 only: take all pairs.",
+            |weights| {
+                two_heads(weights)?;
+                let others = weights.narrow(1, 1, weights.dim(1)? - 1)?;
+                let apart = others.broadcast_sub(&weights.narrow(1, 0, 1)?)?.abs()?;
+                (apart.sum(D::Minus1)? / 2.)?.mean_all()
+            }
+        ),
+        wrong!(
+            "no pairs not refused",
+            "one head, or no query, was accepted: there is nothing to compare, and a mean over nothing is 0 / 0. Return an error.",
+            |weights| {
+                let (batch, heads, seq_q, _) = weights.dims4()?;
+                let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
+                apart.abs()?.sum_all()?
+                    / (2 * batch * seq_q * heads * heads.saturating_sub(1)) as f64
             }
         ),
         wrong!(
@@ -458,6 +515,28 @@ pub fn attention_flops() -> Vec<Wrong<Flops>> {
             }
         ),
         wrong!(
+            "one projection forgotten",
+            "one of the four projections is missing: query, key, value and output have one each.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, kv_dim(spec)) + 4 * seq_q * seq_k * spec.embed_dim
+                    - 2 * seq_q * spec.embed_dim * spec.embed_dim
+            }
+        ),
+        wrong!(
+            "queries and keys swapped",
+            "`seq_q` and `seq_k` are swapped: projections of query and output run over queries, those of key and value over keys.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_k, seq_q, kv_dim(spec)) + 4 * seq_q * seq_k * spec.embed_dim
+            }
+        ),
+        wrong!(
+            "scores of key-value heads only",
+            "scores and average are counted for `num_kv_heads` heads: a key is shared, but each query head still meets it.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, kv_dim(spec)) + 4 * seq_q * seq_k * kv_dim(spec)
+            }
+        ),
+        wrong!(
             "projections forgotten",
             "only scores and average are counted: the four projections cost most of the time on short sequences.",
             |spec, seq_q, seq_k| 4 * seq_q * seq_k * spec.embed_dim
@@ -499,6 +578,11 @@ pub fn kv_cache_bytes() -> Vec<Wrong<CacheBytes>> {
             |spec, layers, batch, seq, _| {
                 2 * layers * batch * seq * kv_dim(spec) * DType::F32.size_in_bytes()
             }
+        ),
+        wrong!(
+            "one sequence",
+            "the cache of one sequence is counted: each sequence of the batch has its own.",
+            |spec, layers, _, seq, dtype| 2 * layers * seq * kv_dim(spec) * dtype.size_in_bytes()
         ),
         wrong!(
             "one layer",

@@ -16,7 +16,7 @@ pub use scaling;
 /// What the first cell of every notebook brings into scope.
 pub mod prelude {
     pub use crate::{candle_core, candle_nn, check, figures, seeded};
-    pub use candle_core::{D, DType, Device, IndexOp, Module, Result, Tensor, Var};
+    pub use candle_core::{D, DType, Device, IndexOp, Module, Result, Tensor, Var, bail};
 }
 
 /// The shared checks, one function an exercise: hand in your function, get a verdict.

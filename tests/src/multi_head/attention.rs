@@ -328,6 +328,16 @@ fn masks(check: Check<Build>) -> Check<Build> {
             let output = attend(&forward, &case, Some(&additive)).map(|(output, _)| output);
             same(&given, output, &expected, rounding(4))
         })
+        .law(Masks, "the numbers of an additive mask are added to the scores", |build| {
+            let spec = MultiHeadSpec::new(4, 2).without_bias();
+            let zeros = Tensor::zeros((1, 2, 4), DType::F32, &Device::Cpu)?;
+            let mask = Tensor::new(&[3f32.ln(), 0.], &Device::Cpu)?;
+            let given = given(spec, &own(&zeros), Some(&mask));
+            let forward = value_or(&given, layer(build, spec, &identities(spec)?))?;
+            let weights = attend(&forward, &own(&zeros), Some(&mask)).map(|(_, weights)| weights);
+            let expected = Tensor::new(&[0.75f32, 0.25], &Device::Cpu)?.broadcast_as((1, 2, 2, 2))?;
+            same(&format!("{given}\nlooked at: weights"), weights, &expected.contiguous()?, rounding(8))
+        })
         .property(
             Masks,
             "with a causal mask, changing the last token changes no earlier output",
@@ -470,6 +480,64 @@ fn dropout(check: Check<Build>) -> Check<Build> {
         )
         .law(
             Weights,
+            "in training each weight is dropped with probability `dropout`, apart for each batch entry, head, query and key; the mask still holds",
+            |build| {
+                // Two heads with head_dim = keys: value j is 1 at number j of each head. The last key is hidden.
+                let spec = MultiHeadSpec::new(16, 2).without_bias().with_dropout(0.25);
+                let eye = Tensor::eye(8, DType::F32, &Device::Cpu)?;
+                let ones = |seq: usize| Tensor::ones((2, seq, 16), DType::F32, &Device::Cpu);
+                let value = Tensor::cat(&[&eye, &eye], 1)?.unsqueeze(0)?.repeat((2, 1, 1))?;
+                let case = [ones(100)?, ones(8)?, value];
+                let mask = Tensor::new(&[1u8, 1, 1, 1, 1, 1, 1, 0], &Device::Cpu)?;
+                let given = training(given(spec, &case, Some(&mask)));
+                let forward = value_or(&given, layer(build, spec, &identities(spec)?))?;
+                let [query, key, value] = &case;
+                let (output, _) = value_or(&given, forward(query, key, value, Some(&mask), false, true))?;
+                let shown = value_or(&given, output.reshape((2, 100, 2, 8)))?; // (batch, query, head, key)
+                let hidden = shown.narrow(3, 7, 1)?;
+                same(&format!("{given}\nlooked at: the hidden key"), Ok(hidden.clone()), &hidden.zeros_like()?, rounding(0))?;
+                let seen = shown.narrow(3, 0, 7)?;
+                let kept = seen.ne(0.)?.to_dtype(DType::F32)?;
+                // Seven weights of 1/7, those that stay divided by ¾.
+                same(&given, Ok(seen), &(&kept * (4. / 21.))?, rounding(16))?;
+                let dropped = 2800. - kept.sum_all()?.to_scalar::<f32>()?;
+                // 2800 draws of probability ¼: five standard deviations are 115.
+                if !(585. ..=815.).contains(&dropped) {
+                    return Err(Breach::text(&given, "about a quarter of the 2800 weights dropped", &dropped.to_string()));
+                }
+                for (axis, name) in ["batch entries", "queries", "heads", "keys"].iter().enumerate() {
+                    let first = kept.narrow(axis, 0, 1)?.broadcast_as(kept.shape())?;
+                    if (first - &kept)?.abs()?.sum_all()?.to_scalar::<f32>()? == 0. {
+                        let got = format!("one draw for all {name}");
+                        return Err(Breach::text(&given, "a draw for each weight", &got));
+                    }
+                }
+                Ok(())
+            },
+        )
+        .law(
+            Weights,
+            "layers of other names drop other weights",
+            |build| {
+                let (spec, case) = dropout_case(5, 4)?;
+                let [query, key, value] = &case;
+                let given = training(given(spec, &case, None));
+                let mut runs = Vec::new();
+                for name in ["encoder.0", "encoder.1"] {
+                    let named = identities(spec)?.into_iter().map(|(n, x)| (format!("{name}.{n}"), x));
+                    let vb = VarBuilder::from_tensors(named.collect(), DType::F32, &Device::Cpu).pp(name);
+                    let forward = value_or(&given, build(spec, vb))?;
+                    let (y, _) = value_or(&given, forward(query, key, value, None, false, true))?;
+                    runs.push(show::values(&y)?);
+                }
+                if runs[0] != runs[1] {
+                    return Ok(());
+                }
+                Err(Breach::text(&given, "another output from encoder.1 than from encoder.0", "the same"))
+            },
+        )
+        .law(
+            Weights,
             "the weights returned in training are those before dropout",
             |build| {
                 let (spec, case) = dropout_case(5, 4)?;
@@ -537,7 +605,7 @@ fn gradients(check: Check<Build>) -> Check<Build> {
             "no variable is left out: each has a gradient that is finite and not 0, k_proj.bias excepted",
             // A bias of the keys adds q·b to all scores of a query alike, and softmax does not see it: 0 is right there.
             |build| {
-                let spec = MultiHeadSpec::grouped(8, 4, 2);
+                let spec = MultiHeadSpec::grouped(8, 4, 2).with_dropout(0.25);
                 let case = draw(6, 2, 3, 4, 8)?;
                 let mut vars: Vec<(String, Var)> = Vec::new();
                 for (name, x) in params(spec, 6)? {
@@ -547,9 +615,11 @@ fn gradients(check: Check<Build>) -> Check<Build> {
                 let tensors: Params = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
                 let given = given(spec, &case, None);
                 let forward = value_or(&given, layer(build, spec, &tensors))?;
-                let (output, _) = value_or(&given, attend(&forward, &case, None))?;
-                let grads = output.sqr()?.sum_all()?.backward()?;
-                for (name, var) in &vars {
+                let [query, key, value] = &case;
+                for (train, (name, var)) in [false, true].into_iter().flat_map(|train| vars.iter().map(move |var| (train, var))) {
+                    let given = format!("{given}\ntrain: {train}");
+                    let (output, _) = value_or(&given, forward(query, key, value, None, false, train))?;
+                    let grads = output.sqr()?.sum_all()?.backward()?;
                     let about = format!("looked at: the gradient of {name}\n{given}");
                     let Some(grad) = grads.get(var) else {
                         return Err(Breach::text(&about, "a gradient", "none: backward() finds no way to it"));
@@ -615,6 +685,18 @@ fn edges(check: Check<Build>) -> Check<Build> {
                 same(&about, output, &bias, rounding(0))
             },
         )
+        .law(Edges, "a transposed view is read as its copy is", move |build| {
+            let params = params(small, 17)?;
+            let views = draw(18, 2, 8, 8, 3)?.map(|x| x.transpose(1, 2)); // (2, 3, 8)
+            let [query, key, value] = views;
+            let case = [query?, key?, value?];
+            let [query, key, value] = case.clone().map(|x| x.contiguous());
+            let given = given(small, &case, None);
+            let forward = value_or(&given, layer(build, small, &params))?;
+            let (expected, _) = value_or(&given, attend(&forward, &[query?, key?, value?], None))?;
+            let output = attend(&forward, &case, None).map(|(output, _)| output);
+            same(&format!("{given}\n(transposed views)"), output, &expected, rounding(64))
+        })
         .law(Edges, "f64 in, f64 out", move |build| {
             let mut doubles = Params::new();
             for (name, x) in params(small, 10)? {

@@ -79,9 +79,8 @@ fn flops_laws() -> Check<Flops> {
     Check::new("multi_head::attention_flops", wrong::multi_head::attention_flops())
         .law(
             Implementation,
-            "one token of one number: six multiplications and six additions",
-            // Four projections, one score, one average.
-            move |f| law(f, one, [1, 1], 12),
+            "one token of two numbers: four projections of 4 multiplications, scores and average of 2",
+            move |f| law(f, MultiHeadSpec::new(2, 1).without_bias(), [1, 1], 2 * (4 * 4 + 2 * 2)),
         )
         .law(
             Implementation,
@@ -107,6 +106,15 @@ fn flops_laws() -> Check<Flops> {
             move |f| {
                 let spec = MultiHeadSpec::grouped(8, 4, 1).without_bias();
                 law(f, spec, [4, 4], 2 * (4 * (64 + 16 + 16 + 64)) + 2 * (2 * 16 * 8))
+            },
+        )
+        .law(
+            Implementation,
+            "with shared keys and values it matters which projections run over queries",
+            move |f| {
+                let spec = MultiHeadSpec::grouped(8, 4, 1).without_bias();
+                // Query and output: 2 tokens, 8 × 8; key and value: 3 tokens, 8 × 2.
+                law(f, spec, [2, 3], 2 * (2 * 2 * 64 + 2 * 3 * 16) + 2 * (2 * 6 * 8))
             },
         )
         .law(Edges, "biases are left out", move |f| law(f, MultiHeadSpec::new(1, 1), [1, 1], 12))
@@ -136,8 +144,8 @@ fn cache_laws() -> Check<CacheBytes> {
     Check::new("multi_head::kv_cache_bytes", wrong::multi_head::kv_cache_bytes())
         .law(
             Implementation,
-            "one token, one layer: a key and a value of 8 numbers, 4 bytes each",
-            move |f| law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::F32, 64),
+            "one token, one layer: a key and a value of 12 numbers, 4 bytes each",
+            move |f| law(f, MultiHeadSpec::new(12, 3), [1, 1, 1], DType::F32, 96),
         )
         .law(Implementation, "numbers of 2 bytes take half", move |f| {
             law(f, MultiHeadSpec::new(8, 2), [1, 1, 1], DType::BF16, 32)

@@ -51,7 +51,7 @@ fn dropout_laws() -> Check<Dropout> {
         .law(
             Implementation,
             "where the draw is below the rate there is a 0; what is left is divided by 1 − rate",
-            move |f| law(f, &row(&[1., 1., 1., 1., 1., 1.])?, 0.5, 1),
+            move |f| law(f, &row(&[1., 1., 1., 1., 1., 1.])?, 0.4, 1),
         )
         .law(
             Implementation,

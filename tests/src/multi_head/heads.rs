@@ -232,6 +232,20 @@ fn diversity_laws() -> Check<Diversity> {
                 law(f, Tensor::cat(&[alike, apart], 0)?, 0.5)
             },
         )
+        .law(
+            Weights,
+            "four heads make six pairs, and all keys count, however many there are",
+            move |f| {
+                // ½ Σ of the pairs 01, 02, 03, 12, 13, 23: ½, ½, 1, ¼, ¾, ½.
+                let heads = weights(&[
+                    [[1., 0., 0., 0.]],
+                    [[0.5, 0.5, 0., 0.]],
+                    [[0.5, 0.25, 0.25, 0.]],
+                    [[0., 0.25, 0.25, 0.5]],
+                ])?;
+                law(f, heads, 3.5 / 6.)
+            },
+        )
         .law(Edges, "differences of opposite sign do not cancel", move |f| {
             // The heads swap their keys from query to query.
             law(f, weights(&[[[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]])?, 1.)

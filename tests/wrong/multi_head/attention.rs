@@ -39,6 +39,14 @@ enum Fault {
     OutputProjectionForgotten,
     HeadsTiled,
     KvNotRepeated,
+    ScaledByHeadDim,
+    ReshapedBothWays,
+    RateIsKept,
+    OneDrawForRows,
+    MaskDroppedInTraining,
+    AdditiveBinarised,
+    SameSeedForAllLayers,
+    DropoutDetached,
     KvHeadsIgnored,
     SplitByReshape,
     CombinedByReshape,
@@ -77,6 +85,10 @@ impl Layer {
             let bias = bias.then(|| vb.get(out, "bias")).transpose()?;
             Ok((vb.get((out, embed_dim), "weight")?, bias))
         };
+        // As `SeedStream::named`.
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        let prefix = if fault == SameSeedForAllLayers { String::new() } else { vb.prefix() };
+        let seed = prefix.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
         Ok(Self {
             fault,
             spec,
@@ -86,8 +98,7 @@ impl Layer {
                 get("v_proj", kv_dim)?,
                 get("out_proj", embed_dim)?,
             ],
-            // Where `SeedStream::named("")` starts.
-            seed: AtomicU64::new(0xcbf2_9ce4_8422_2325),
+            seed: AtomicU64::new(seed),
         })
     }
 
@@ -113,7 +124,7 @@ impl Layer {
     fn split(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
         let (batch, seq, dim) = x.dims3()?;
         match self.fault {
-            SplitByReshape => x.reshape((batch, heads, seq, dim / heads)),
+            SplitByReshape | ReshapedBothWays => x.reshape((batch, heads, seq, dim / heads)),
             _ => split_right(x, heads),
         }
     }
@@ -128,16 +139,27 @@ impl Layer {
     }
 
     fn drop(&self, x: &Tensor) -> Result<Tensor> {
-        let rate = self.spec.dropout;
+        let rate = match self.fault {
+            RateIsKept => 1. - self.spec.dropout,
+            _ => self.spec.dropout,
+        };
         if rate == 0. {
             return Ok(x.clone());
+        }
+        if !(0. ..1.).contains(&rate) {
+            bail!("rate: expected a probability in [0, 1); got {rate}");
         }
         let seed = match self.fault {
             DropoutAlwaysTheSame => 1,
             _ => self.seed.fetch_add(1, Ordering::Relaxed),
         };
-        let keep = seeded::uniform(seed, x.shape())?.ge(rate)?;
-        let kept = (x * keep.to_dtype(x.dtype())?)?;
+        let mut dims = x.dims().to_vec();
+        if let (OneDrawForRows, Some(last)) = (self.fault, dims.last_mut()) {
+            *last = 1;
+        }
+        let keep = seeded::uniform(seed, dims)?.ge(rate)?;
+        let x = if self.fault == DropoutDetached { x.detach() } else { x.clone() };
+        let kept = x.broadcast_mul(&keep.to_dtype(x.dtype())?)?;
         match self.fault {
             DropoutNotRescaled => Ok(kept),
             _ => kept / (1. - rate),
@@ -155,6 +177,9 @@ impl Layer {
         };
         if mask.dtype() != DType::U8 {
             let mask = mask.broadcast_as(shape)?;
+            if self.fault == AdditiveBinarised {
+                return mask.lt(0.)?.where_cond(&(zeros.ones_like()? * f64::NEG_INFINITY)?, &zeros);
+            }
             return if self.fault == AdditiveIgnored { Ok(zeros) } else { Ok(mask) };
         }
         let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
@@ -240,6 +265,7 @@ impl Layer {
         let (key, value) = (self.repeat(&key)?, self.repeat(&value)?);
         let scale = match fault {
             ScaleForgotten => 1.,
+            ScaledByHeadDim => spec.head_dim() as f64,
             ScaledByEmbedDim => (spec.embed_dim as f64).sqrt(),
             _ => (spec.head_dim() as f64).sqrt(),
         };
@@ -268,6 +294,7 @@ impl Layer {
         if let Some(mask) = mask {
             mask.broadcast_as(scores.shape())?;
         }
+        let mask = mask.filter(|_| !(train && fault == MaskDroppedInTraining));
         let weights = self.softmax(&scores, mask)?;
         let elsewhere = [DropoutOnScores, DropoutOnOutput, DropoutForgotten].contains(&fault);
         let kept = match fault {
@@ -276,7 +303,7 @@ impl Layer {
         };
         let heads = Self::product(&kept, &value)?;
         let heads = match fault {
-            CombinedByReshape => {
+            CombinedByReshape | ReshapedBothWays => {
                 let (batch, heads_, seq, head_dim) = heads.dims4()?;
                 heads.reshape((batch, seq, heads_ * head_dim))?
             }
@@ -327,6 +354,46 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             ScaledByEmbedDim,
             "scaled by embed_dim",
             "the scores are divided by √embed_dim: a head's dot product sums over `head_dim` numbers, so that is what its variance grows with."
+        ),
+        faulty!(
+            ScaledByHeadDim,
+            "scaled by head_dim",
+            "the scores are divided by `head_dim`, not by its root: the weights are too flat."
+        ),
+        faulty!(
+            ReshapedBothWays,
+            "reshaped both ways",
+            "heads are split and combined by reshapes without a transpose: each head sees numbers of several tokens mixed, and the mistake undoes itself only in the shapes."
+        ),
+        faulty!(
+            RateIsKept,
+            "dropout as the share to keep",
+            "`dropout` was taken as the share to keep: it is the probability that a weight is dropped."
+        ),
+        faulty!(
+            OneDrawForRows,
+            "whole rows dropped",
+            "one draw decides over all keys of a query: each weight has its own."
+        ),
+        faulty!(
+            MaskDroppedInTraining,
+            "mask dropped in training",
+            "`attn_mask` has no effect in training: dropout comes after the mask, not instead of it."
+        ),
+        faulty!(
+            AdditiveBinarised,
+            "additive mask as a keep-mask",
+            "an additive mask is read as may or may not attend: its numbers are added to the scores."
+        ),
+        faulty!(
+            SameSeedForAllLayers,
+            "one seed for all layers",
+            "layers of other names draw the same numbers: start the seeds at the layer's name, `SeedStream::named(&vb.prefix())`."
+        ),
+        faulty!(
+            DropoutDetached,
+            "gradient lost in dropout",
+            "no gradient passes the dropout: query and key learn nothing in training."
         ),
         faulty!(
             MaskDropped,

@@ -31,7 +31,10 @@ client = NotebookClient(
 try:
     client.execute()
 except CellExecutionError as error:
-    sys.exit(f"cell {started} of {len(code)} failed:\n{error}")
+    # evcxr tells what went wrong in the cell's outputs, not in its reply.
+    outputs = code[started - 1].outputs
+    said = [line for out in outputs for line in out.get("traceback") or [out.get("evalue")] if line]
+    sys.exit(f"cell {started} of {len(code)} failed:\n" + ("\n".join(said) or str(error)))
 except (TimeoutError, RuntimeError) as error:
     sys.exit(f"cell {started} of {len(code)}: {error}")
 nbformat.write(notebook, path)
