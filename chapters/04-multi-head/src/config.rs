@@ -53,7 +53,7 @@ impl MultiHeadConfig {
         Ok(())
     }
 
-    /// An error unless `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are `(batch, seq_k, embed_dim)`, and
+    /// An error unless the sizes are valid, `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are `(batch, seq_k, embed_dim)`, and
     /// `attn_mask` broadcasts to `(batch, num_heads, seq_q, seq_k)`.
     pub fn inputs_fit(
         &self,
@@ -62,6 +62,7 @@ impl MultiHeadConfig {
         value: &Tensor,
         attn_mask: Option<&Tensor>,
     ) -> Result<()> {
+        self.validate()?; // the fields are public: they may have changed since `new`
         let embed_dim = self.embed_dim;
         for (name, input) in [("query", query), ("key", key), ("value", value)] {
             match *input.dims() {

@@ -23,7 +23,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 
 fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
     println!("Return the payloads of two marked tokens, {STEPS} steps of 64 sequences:\n");
-    println!("heads  parameters  last loss  diversity before  after");
+    println!("heads  parameters  last 50    diversity before  after");
     let test = retrieval::draw(64, 0)?;
     let mut runs = Vec::new();
     for heads in [1, 2, 4] {
@@ -37,7 +37,8 @@ fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
         let before = diversity(&retrieval::train(heads, 0, 1)?.layer)?;
         let trained = retrieval::train(heads, STEPS, 1)?;
         let after = diversity(&trained.layer)?;
-        let last = trained.losses.last().copied().unwrap_or(f32::NAN);
+        let tail = &trained.losses[STEPS - 50..];
+        let last = tail.iter().sum::<f32>() / tail.len() as f32;
         let parameters = parameter_count(&trained.layer.config);
         println!("{heads:>5} {parameters:>11} {last:>10.2} {before:>17} {after:>6}");
         runs.push((heads, trained));

@@ -21,8 +21,9 @@ pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result
     drawn(figure.x("key").y("query").draw())
 }
 
-/// The loss of each run against the step, smoothed over `window` steps, and what one head cannot beat.
+/// The loss of each run against the step, the mean of each `window` steps, and what one head cannot beat.
 pub fn losses(runs: &[(usize, &[f32])], window: usize) -> Result<Figure> {
+    let window = window.max(1);
     let steps = runs.iter().map(|(_, losses)| losses.len()).max().unwrap_or(0);
     let mut figure = Lines::new("One head cannot look at two tokens")
         .x("training step")

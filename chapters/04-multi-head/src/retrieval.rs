@@ -36,7 +36,8 @@ pub struct Batch {
 /// Draws `size` sequences.
 pub fn draw(size: usize, seed: u64) -> Result<Batch> {
     let places = seeded::uniform(seed, (size, 2))?.to_vec2::<f32>()?;
-    let payloads = seeded::normal(seed, (size, SEQ, PAYLOAD))?.to_vec3::<f32>()?;
+    // The seeds of no places, or payloads would hang together with them.
+    let payloads = seeded::normal(seed ^ 1 << 32, (size, SEQ, PAYLOAD))?.to_vec3::<f32>()?;
     let (mut key, mut value) = (Vec::new(), Vec::new());
     let (mut target, mut marks) = (Vec::new(), Vec::new());
     for (place, payloads) in places.iter().zip(&payloads) {
@@ -80,7 +81,7 @@ pub fn train(num_heads: usize, steps: usize, seed: u64) -> Result<Trained> {
     let mut optimizer = AdamW::new(vars.all_vars(), params)?;
     let mut losses = Vec::with_capacity(steps);
     for step in 0..steps {
-        let batch = draw(64, seed + 1000 + step as u64)?;
+        let batch = draw(64, seed.wrapping_add(1000 + step as u64))?;
         let (query, key, value) = (&batch.query, &batch.key, &batch.value);
         let (output, _) = layer.forward(query, key, value, None, false, true)?;
         let loss = mse(&output, &batch.target)?;

@@ -105,8 +105,9 @@ impl MultiHeadAttention {
     /// each with `weight` `(out, in)` and, when the config says so, `bias`.
     /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
-    /// The seeds of dropout are `SeedStream::named(&vb.prefix())`. Errors when
-    /// `config.validate()` does or a weight is missing.
+    /// The seeds of dropout are `SeedStream::named(&vb.prefix())`: the layer's
+    /// name, for example `encoder.0`. Errors when `config.validate()` does or a
+    /// weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
@@ -166,7 +167,7 @@ impl MultiHeadAttention {
 
 // ANCHOR: head_diversity
 /// How differently the heads look: the mean over all pairs of different heads,
-/// and all queries, of ½ Σₖ |wₖ − uₖ|.
+/// and all queries, of ½ Σₖ |wₖ − uₖ|, where k runs over the keys.
 ///
 /// `weights` `(batch, heads, seq_q, seq_k)`, rows summing to one → a scalar
 /// tensor: 0 when all heads look alike, 1 when no two heads ever look at the same

@@ -21,7 +21,7 @@ pub fn seeded_weights(config: &MultiHeadConfig, seed: u64) -> Result<VarMap> {
             ("out_proj", embed_dim),
         ];
         for (at, (name, out)) in layers.into_iter().enumerate() {
-            let draws = seeded::normal(seed + at as u64, (out, embed_dim))?;
+            let draws = seeded::normal(seed.wrapping_add(at as u64), (out, embed_dim))?;
             let weight = (draws / (embed_dim as f64).sqrt())?;
             vars.insert(format!("{name}.weight"), Var::from_tensor(&weight)?);
             if config.bias {
