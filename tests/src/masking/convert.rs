@@ -153,10 +153,19 @@ fn additive_laws() -> Check<ToKeep> {
             let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
         })
-        .law(Edges, "a bias is an error: −0.5 neither lets through nor hides", |f| {
-            let bias = row(&[0., -0.5, HIDDEN])?;
-            refuse(f, &bias, "-0.5 does not fit into a keep-mask")
-        })
+        .law(
+            Edges,
+            "a bias is an error: −0.5, and all above −1000, neither let through nor hide",
+            |f| {
+                [-0.5f32, -2., -100., -999.].into_iter().try_for_each(|bias| {
+                    refuse(
+                        f,
+                        &row(&[0., bias, HIDDEN])?,
+                        &format!("{bias} does not fit into a keep-mask"),
+                    )
+                })
+            },
+        )
         .law(Edges, "numbers above 0 and NaN are an error", |f| {
             for odd in [1., f32::INFINITY, f32::NAN] {
                 let mask = row(&[0., odd])?;
@@ -228,12 +237,18 @@ fn to_keep_laws() -> Check<Convert> {
             |f| {
                 let additive = matrix(&[[0., HIDDEN]])?;
                 let (zero_one, two) = (matrix(&[[0., 1.]])?, mask(&[[0, 2]])?);
+                let (half, bias) = (matrix(&[[1., 0.5]])?, matrix(&[[0., -0.5]])?);
+                let wide = Tensor::new(&[[0i64, 256]], &Device::Cpu)?; // 0 in u8
                 let cases = [
                     (&additive, OneAttends),
                     (&additive, OneHides),
                     (&zero_one, Additive),
                     (&two, OneAttends),
                     (&two, OneHides),
+                    (&half, OneAttends),
+                    (&half, OneHides),
+                    (&bias, Additive),
+                    (&wide, OneAttends),
                 ];
                 cases.into_iter().try_for_each(|(mask, convention)| {
                     let why = "these numbers belong to another convention";

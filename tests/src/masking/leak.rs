@@ -166,9 +166,22 @@ fn leak_laws() -> Check<LeakTest> {
             }
             Ok(())
         })
-        .law(Masks, "a leak is found at any input, zeros too", |f| {
+        .law(Masks, "a leak is found at any input, zeros and ones too", |f| {
             let input = Tensor::zeros((3, 2), DType::F32, &Device::Cpu)?;
-            law(f, "without a mask", true, &input, under(|_, _| true))
+            law(f, "without a mask", true, &input, under(|_, _| true))?;
+            law(f, "without a mask", true, &input.ones_like()?, under(|_, _| true))
+        })
+        .law(Masks, "a leak is found in whichever of a token's numbers it hides", |f| {
+            let input = seeded::normal(50, (3, 2))?;
+            [0, 1].into_iter().try_for_each(|at| {
+                let described = format!("number {at} of each token: its mean over all tokens");
+                law(f, &described, true, &input, move |x| {
+                    x.narrow(1, at, 1)?.mean_keepdim(0)?.broadcast_as((3, 1))
+                })
+            })
+        })
+        .law(Masks, "tokens that are computed one by one do not leak", |f| {
+            law(f, "2 · input", false, &seeded::normal(51, (3, 2))?, |x| x * 2.)
         })
         .property(
             Masks,

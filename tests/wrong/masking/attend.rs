@@ -125,6 +125,32 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             |scores, mask| unguarded(scores, mask, NEVER)
         ),
         wrong!(
+            "0 times infinity",
+            "0 · −∞ is NaN, so every visible key is poisoned: choose with `where_cond` instead of multiplying.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| {
+                over_keys(&(scores + ((1. - keep.to_dtype(scores.dtype())?)? * NEVER)?)?)
+            })
+        ),
+        wrong!(
+            "-1e4 added",
+            "−1e4 is added to hidden scores, as in older code: a row with nothing to see keeps the weights that it has without a mask, and a hidden score of 10 000 is back at 0.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| {
+                over_keys(&(scores + ((1. - keep.to_dtype(scores.dtype())?)? * -1e4)?)?)
+            })
+        ),
+        wrong!(
+            "low numbers of an additive mask hide",
+            "an additive mask is compared with `HIDES`: here only −∞ hides, every other number is added to the scores.",
+            |scores, mask| match mask {
+                Some(additive) if additive.dtype() == scores.dtype() => {
+                    let low = additive.le(-1000.)?;
+                    let never = (additive.zeros_like()? + NEVER)?;
+                    right(scores, Some(&low.where_cond(&never, additive)?))
+                }
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
             "-1e9",
             "hidden scores become −1e9 instead of −∞: where nothing is seen all keys are equally low and get equal weights, as if there were no mask; and a visible score below −1e9 loses to a hidden one.",
             |scores, mask| with_keep(scores, mask, |scores, keep| unguarded(
@@ -272,13 +298,12 @@ fn attention(
     Ok((product(&weights, value)?, weights))
 }
 
-/// A matrix product that also takes empty matrices.
+/// A matrix product of equal leading dimensions.
 fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.elem_count() > 0 && b.elem_count() > 0 {
-        return a.matmul(b);
+    match (a.dims(), b.dims()) {
+        ([batch_a @ .., _, _], [batch_b @ .., _, _]) if batch_a == batch_b => a.matmul(b),
+        _ => bail!("leading dimensions do not fit"),
     }
-    let shape = [&a.dims()[..a.rank() - 1], &b.dims()[b.rank() - 1..]].concat();
-    Tensor::zeros(shape, a.dtype(), a.device())
 }
 
 pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
@@ -330,6 +355,19 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             |query, key, value, mask| {
                 let root = (query.dim(D::Minus1)? as f64).sqrt();
                 attention([query, key, value], |scores| right(&(scores / root)?, mask))
+            }
+        ),
+        wrong!(
+            "candle's own matmul",
+            "candle's own `matmul` only counts the leading dimensions: 2 batch elements of 3 heads meet 3 of 2. `scores` and `weighted_average` of week 1 compare them one by one.",
+            |query, key, value, mask| {
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                if key.dim(D::Minus2)? != value.dim(D::Minus2)? {
+                    bail!("as many values as keys");
+                }
+                let weights =
+                    right(&(query.matmul(&key.transpose(D::Minus2, D::Minus1)?)? / root)?, mask)?;
+                Ok((weights.matmul(value)?, weights))
             }
         ),
         wrong!(

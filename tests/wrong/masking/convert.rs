@@ -52,6 +52,30 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
             }
         ),
         wrong!(
+            "lowest number of f32",
+            "hidden keys get the lowest f32 instead of −∞: a row with nothing to see then has equal numbers everywhere and attends to all, and in f16 it is −∞ anyway.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                zero_or(keep, dtype, f64::from(f32::MIN))
+            }
+        ),
+        wrong!(
+            "-1e4",
+            "hidden keys get −1e4 instead of −∞: a row with nothing to see keeps the weights that it has without a mask.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                zero_or(keep, dtype, -1e4)
+            }
+        ),
+        wrong!(
+            "wanted type not checked",
+            "an integer type goes through, in which −∞ becomes some other number: refuse it unless `dtype.is_float()`.",
+            |keep, dtype| {
+                only_u8(&[keep])?;
+                zero_or(keep, dtype, f64::NEG_INFINITY)
+            }
+        ),
+        wrong!(
             "0 and 1 as floats",
             "the numbers are still 0 and 1: added to the scores that is a bias of 1, not a mask.",
             |keep, dtype| {
@@ -158,6 +182,16 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
             }
         ),
         wrong!(
+            "threshold too high",
+            "numbers such as −2 or −100 are taken as hidden: they are biases (week 5 uses them), and only `HIDES` and less hides.",
+            |additive| {
+                only_float(additive.dtype())?;
+                let keep = additive.eq(0.)?;
+                everywhere(&(&keep + additive.le(-1.)?)?)?;
+                Ok(keep)
+            }
+        ),
+        wrong!(
             "floats",
             "the values are right, but the type is the additive mask's: a keep-mask is u8 (candle's comparisons give u8).",
             |additive| {
@@ -232,6 +266,33 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
                 Convention::OneAttends => mask.ne(0.),
                 Convention::OneHides => mask.eq(0.),
                 Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+            }
+        ),
+        wrong!(
+            "only the range checked",
+            "a number between 0 and 1 goes through: it is neither. Compare with 0 and with 1, and refuse what is equal to neither.",
+            |mask, convention| match convention {
+                Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+                _ => {
+                    everywhere(&(mask.ge(0.)? * mask.le(1.)?)?)?;
+                    if convention == Convention::OneHides { mask.eq(0.) } else { mask.ne(0.) }
+                }
+            }
+        ),
+        wrong!(
+            "biases of an additive mask lost",
+            "a small negative number is taken as hidden: it is a bias. Call `additive_to_keep`, which refuses it.",
+            |mask, convention| match convention {
+                Convention::Additive => {
+                    only_float(mask.dtype())?;
+                    everywhere(&mask.le(0.)?)?;
+                    mask.eq(0.)
+                }
+                _ => converted(mask, convention, || if convention == Convention::OneHides {
+                    mask.eq(0.)
+                } else {
+                    mask.ne(0.)
+                }),
             }
         ),
         wrong!(

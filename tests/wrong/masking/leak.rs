@@ -118,6 +118,39 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
             }
         ),
         wrong!(
+            "future replaced by NaN",
+            "the future becomes NaN (or infinite), and 0 · NaN is NaN: a hidden key with weight 0 then changes every output. Change it by finite numbers.",
+            |attend, input| suffixes(attend, input, &(input * f64::NAN)?, |now| (0, now))
+        ),
+        wrong!(
+            "only the first number of a token changed",
+            "only a token's first number is changed: a leak through the others goes unseen. Change all of them.",
+            |attend, input| {
+                let (first, dim) = ((input.narrow(1, 0, 1)? + 3.)?, input.dim(1)?);
+                let changed = Tensor::cat(&[first, input.narrow(1, 1, dim - 1)?], 1)?;
+                suffixes(attend, input, &changed, |now| (0, now))
+            }
+        ),
+        wrong!(
+            "replaced by ones",
+            "the future is replaced by one fixed number: an input that holds this number already does not change. Add random numbers.",
+            |attend, input| suffixes(attend, input, &input.ones_like()?, |now| (0, now))
+        ),
+        wrong!(
+            "last token never changed alone",
+            "the loop ends one step early: the last token alone is never changed, so what leaks from it into the row before goes unseen. Use `1..seq`.",
+            |attend, input| {
+                let (before, changed, seq) = (attend(input)?, noise(input)?, input.dim(0)?);
+                for now in 1..seq.saturating_sub(1) {
+                    let after = attend(&mixed(input, &changed, now, seq)?)?;
+                    if differ(&before.narrow(0, 0, now)?, &after.narrow(0, 0, now)?)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        ),
+        wrong!(
             "only the first row compared",
             "only the first output is compared: the others can see the future as well.",
             |attend, input| suffixes(attend, input, &noise(input)?, |_| (0, 1))
@@ -129,12 +162,12 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "multiplied",
-            "the future is changed by multiplying it: zeros stay zeros. Add random numbers.",
+            "zeros stay zeros: the future is multiplied, negated, or replaced by zeros. Add random numbers.",
             |attend, input| suffixes(attend, input, &(input * 3.)?, |now| (0, now))
         ),
         wrong!(
             "tolerance too wide",
-            "small changes are let through: a faint leak is one as well, and a key with weight 0 adds exactly 0. Compare exactly, or nearly so.",
+            "small changes are let through: a faint leak is one as well, and a key with weight 0 adds exactly 0. Compare exactly.",
             |attend, input| {
                 let coarse = |x: &Tensor| (attend(x)? * 20.)?.round();
                 suffixes(&coarse, input, &noise(input)?, |now| (0, now))

@@ -98,6 +98,14 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
             })
         ),
         wrong!(
+            "first queries see key 0",
+            "the last visible key was cut off at 0 (`saturating_sub`), so the first queries see key 0: they have nothing to see. Write `key + seq_q <= query + seq_k`.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query,
+                Align::BottomRight => key <= (query + seq_k).saturating_sub(seq_q),
+            })
+        ),
+        wrong!(
             "keys in the rows",
             "rows and columns are exchanged: the shape is (seq_q, seq_k), one row a query.",
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.t()?.contiguous()
@@ -221,6 +229,15 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
             "holes go through",
             "the ones are counted without a look at where they stand: padding before a real key must be refused, since the length would name other keys.",
             |keep| Ok(rows(keep)?.iter().map(|row| count(row, 1)).collect())
+        ),
+        wrong!(
+            "summed in u8",
+            "a sum of u8 is u8, and overflows at 256 ones: count in `usize`, or convert to u32 before the sum.",
+            |keep| {
+                real_first(&rows(keep)?)?;
+                let sums = keep.flatten_to(2)?.sum(1)?.to_vec1::<u8>()?;
+                Ok(sums.into_iter().map(usize::from).collect())
+            }
         ),
         wrong!(
             "longest of the batch",
