@@ -1,0 +1,21 @@
+//! Week 5: positions, norms, layers, and a Transformer that learns to copy.
+//!
+//! - [`solution`]: the parts that are new this week, from positions to greedy decoding;
+//! - [`exercise`]: the same with `todo!()`, for you;
+//! - [`model`]: the encoder and decoder built from them (given);
+//! - [`parts`]: which functions a model is made of: the solution's, yours, or fast ones;
+//! - [`config`]: the sizes of a model; [`order`]: norm before or after a sublayer;
+//! - [`init`]: seeded weights to start from.
+
+pub mod config;
+pub mod exercise;
+pub mod init;
+pub mod model;
+pub mod order;
+pub mod parts;
+pub mod solution;
+
+pub use config::TransformerConfig;
+pub use model::Transformer;
+pub use order::NormOrder;
+pub use parts::{Attention, Parts};
