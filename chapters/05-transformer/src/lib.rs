@@ -8,7 +8,7 @@
 //! - [`init`]: seeded weights to start from;
 //! - [`tasks`]: copy, reverse, sort;
 //! - [`training`]: steps and held-out sequences; [`adam`] and [`schedule`]: how a step is taken;
-//! - [`checkpoint`]: a training on the disk;
+//! - [`checkpoint`]: a training on the disk; [`single`]: keeping candle to one thread;
 //! - [`plots`]: the figures.
 
 pub mod adam;
@@ -21,6 +21,7 @@ pub mod order;
 pub mod parts;
 pub mod plots;
 pub mod schedule;
+pub mod single;
 pub mod solution;
 pub mod tasks;
 pub mod training;

@@ -45,14 +45,6 @@ impl CodePath {
             Self::Mine => exercise::greedy_decode,
         }
     }
-
-    /// Into how many threads a batch is divided unless you say so.
-    pub fn threads(self) -> usize {
-        match self {
-            Self::Readable | Self::Mine => 1,
-            Self::Fast => 2,
-        }
-    }
 }
 
 fn fast() -> Result<Parts> {
@@ -126,7 +118,7 @@ impl Settings {
             steps,
             seed: 1,
             path,
-            threads: path.threads(),
+            threads: 2,
             smoothing: 0.,
             schedule: Schedule::Linear { peak: 3e-3, warmup, steps },
             adam: AdamSettings::PAPER,

@@ -11,6 +11,11 @@ mod run;
 use clap::Parser;
 use options::Options;
 use std::process::ExitCode;
+use transformer::single::single_threaded_candle;
+
+/// Steps allocate and free the same sizes again and again; this allocator does not give them back in between.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Train week 5's Transformer, and see how many fresh sequences it gets right
 #[derive(Parser)]
@@ -29,9 +34,8 @@ enum End {
 }
 
 fn main() -> ExitCode {
+    single_threaded_candle();
     let options = Cli::parse().options;
-    // candle divides large products between all cores; these are small, and threads are better used on whole batches.
-    gemm::set_threading_threshold(usize::MAX);
     let (settings, device) = match ask::settings(&options)
         .and_then(|settings| Ok((settings, ask::device(&options.device)?)))
     {
