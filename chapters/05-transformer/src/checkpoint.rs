@@ -2,6 +2,7 @@
 
 use crate::{
     adam::{Moments, Named},
+    reason::reason,
     training::{History, Settings},
 };
 use candle_core::{DType, Device, Error, Result, bail, safetensors::Load};
@@ -64,7 +65,7 @@ impl Checkpoint {
             Ok(())
         };
         write().map_err(|error| {
-            Error::msg(format!(
+            Error::Msg(format!(
                 "can't write the checkpoint `{}`: {error}. An older one there is as it was. Make room or the folder writable, or choose another file with --checkpoint",
                 path.display()
             ))
@@ -74,7 +75,7 @@ impl Checkpoint {
     /// Reads the file at `path`. Errors with the reason, and what to do, when it is not a whole checkpoint of this version.
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|error| {
-            Error::msg(match error.kind() {
+            Error::Msg(match error.kind() {
                 ErrorKind::NotFound => format!(
                     "there is no checkpoint `{}`: train without --resume first, or name the file with --checkpoint",
                     path.display()
@@ -83,7 +84,7 @@ impl Checkpoint {
             })
         })?;
         Self::from_bytes(&bytes).map_err(|reason| {
-            Error::msg(format!(
+            Error::Msg(format!(
                 "the checkpoint `{}` can't be used: {reason}. Train anew without --resume, or name another file with --checkpoint",
                 path.display()
             ))
@@ -151,7 +152,7 @@ impl Checkpoint {
             moments: BTreeMap::new(),
         };
         for (name, view) in &tensors {
-            checkpoint.take(name, view).map_err(|e| damaged(&e))?;
+            checkpoint.take(name, view).map_err(|error| damaged(&reason(&error)))?;
         }
         Ok(checkpoint)
     }

@@ -9,7 +9,7 @@
 //! - [`tasks`]: copy, reverse, sort;
 //! - [`training`]: steps and held-out sequences; [`adam`] and [`schedule`]: how a step is taken;
 //! - [`checkpoint`]: a training on the disk; [`single`]: keeping candle to one thread;
-//! - [`plots`]: the figures.
+//! - [`plots`]: the figures; [`reason`]: errors without their backtraces.
 
 pub mod adam;
 pub mod checkpoint;
@@ -20,6 +20,7 @@ pub mod model;
 pub mod order;
 pub mod parts;
 pub mod plots;
+pub mod reason;
 pub mod schedule;
 pub mod single;
 pub mod solution;

@@ -4,6 +4,7 @@ use crate::options::Options;
 use std::ops::RangeInclusive;
 use transformer::{
     TransformerConfig,
+    reason::reason,
     schedule::Schedule,
     tasks::Task,
     training::{CodePath, Settings},
@@ -39,8 +40,8 @@ pub fn settings(options: &Options) -> Result<Settings, String> {
     if options.save_every == 0 {
         return Err("--save-every: expected at least 1; got 0".into());
     }
-    settings.validate().map_err(|error| format!("--{error}"))?;
-    settings.path.parts().map_err(|error| format!("--{error}"))?;
+    settings.validate().map_err(|error| format!("--{}", reason(&error)))?;
+    settings.path.parts().map_err(|error| format!("--{}", reason(&error)))?;
     Ok(settings)
 }
 

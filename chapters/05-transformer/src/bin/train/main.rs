@@ -11,7 +11,7 @@ mod run;
 use clap::Parser;
 use options::Options;
 use std::process::ExitCode;
-use transformer::single::single_threaded_candle;
+use transformer::{reason::reason, single::single_threaded_candle};
 
 /// Steps allocate and free the same sizes again and again; this allocator does not give them back in between.
 #[global_allocator]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         // What a shell expects of a program that Ctrl-C ended.
         Ok(End::Stopped) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", reason(&error));
             ExitCode::FAILURE
         }
     }

@@ -26,7 +26,7 @@ pub fn explained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     set_hook(before);
     outcome.unwrap_or_else(|panic| {
         let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        Err(Error::msg(explain(&text(&*panic), place)))
+        Err(Error::Msg(explain(&text(&*panic), place)))
     })
 }
 

@@ -72,7 +72,7 @@ pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<(
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report).map_err(Error::wrap)? + "\n";
         fs::write(file, &text).map_err(|error| {
-            Error::msg(format!("can't write `{}`: {error}; it would hold\n{text}", file.display()))
+            Error::Msg(format!("can't write `{}`: {error}; it would hold\n{text}", file.display()))
         })?;
         println!("JSON: {}", shown(file));
     }

@@ -15,6 +15,7 @@ use std::{
 };
 use transformer::{
     checkpoint::Checkpoint,
+    reason::reason,
     training::{Settings, Trainer},
 };
 
@@ -77,9 +78,10 @@ fn train(trainer: &mut Trainer, options: &Options, places: &Places) -> Result<En
             Ok(()) => {}
             Err(error) if stop && seen > 0 => return Err(error),
             Err(error) if stop => progress.say(&format!(
-                "{error}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case."
+                "{}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case.",
+                reason(&error)
             )),
-            Err(error) => progress.say(&format!("warning: {error}.\nThe training goes on.")),
+            Err(error) => progress.say(&format!("warning: {}.\nThe training goes on.", reason(&error))),
         }
         seen = pressed;
     }
