@@ -100,6 +100,11 @@ impl Trainer {
         &self.settings
     }
 
+    /// What is learnt, by name.
+    pub fn variables(&self) -> &[(String, Var)] {
+        &self.named
+    }
+
     /// How it went so far.
     pub fn history(&self) -> &History {
         &self.history
