@@ -30,10 +30,11 @@ pub fn run(options: &Options, settings: Settings) -> Result<End> {
         PRESSED.fetch_add(1, Ordering::SeqCst);
     })
     .map_err(Error::wrap)?;
-    match train(&mut trainer, options, &places)? {
-        End::Finished => report::finish(&trainer, options, &places).map(|()| End::Finished),
-        stopped => Ok(stopped),
+    let (end, unsaved) = train(&mut trainer, options, &places)?;
+    if let End::Finished = end {
+        report::finish(&trainer, options, &places)?;
     }
+    unsaved.map_or(Ok(end), Err)
 }
 
 /// A new trainer, or with `--resume` the saved one.
@@ -56,37 +57,45 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
     Ok(trainer)
 }
 
-fn train(trainer: &mut Trainer, options: &Options, places: &Places) -> Result<End> {
+/// Steps until the last or Ctrl-C; returns with why the last saving failed, if it did.
+fn train(
+    trainer: &mut Trainer,
+    options: &Options,
+    places: &Places,
+) -> Result<(End, Option<Error>)> {
     let steps = trainer.settings().steps;
     let progress = Progress::start(steps, trainer.steps());
-    let mut seen = 0;
+    let (mut seen, mut warned, mut unsaved) = (0, false, None);
     while trainer.steps() < steps {
         trainer.step().inspect_err(|_| progress.clear())?;
         progress.show(trainer.history());
         let pressed = PRESSED.load(Ordering::SeqCst);
-        let stop = pressed > seen && trainer.steps() < steps;
-        if !stop && trainer.steps() % options.save_every != 0 && trainer.steps() < steps {
+        let last = trainer.steps() == steps;
+        let stop = pressed > seen && !last;
+        seen = pressed;
+        if !stop && !last && trainer.steps() % options.save_every != 0 {
             continue;
         }
-        let saved = places.checkpoint.as_deref().map_or(Ok(()), |file| save(trainer, file));
-        match saved {
-            Ok(()) if stop => {
+        unsaved = places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
+        match unsaved.as_ref().map(reason) {
+            None if stop => {
                 progress.clear();
                 println!("{}", farewell(trainer, places.checkpoint.as_deref()));
-                return Ok(End::Stopped);
+                return Ok((End::Stopped, None));
             }
-            Ok(()) => {}
-            Err(error) if stop && seen > 0 => return Err(error),
-            Err(error) if stop => progress.say(&format!(
-                "{}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case.",
-                reason(&error)
-            )),
-            Err(error) => progress.say(&format!("warning: {}.\nThe training goes on.", reason(&error))),
+            None => {}
+            Some(_) if stop && warned => return Ok((End::Stopped, unsaved)),
+            Some(why) if stop => {
+                warned = true;
+                progress.say(&format!(
+                    "{why}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case."
+                ));
+            }
+            Some(why) => progress.say(&format!("warning: {why}.\nThe training goes on.")),
         }
-        seen = pressed;
     }
     progress.clear();
-    Ok(End::Finished)
+    Ok((End::Finished, unsaved))
 }
 
 fn save(trainer: &Trainer, file: &Path) -> Result<()> {
@@ -100,11 +109,18 @@ fn farewell(trainer: &Trainer, file: Option<&Path>) -> String {
             "Stopped after step {step} of {steps}; with --no-checkpoint nothing is kept."
         );
     };
-    let typed: Vec<_> = env::args().skip(1).filter(|argument| argument != "--resume").collect();
+    let typed = env::args().skip(1).filter(|argument| argument != "--resume");
+    let typed: String = typed.map(|argument| format!("{} ", quoted(&argument))).collect();
     format!(
-        "Stopped after step {step} of {steps}, saved in {}.\nTo go on: cargo study train {} --resume",
-        shown(file),
-        typed.join(" ")
+        "Stopped after step {step} of {steps}, saved in {}.\nTo go on: cargo study train {typed}--resume",
+        shown(file)
     )
-    .replace("  ", " ")
+}
+
+fn quoted(argument: &str) -> String {
+    if argument.contains(char::is_whitespace) {
+        format!("\"{argument}\"")
+    } else {
+        argument.to_owned()
+    }
 }
