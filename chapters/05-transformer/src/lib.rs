@@ -4,6 +4,7 @@
 //! - [`exercise`]: the same with `todo!()`, for you;
 //! - [`model`]: the encoder and decoder built from them (given);
 //! - [`parts`]: which functions a model is made of: the solution's, yours, or fast ones;
+//! - [`fused`]: the fast ones;
 //! - [`config`]: the sizes of a model; [`order`]: norm before or after a sublayer;
 //! - [`init`]: seeded weights to start from;
 //! - [`tasks`]: copy, reverse, sort;
@@ -15,6 +16,7 @@ pub mod adam;
 pub mod checkpoint;
 pub mod config;
 pub mod exercise;
+pub mod fused;
 pub mod init;
 pub mod model;
 pub mod order;

@@ -48,7 +48,7 @@ impl Trainer {
         settings.validate()?;
         let vars = VarMap::new();
         let vb = seeded_builder(&vars, settings.seed);
-        Transformer::new(&settings.model, &settings.path.parts()?, vb)?;
+        Transformer::new(&settings.model, &settings.path.parts(), vb)?;
         let mut named: Vec<_> = {
             let vars = vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect()

@@ -23,7 +23,7 @@ pub struct Part {
 pub fn model(settings: &Settings, vars: &VarMap, pass: &str) -> Result<Transformer> {
     let vb = VarBuilder::from_varmap(vars, DType::F32, &Device::Cpu);
     let vb = vb.rename_f(|name| name.split_once('.').map_or(name, |(_, name)| name).to_owned());
-    Transformer::new(&settings.model, &settings.path.parts()?, vb.pp(pass))
+    Transformer::new(&settings.model, &settings.path.parts(), vb.pp(pass))
 }
 
 impl Part {
