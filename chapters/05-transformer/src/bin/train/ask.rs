@@ -41,7 +41,6 @@ pub fn settings(options: &Options) -> Result<Settings, String> {
         return Err("--save-every: expected at least 1; got 0".into());
     }
     settings.validate().map_err(|error| format!("--{}", reason(&error)))?;
-    settings.path.parts().map_err(|error| format!("--{}", reason(&error)))?;
     Ok(settings)
 }
 
