@@ -1,4 +1,4 @@
-//! The zoo: plausible wrong answers, one file a chapter.
+//! The zoo: plausible wrong answers, one module a chapter.
 
 pub mod dot_products;
 pub mod masking;

@@ -1,7 +1,7 @@
 //! Which functions a model is made of.
 
 use crate::{
-    NormOrder, exercise,
+    NormOrder, exercise, fused,
     order::{Cross, Step},
     solution,
 };
@@ -85,6 +85,17 @@ impl Parts {
         }
     }
 
+    /// The same functions, each in one operation ([`crate::fused`]): equal to rounding, and faster in training.
+    pub fn fast() -> Self {
+        Self {
+            attention: |config, vb| Ok(Box::new(fused::FusedAttention::new(config, vb)?)),
+            positional_encoding: fused::positional_encoding,
+            layer_norm: fused::layer_norm,
+            linear: fused::linear,
+            ..Self::readable()
+        }
+    }
+
     /// What you wrote, in weeks 4 and 5. A stub in it panics with "not yet implemented".
     pub fn mine() -> Self {
         Self {
@@ -101,7 +112,7 @@ impl Parts {
     }
 }
 
-fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
     let out = project(&Linear::new(weight.clone(), Some(bias.clone())), x)?;
     if relu { out.relu() } else { Ok(out) }
 }
