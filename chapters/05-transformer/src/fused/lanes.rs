@@ -20,17 +20,17 @@ pub(super) fn lanes(len: usize) -> usize {
     len.div_ceil(LANES)
 }
 
-/// Σ of `term(i)` for i below `len`, in 16 sums side by side.
+/// Σᵢ `term(aᵢ, bᵢ)`, in 16 sums side by side.
 #[inline(always)]
-pub(super) fn sum(len: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub(super) fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0.; LANES];
-    let whole = len - len % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += term(start + lane);
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += term(*a, *b);
         }
     }
-    let rest: f32 = (whole..len).map(term).sum();
+    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| term(*a, *b)).sum();
     total(&sums) + rest
 }
 
@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn sums_take_every_number() {
         for len in [0, 1, 15, 16, 17, 50] {
-            assert_eq!(sum(len, |at| at as f32), (0..len).sum::<usize>() as f32);
+            let numbers: Vec<f32> = (0..len).map(|at| at as f32).collect();
+            let twice = sum(&numbers, &numbers, |a, b| a + b);
+            assert_eq!(twice, 2. * (0..len).sum::<usize>() as f32);
         }
         let lane = std::array::from_fn(|at| at as f32);
         assert_eq!((total(&lane), largest(&lane)), (120., 15.));

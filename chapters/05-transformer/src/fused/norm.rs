@@ -27,8 +27,8 @@ impl LayerNorm {
     #[inline(always)]
     fn moments(&self, row: &[f32]) -> [f32; 2] {
         let dim = row.len() as f32;
-        let mean = sum(row.len(), |at| row[at]) / dim;
-        let variance = sum(row.len(), |at| (row[at] - mean) * (row[at] - mean)) / dim;
+        let mean = sum(row, row, |x, _| x) / dim;
+        let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) / dim;
         [mean, 1. / (variance + self.eps).sqrt()]
     }
 }
@@ -107,8 +107,8 @@ impl LayerNorm {
                         weight_grad[at] += grad[at] * normal[at];
                         bias_grad[at] += grad[at];
                     }
-                    let mean = sum(dim, |at| x_grad[at]) / dim as f32;
-                    let slope = sum(dim, |at| x_grad[at] * normal[at]) / dim as f32;
+                    let mean = sum(x_grad, x_grad, |grad, _| grad) / dim as f32;
+                    let slope = sum(x_grad, normal, |grad, normal| grad * normal) / dim as f32;
                     for (x_grad, normal) in x_grad.iter_mut().zip(&*normal) {
                         *x_grad = (*x_grad - mean - normal * slope) * inverse;
                     }
