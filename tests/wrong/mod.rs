@@ -1,9 +1,10 @@
-//! The zoo: plausible wrong answers, one file a chapter.
+//! The zoo: plausible wrong answers, one module a chapter.
 
 pub mod dot_products;
 pub mod masking;
 pub mod multi_head;
 pub mod scaling;
+pub mod transformer;
 
 /// A plausible wrong answer to an exercise whose answers have the type `F`.
 pub struct Wrong<F: ?Sized> {

@@ -12,8 +12,8 @@ use candle_core::{D, DType, Device, Result, Tensor, bail};
 /// frequencies ("Attention Is All You Need", section 3.5).
 ///
 /// Number `2i` of row `pos` is sin(pos / 10000^(2i/d_model)), number `2i + 1` the
-/// cosine of the same angle. f32, `(seq, d_model)`; angles are computed in f64.
-/// Errors when `d_model` is odd.
+/// cosine of the same angle. f32, `(seq, d_model)`; angles are computed in f64. No
+/// positions give an empty table. Errors when `d_model` is odd.
 pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
     todo!()
 }
@@ -25,7 +25,8 @@ pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Resul
 ///
 /// `x` and result `(…, dim)`, `weight` and `bias` `(dim)`. The variance is the mean
 /// of the squares, divided by `dim` and not by `dim − 1`; `eps` is added to it
-/// under the root. Errors when the shapes do not fit.
+/// under the root. No tokens give no tokens. Errors when `weight` or `bias` is not
+/// `(dim)`: broadcasting would stretch a single number, silently.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
     todo!()
 }
@@ -35,7 +36,8 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
 /// One sublayer with its norm and its shortcut.
 ///
 /// [`NormOrder::Pre`]: `x + sublayer(norm(x))`; [`NormOrder::Post`], the paper's:
-/// `norm(x + sublayer(x))`.
+/// `norm(x + sublayer(x))`. Each part runs once. Errors when a part does, or when
+/// the sublayer's result has another shape than `x`.
 pub fn residual(x: &Tensor, order: NormOrder, norm: &Step, sublayer: &Step) -> Result<Tensor> {
     todo!()
 }
@@ -46,7 +48,8 @@ pub fn residual(x: &Tensor, order: NormOrder, norm: &Step, sublayer: &Step) -> R
 /// its shortcut.
 ///
 /// `x` and result `(batch, seq, d_model)`; `attend` is self-attention with its
-/// mask and dropout inside. `norms` stand in the order of the sublayers.
+/// mask and dropout inside. `norms` stand in the order of the sublayers. Each part
+/// runs once. Errors when a part does.
 pub fn encoder_layer(
     x: &Tensor,
     order: NormOrder,
@@ -63,7 +66,8 @@ pub fn encoder_layer(
 /// feed-forward, each with its norm and its shortcut.
 ///
 /// `y` and result `(batch, seq_t, d_model)`, `memory` `(batch, seq_s, d_model)`,
-/// which is handed to `cross_attend` as it is: `cross_attend(tokens, memory)`.
+/// which is handed to `cross_attend` as it is, never normed: `cross_attend(tokens,
+/// memory)`. Each part runs once. Errors when a part does.
 pub fn decoder_layer(
     y: &Tensor,
     memory: &Tensor,
@@ -82,9 +86,12 @@ pub fn decoder_layer(
 /// for the right token and `smoothing` shared out equally over the vocabulary, the
 /// right token included (section 5.4).
 ///
-/// `log_probs` `(…, vocab)`, `targets` `(…)` u32 → a scalar: the mean over the
-/// targets that are not `padding`. Errors when shapes do not fit, `smoothing` is
-/// not in [0, 1], or there is nothing but padding.
+/// `log_probs` `(…, vocab)`, `targets` `(…)` u32, both may be views → a scalar: the
+/// mean over the targets that are not `padding`. What does not count does no harm,
+/// even where a log-probability is −∞: rows whose target is padding, and at a
+/// smoothing of 0 all tokens but the right one. Errors when shapes do not fit, a
+/// target is not below `vocab`, `smoothing` is not in [0, 1], or there is nothing
+/// but padding.
 pub fn label_smoothing(
     log_probs: &Tensor,
     targets: &Tensor,
@@ -100,7 +107,7 @@ pub fn label_smoothing(
 /// its root (section 5.3).
 ///
 /// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)). Steps count from 1; a
-/// step of 0 is taken as 1, and `warmup` 0 as no warm-up.
+/// step of 0 is taken as 1, and `warmup` 0 as no warm-up: the fall alone.
 pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
     todo!()
 }
@@ -112,8 +119,10 @@ pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
 /// `source` `(batch, seq_s)` u32. `encode(source)` gives the memory and runs once;
 /// `decode(target, memory)` gives log-probabilities `(batch, seq_t, vocab)` for
 /// what follows each token of `target` `(batch, seq_t)`. Each sequence begins with
-/// `start`, which is not returned. → u32 `(batch, at most max_len)`: it ends with
-/// the step in which the last sequence wrote `end`; what follows an `end` is `end`.
+/// `start`, which is not returned, and ends none, even when it is also `end`. → u32
+/// `(batch, at most max_len)`: it ends with the step in which the last sequence
+/// wrote `end`; what follows an `end` is `end`. Errors when `encode` or `decode`
+/// does.
 pub fn greedy_decode(
     source: &Tensor,
     encode: &Step,
@@ -130,8 +139,9 @@ pub fn greedy_decode(
 /// product of two vectors then depends on their distance only (RoFormer, 2021).
 ///
 /// `x` and result `(batch, heads, seq, head_dim)`. Numbers `2i` and `2i + 1` of the
-/// token at position p = `offset` + row are turned by p / 10000^(2i/head_dim).
-/// Errors when `head_dim` is odd.
+/// token at position p = `offset` + row are turned by the angle a = p /
+/// 10000^(2i/head_dim), computed in f64: (1, 0) becomes (cos a, sin a). The result
+/// has the type of `x`. Errors when `head_dim` is odd.
 pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
     todo!()
 }
@@ -143,7 +153,7 @@ pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
 ///
 /// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
 /// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
-/// stands at the last key.
+/// stands at the last key; keys after a query count as those before it.
 pub fn alibi(heads: usize, seq_q: usize, seq_k: usize, device: &Device) -> Result<Tensor> {
     todo!()
 }

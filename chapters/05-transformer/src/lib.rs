@@ -6,8 +6,14 @@
 //! - [`parts`]: which functions a model is made of: the solution's, yours, or fast ones;
 //! - [`fused`]: the fast ones;
 //! - [`config`]: the sizes of a model; [`order`]: norm before or after a sublayer;
-//! - [`init`]: seeded weights to start from.
+//! - [`init`]: seeded weights to start from;
+//! - [`tasks`]: copy, reverse, sort;
+//! - [`training`]: steps and held-out sequences; [`adam`] and [`schedule`]: how a step is taken;
+//! - [`checkpoint`]: a training on the disk; [`single`]: keeping candle to one thread;
+//! - [`plots`]: the figures; [`reason`]: errors without their backtraces.
 
+pub mod adam;
+pub mod checkpoint;
 pub mod config;
 pub mod exercise;
 pub mod fused;
@@ -15,7 +21,13 @@ pub mod init;
 pub mod model;
 pub mod order;
 pub mod parts;
+pub mod plots;
+pub mod reason;
+pub mod schedule;
+pub mod single;
 pub mod solution;
+pub mod tasks;
+pub mod training;
 
 pub use config::TransformerConfig;
 pub use model::Transformer;

@@ -12,6 +12,7 @@ pub use dot_products;
 pub use masking;
 pub use multi_head;
 pub use scaling;
+pub use transformer;
 
 /// What the first cell of every notebook brings into scope.
 pub mod prelude {

@@ -75,10 +75,6 @@ impl Verdict {
     pub fn evcxr_display(&self) {
         println!("EVCXR_BEGIN_CONTENT text/plain\n{self}\nEVCXR_END_CONTENT");
     }
-
-    fn package(&self) -> String {
-        self.exercise.split("::").next().unwrap_or_default().replace('_', "-")
-    }
 }
 
 /// What must hold, the smallest example that breaks it, the likely cause, what to type next.
@@ -123,7 +119,7 @@ impl fmt::Display for Verdict {
             others.try_for_each(|law| writeln!(out, "  - {}", law.says))?;
             writeln!(out)?;
         }
-        write!(out, "Next: cargo study hint {name}\n      cargo study check {}", self.package())
+        write!(out, "Next: cargo study hint {name}\n      cargo study check {name}")
     }
 }
 

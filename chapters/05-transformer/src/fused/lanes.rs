@@ -130,7 +130,7 @@ mod tests {
             for (at, lane) in out.iter().enumerate() {
                 let (row, column) = (at / width, at % width);
                 let expected =
-                    |l: usize| (0..inner).map(|i| a(row, i) * b[i * width + column][l]).sum();
+                    |l: usize| (0..inner).map(|i| a(row, i) * b[i * width + column][l]).sum::<f32>();
                 assert_eq!(*lane, std::array::from_fn(expected));
             }
         }

@@ -1,0 +1,205 @@
+//! What log-sum-exp, softmax and softmax with a temperature must hold.
+
+use super::{Unary, gives, pytorch};
+use crate::{
+    Proof, Verdict,
+    harness::{
+        Check,
+        Group::{Edges, Gradients, Implementation, Weights},
+        cases::{matrix, row},
+        compare::{refused, rounding, same, value},
+        gradient::gradients_agree,
+        show::{inputs, remember},
+    },
+    wrong,
+};
+use candle_core::{D, DType, Device, Result, Tensor};
+use std::f32::consts::LN_2;
+
+/// `softmax_with_temperature`: logits and a temperature.
+pub(crate) type WithTemperature = dyn Fn(&Tensor, f64) -> Result<Tensor>;
+
+pub(super) fn zoo() -> Vec<Proof> {
+    [log_sum_exp_laws().proofs(), softmax_laws().proofs(), temperature_laws().proofs()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Checks ln Σ exp over the last dimension: `(…, n)` → `(…, 1)`.
+pub fn log_sum_exp(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Verdict {
+    log_sum_exp_laws().judge(&answer)
+}
+
+fn log_sum_exp_laws() -> Check<Unary> {
+    Check::new("scaling::log_sum_exp", wrong::scaling::log_sum_exp())
+        .law(Implementation, "the logarithm of the sum of the exponentials", |f| {
+            let logits = row(&[0., LN_2, 5f32.ln()])?; // ln(1 + 2 + 5)
+            gives(f, "logits", logits, row(&[8f32.ln()])?, rounding(4))
+        })
+        .law(Implementation, "each row on its own; the last dimension is kept with length 1", |f| {
+            let logits = matrix(&[[0., 0.], [LN_2, LN_2], [0., 3f32.ln()]])?;
+            gives(f, "logits", logits, matrix(&[[LN_2], [2. * LN_2], [2. * LN_2]])?, rounding(4))
+        })
+        .law(Edges, "large logits do not overflow: the largest one dominates", |f| {
+            gives(f, "logits", matrix(&[[1000., 0.]])?, matrix(&[[1000.]])?, rounding(2))
+        })
+        .law(Edges, "very negative logits do not underflow to ln 0", |f| {
+            let expected = matrix(&[[-1000. + LN_2]])?;
+            gives(f, "logits", matrix(&[[-1000., -1000.]])?, expected, rounding(2))
+        })
+        .law(Edges, "rows of very different size do not disturb each other", |f| {
+            let logits = matrix(&[[1000., 0.], [-1000., -1000.]])?;
+            gives(f, "logits", logits, matrix(&[[1000.], [-1000. + LN_2]])?, rounding(2))
+        })
+        .property(
+            Implementation,
+            "adding c to every logit adds c to the result",
+            (1..6usize, -30f32..30f32, 0..1000u64),
+            |f, (n, shift, seed)| {
+                let logits = seeded::normal(seed, (2, n))?;
+                let moved = (&logits + f64::from(shift))?;
+                let given = inputs(&[("logits", &logits), ("logits + c", &moved)]);
+                let expected = (value(&given, f(&logits))? + f64::from(shift))?;
+                // One rounding a moved logit, one an exponential, one a sum.
+                same(&given, f(&moved), &expected, rounding(8))
+            },
+        )
+        .law(Implementation, "equals PyTorch's logsumexp over (batch, heads, seq_q, seq_k)", |f| {
+            let fixtures = pytorch()?;
+            let expected = fixtures.get("softmax.log_sum_exp")?;
+            // A sum of 5 exponentials and a logarithm.
+            gives(f, "logits", fixtures.get("softmax.logits")?, expected, rounding(8))
+        })
+        .law(Edges, "rows without logits are an error", |f| {
+            let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
+            refused(&inputs(&[("logits", &none)]), "an empty row has no maximum", f(&none))
+        })
+        .law(Gradients, "the gradient reaches the logits and is right", |f| {
+            let logits = seeded::normal(3, (2, 4))?;
+            gradients_agree(&[("logits", &logits)], |inputs| f(&inputs[0]))
+        })
+}
+
+/// Checks a softmax over the last dimension.
+pub fn softmax(answer: impl Fn(&Tensor) -> Result<Tensor> + 'static) -> Verdict {
+    softmax_laws().judge(&answer)
+}
+
+fn softmax_laws() -> Check<Unary> {
+    Check::new("scaling::softmax", wrong::scaling::softmax())
+        .law(Implementation, "weights are proportional to the exponentials of the logits", |f| {
+            let logits = row(&[0., LN_2, 5f32.ln()])?; // exponentials 1, 2, 5
+            gives(f, "logits", logits, row(&[0.125, 0.25, 0.625])?, rounding(4))
+        })
+        .law(Implementation, "each row is normalised on its own, along the last dimension", |f| {
+            let logits = matrix(&[[0., 0., LN_2], [0., 3f32.ln(), 0.]])?;
+            gives(f, "logits", logits, matrix(&[[0.25, 0.25, 0.5], [0.2, 0.6, 0.2]])?, rounding(4))
+        })
+        .law(
+            Edges,
+            "large logits stay finite: ±10000 overflow exp() unless the maximum goes first",
+            |f| {
+                let logits = matrix(&[[10_000., 0.], [-10_000., -10_000.]])?;
+                gives(f, "logits", logits, matrix(&[[1., 0.], [0.5, 0.5]])?, rounding(2))
+            },
+        )
+        .law(Edges, "large logits that differ by 1 keep their difference", |f| {
+            let expected = row(&[0.731_058_6, 0.268_941_42])?; // 1 / (1 + e⁻¹)
+            gives(f, "logits", row(&[10_000., 9_999.])?, expected, rounding(4))
+        })
+        .property(
+            Weights,
+            "each row sums to 1",
+            (1..4usize, 1..9usize, 0..1000u64),
+            |f, (rows, n, seed)| {
+                let logits = (seeded::normal(seed, (rows, n))? * 3.)?;
+                let given = inputs(&[("logits", &logits)]);
+                let sums = f(&logits).and_then(|weights| weights.sum(D::Minus1));
+                let ones = Tensor::ones(rows, DType::F32, &Device::Cpu)?;
+                same(&format!("{given}\nlooked at: each row's sum"), sums, &ones, rounding(n + 1))
+            },
+        )
+        .property(
+            Weights,
+            "adding the same number to every logit of a row changes nothing",
+            (2..6usize, -30f32..30f32, 0..1000u64),
+            |f, (n, shift, seed)| {
+                let logits = seeded::normal(seed, (1, n))?;
+                let moved = (&logits + f64::from(shift))?;
+                let given = inputs(&[("logits", &logits), ("logits + c", &moved)]);
+                let unmoved = value(&given, f(&logits))?;
+                // A moved logit of size 32 is rounded to 32 · ε / 2, and so is its exponential.
+                same(&given, f(&moved), &unmoved, rounding(40))
+            },
+        )
+        .law(Implementation, "equals PyTorch's over (batch, heads, seq_q, seq_k)", |f| {
+            let fixtures = pytorch()?;
+            let expected = fixtures.get("softmax.weights")?;
+            // Differences of logits of size 8 are off by 8 · ε / 2 on either side, a sum of 5 by 5.
+            gives(f, "logits", fixtures.get("softmax.logits")?, expected, rounding(13))
+        })
+        .law(Edges, "a single logit gets the whole weight", |f| {
+            gives(f, "logits", matrix(&[[-3.], [7.]])?, matrix(&[[1.], [1.]])?, rounding(1))
+        })
+        .law(Edges, "no rows give no rows: (0, 3) in, (0, 3) out", |f| {
+            let none = Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?;
+            gives(f, "logits", none.clone(), none, rounding(1))
+        })
+        .law(Edges, "rows without logits are an error", |f| {
+            let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
+            refused(&inputs(&[("logits", &none)]), "an empty row has no softmax", f(&none))
+        })
+        .law(Gradients, "the gradient reaches the logits and is right", |f| {
+            let logits = seeded::normal(4, (2, 4))?;
+            gradients_agree(&[("logits", &logits)], |inputs| f(&inputs[0]))
+        })
+}
+
+/// Checks a softmax with a temperature.
+pub fn softmax_with_temperature(
+    answer: impl Fn(&Tensor, f64) -> Result<Tensor> + 'static,
+) -> Verdict {
+    temperature_laws().judge(&answer)
+}
+
+fn temperature_laws() -> Check<WithTemperature> {
+    let law = |f: &WithTemperature, temperature: f64, expected: [f32; 2]| {
+        let logits = row(&[0., 4f32.ln()])?;
+        let given =
+            remember(format!("{}\ntemperature: {temperature}", inputs(&[("logits", &logits)])));
+        // The exponent 2 ln 4 is off by up to 3 roundings, the weights by as many and their own.
+        same(&given, f(&logits, temperature), &row(&expected)?, rounding(6))
+    };
+    Check::new("scaling::softmax_with_temperature", wrong::scaling::softmax_with_temperature())
+        .law(Implementation, "temperature 1 is the plain softmax", move |f| law(f, 1., [0.2, 0.8]))
+        .law(Implementation, "a higher temperature flattens: logits are divided by it", move |f| {
+            law(f, 2., [1. / 3., 2. / 3.]) // ln 4 / 2 = ln 2
+        })
+        .law(Implementation, "a lower temperature sharpens", move |f| {
+            law(f, 0.5, [1. / 17., 16. / 17.]) // 2 ln 4 = ln 16
+        })
+        .law(Implementation, "each row is normalised on its own", |f| {
+            let logits = matrix(&[[0., 4f32.ln()], [0., 0.], [16f32.ln(), 0.]])?;
+            let expected = matrix(&[[1. / 3., 2. / 3.], [0.5, 0.5], [0.8, 0.2]])?;
+            let given = remember(format!("{}\ntemperature: 2", inputs(&[("logits", &logits)])));
+            same(&given, f(&logits, 2.), &expected, rounding(6))
+        })
+        .law(Edges, "a temperature of 0.0001 does not overflow", move |f| law(f, 1e-4, [0., 1.]))
+        .law(Edges, "a temperature that is not a positive, finite number is an error", |f| {
+            let logits = row(&[0., 1.])?;
+            for temperature in [0., -1., f64::NAN, f64::INFINITY] {
+                let given = remember(format!("temperature: {temperature}"));
+                refused(
+                    &given,
+                    "temperature must be positive and finite",
+                    f(&logits, temperature),
+                )?;
+            }
+            Ok(())
+        })
+        .law(Gradients, "the gradient reaches the logits and is right", |f| {
+            let logits = seeded::normal(5, (2, 3))?;
+            gradients_agree(&[("logits", &logits)], |inputs| f(&inputs[0], 0.7))
+        })
+}
