@@ -110,12 +110,16 @@ fn tokens_per_second(parts: &Parts, batch: usize, threads: usize) -> Result<f64>
         for _ in 0..5 {
             step()?;
         }
-        let (start, mut steps) = (Instant::now(), 0);
+        let (start, mut times) = (Instant::now(), vec![]);
         while start.elapsed() < SPAN {
+            let start = Instant::now();
             step()?;
-            steps += 1;
+            times.push(start.elapsed().as_secs_f64());
         }
-        Ok((steps * batch * (LENGTH + 1)) as f64 / start.elapsed().as_secs_f64())
+        times.sort_by(f64::total_cmp);
+        let at =
+            if std::env::var_os("BEST").is_some() { times.len() / 50 } else { times.len() / 2 };
+        Ok((batch * (LENGTH + 1)) as f64 / times[at])
     })
 }
 

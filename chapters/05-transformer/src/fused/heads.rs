@@ -2,7 +2,7 @@
 
 use super::lanes::{LANES, Lane, lanes, product, vectorised};
 use super::numbers::{Numbers, slice};
-use super::packed::{Bias, Packed};
+use super::packed::{Bias, Packed, write};
 use super::rows::{multiply, softmax, softmax_backward};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
@@ -79,8 +79,10 @@ impl CustomOp3 for Heads {
         let (query, key) = (slice(query, query_layout)?, slice(key, key_layout)?);
         let (value, kept) = (slice(value, value_layout)?, self.kept()?);
         let bias = Bias::new(self.mask.as_ref(), [self.sizes.seq_q, self.sizes.seq_k])?;
-        let (out, weights) =
-            vectorised(|| self.forward([query, key, value], bias, kept.as_deref()));
+        let (out, weights) = vectorised(
+            #[inline(always)]
+            || self.forward([query, key, value], bias, kept.as_deref()),
+        );
         let _ = self.weights.set(weights);
         Ok((CpuStorage::F32(out), query_layout.shape().clone()))
     }
@@ -99,7 +101,10 @@ impl CustomOp3 for Heads {
         let (grad, kept) = (grad.contiguous()?, self.kept()?);
         let [q, k, v] = [Numbers::of(query)?, Numbers::of(key)?, Numbers::of(value)?];
         let grad = Numbers::of(&grad)?;
-        let grads = vectorised(|| self.backward([&q, &k, &v], weights, &grad, kept.as_deref()));
+        let grads = vectorised(
+            #[inline(always)]
+            || self.backward([&q, &k, &v], weights, &grad, kept.as_deref()),
+        );
         let [q_grad, k_grad, v_grad] = grads;
         let wanted = |input: &Tensor, grad| {
             let grad = || Tensor::from_vec(grad, input.shape(), input.device());
@@ -138,14 +143,17 @@ impl Heads {
                     *weight = score + bias;
                 }
             });
-            weights.chunks_exact_mut(key_lanes.max(1)).for_each(softmax);
+            for row in weights.chunks_exact_mut(key_lanes.max(1)) {
+                softmax(row);
+            }
             let weights = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
-            let w = |row: usize, at: usize| weights[row * key_lanes + at / LANES][at % LANES];
+            let weights = weights.as_flattened();
+            let w = |row: usize, at: usize| weights[row * key_lanes * LANES + at];
             let out = &mut out[place.batch * seq_q * columns..][..seq_q * columns];
             product([seq_q, seq_k, dim_lanes], w, &values.lanes, |row, lane, sums| {
                 let from = lane * LANES;
                 let out = &mut out[row * columns + place.query + from..][..LANES.min(dim - from)];
-                out.iter_mut().zip(sums).for_each(|(out, sum)| *out = *sum);
+                write(out, sums, |out, sum| *out = sum);
             });
         }
         (out, all)
@@ -178,9 +186,9 @@ impl Heads {
 
             // By the weights, then by the scores: w ∘ (g − Σⱼ wⱼ gⱼ), times the scale.
             let g = |row: usize, at: usize| grad[from_q + row * columns + at];
-            let write =
+            let keep =
                 |row: usize, lane: usize, sums: &Lane| slopes[row * key_lanes + lane] = *sums;
-            product([seq_q, dim, key_lanes], g, &values.lanes, write);
+            product([seq_q, dim, key_lanes], g, &values.lanes, keep);
             if let Some(kept) = kept {
                 multiply(&mut slopes, kept, [place.index, seq_q, seq_k]);
             }
@@ -191,10 +199,9 @@ impl Heads {
                 softmax_backward(slopes, weights, scale);
             }
 
-            let s = |row: usize, at: usize| slopes[row * key_lanes + at / LANES][at % LANES];
-            let add = |sums: &Lane, to: &mut [f32]| {
-                to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum)
-            };
+            let flat = slopes.as_flattened();
+            let s = |row: usize, at: usize| flat[row * key_lanes * LANES + at];
+            let add = |sums: &Lane, to: &mut [f32]| write(to, sums, |to, sum| *to += sum);
             let width = |lane: usize| LANES.min(dim - lane * LANES);
             product([seq_q, seq_k, dim_lanes], s, &keys.lanes, |row, lane, sums| {
                 add(sums, &mut q_grad[from_q + row * columns + lane * LANES..][..width(lane)]);
@@ -211,7 +218,8 @@ impl Heads {
                 },
             );
             let weights = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
-            let w = |row: usize, at: usize| weights[at * key_lanes + row / LANES][row % LANES];
+            let weights = weights.as_flattened();
+            let w = |row: usize, at: usize| weights[at * key_lanes * LANES + row];
             product([seq_k, seq_q, dim_lanes], w, &grads.lanes, |row, lane, sums| {
                 add(sums, &mut v_grad[from_k + row * key_columns + lane * LANES..][..width(lane)]);
             });

@@ -10,6 +10,7 @@ pub(super) type Lane = [f32; LANES];
 
 /// Runs `work` compiled for the widest vectors that this processor has. What it calls is compiled so where it is
 /// `#[inline(always)]`.
+#[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
@@ -19,17 +20,17 @@ pub(super) fn lanes(len: usize) -> usize {
     len.div_ceil(LANES)
 }
 
-/// Σ of `term(i)` for i below `len`, in 16 sums side by side.
+/// Σᵢ `term(aᵢ, bᵢ)`, in 16 sums side by side.
 #[inline(always)]
-pub(super) fn sum(len: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub(super) fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0.; LANES];
-    let whole = len - len % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += term(start + lane);
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += term(*a, *b);
         }
     }
-    let rest: f32 = (whole..len).map(term).sum();
+    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| term(*a, *b)).sum();
     total(&sums) + rest
 }
 
@@ -78,40 +79,25 @@ pub(super) fn product(
     b: &[Lane],
     mut write: impl FnMut(usize, usize, &Lane),
 ) {
-    const BLOCK: usize = 4;
-    let whole = rows - rows % BLOCK;
+    const BLOCK: usize = 4; // as many sums do not wait for each other
     for column in 0..width {
-        for row in (0..whole).step_by(BLOCK) {
-            let sums = block::<BLOCK>(row, [inner, width, column], &a, b);
-            for (at, sum) in sums.iter().enumerate() {
-                write(row + at, column, sum);
+        for row in (0..rows).step_by(BLOCK) {
+            let mut sums = [[0.; LANES]; BLOCK];
+            let places: [usize; BLOCK] = std::array::from_fn(|at| (row + at).min(rows - 1));
+            for at in 0..inner {
+                let lane = b[at * width + column];
+                for (sums, place) in sums.iter_mut().zip(places) {
+                    let factor = a(place, at);
+                    for (sum, number) in sums.iter_mut().zip(lane) {
+                        *sum += factor * number;
+                    }
+                }
             }
-        }
-        for row in whole..rows {
-            write(row, column, &block::<1>(row, [inner, width, column], &a, b)[0]);
-        }
-    }
-}
-
-/// `R` rows of one lane of a product: as many sums that do not wait for each other.
-#[inline(always)]
-fn block<const R: usize>(
-    row: usize,
-    [inner, width, column]: [usize; 3],
-    a: &impl Fn(usize, usize) -> f32,
-    b: &[Lane],
-) -> [Lane; R] {
-    let mut sums = [[0.; LANES]; R];
-    for at in 0..inner {
-        let lane = b[at * width + column];
-        for (r, sums) in sums.iter_mut().enumerate() {
-            let factor = a(row + r, at);
-            for (sum, number) in sums.iter_mut().zip(lane) {
-                *sum += factor * number;
+            for (at, sums) in sums.iter().enumerate().take(rows - row) {
+                write(row + at, column, sums);
             }
         }
     }
-    sums
 }
 
 #[cfg(test)]
@@ -137,9 +123,10 @@ mod tests {
                 .map(|at| std::array::from_fn(|lane| (at * 5 + lane) as f32))
                 .collect();
             let mut out = vec![[f32::NAN; LANES]; rows * width];
-            vectorised(|| {
-                product([rows, inner, width], a, &b, |r, c, lane| out[r * width + c] = *lane)
-            });
+            vectorised(
+                #[inline(always)]
+                || product([rows, inner, width], a, &b, |r, c, lane| out[r * width + c] = *lane),
+            );
             for (at, lane) in out.iter().enumerate() {
                 let (row, column) = (at / width, at % width);
                 let expected =
@@ -152,7 +139,9 @@ mod tests {
     #[test]
     fn sums_take_every_number() {
         for len in [0, 1, 15, 16, 17, 50] {
-            assert_eq!(sum(len, |at| at as f32), (0..len).sum::<usize>() as f32);
+            let numbers: Vec<f32> = (0..len).map(|at| at as f32).collect();
+            let twice = sum(&numbers, &numbers, |a, b| a + b);
+            assert_eq!(twice, 2. * (0..len).sum::<usize>() as f32);
         }
         let lane = std::array::from_fn(|at| at as f32);
         assert_eq!((total(&lane), largest(&lane)), (120., 15.));

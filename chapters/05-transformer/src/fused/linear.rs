@@ -49,14 +49,17 @@ impl CustomOp3 for Linear {
             bail!("{}: expected f32", self.name())
         };
         let least = if self.relu { 0. } else { f32::NEG_INFINITY };
-        vectorised(|| {
-            for row in values.chunks_exact_mut(out.max(1)) {
-                for (value, bias) in row.iter_mut().zip(bias) {
-                    let sum = *value + bias;
-                    *value = if sum < least { least } else { sum }; // NaN stays NaN
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in values.chunks_exact_mut(out.max(1)) {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        let sum = *value + bias;
+                        *value = if sum < least { least } else { sum }; // NaN stays NaN
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok((result, (batch, seq, out).into()))
     }
 
@@ -98,29 +101,35 @@ impl CustomOp3 for Linear {
 
 /// Adds the rows of `grad` up in `sums`.
 fn column_sums(grad: &[f32], sums: &mut [f32]) {
-    vectorised(|| {
-        for row in grad.chunks_exact(sums.len().max(1)) {
-            for (sum, grad) in sums.iter_mut().zip(row) {
-                *sum += grad;
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in grad.chunks_exact(sums.len().max(1)) {
+                for (sum, grad) in sums.iter_mut().zip(row) {
+                    *sum += grad;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `grad` where the ReLU let its input through, 0 elsewhere; its rows are added up in `sums`.
 fn through_relu(result: &[f32], grad: &[f32], sums: &mut [f32]) -> Vec<f32> {
     let width = sums.len().max(1);
     let mut passed = vec![0.; grad.len()];
-    vectorised(|| {
-        let rows = result.chunks_exact(width).zip(grad.chunks_exact(width));
-        for (passed, (result, grad)) in passed.chunks_exact_mut(width).zip(rows) {
-            for (((passed, result), grad), sum) in
-                passed.iter_mut().zip(result).zip(grad).zip(&mut *sums)
-            {
-                *passed = if *result > 0. { *grad } else { 0. };
-                *sum += *passed;
+    vectorised(
+        #[inline(always)]
+        || {
+            let rows = result.chunks_exact(width).zip(grad.chunks_exact(width));
+            for (passed, (result, grad)) in passed.chunks_exact_mut(width).zip(rows) {
+                for (((passed, result), grad), sum) in
+                    passed.iter_mut().zip(result).zip(grad).zip(&mut *sums)
+                {
+                    *passed = if *result > 0. { *grad } else { 0. };
+                    *sum += *passed;
+                }
             }
-        }
-    });
+        },
+    );
     passed
 }

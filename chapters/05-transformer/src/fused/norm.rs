@@ -27,8 +27,8 @@ impl LayerNorm {
     #[inline(always)]
     fn moments(&self, row: &[f32]) -> [f32; 2] {
         let dim = row.len() as f32;
-        let mean = sum(row.len(), |at| row[at]) / dim;
-        let variance = sum(row.len(), |at| (row[at] - mean) * (row[at] - mean)) / dim;
+        let mean = sum(row, row, |x, _| x) / dim;
+        let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) / dim;
         [mean, 1. / (variance + self.eps).sqrt()]
     }
 }
@@ -50,14 +50,20 @@ impl CustomOp3 for LayerNorm {
         let x = slice(x, x_layout)?;
         let (weight, bias) = (slice(weight, weight_layout)?, slice(bias, bias_layout)?);
         let mut out = vec![0.; x.len()];
-        vectorised(|| {
-            for (row, out) in x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len())) {
-                let [mean, inverse] = self.moments(row);
-                for (((out, x), weight), bias) in out.iter_mut().zip(row).zip(weight).zip(bias) {
-                    *out = (x - mean) * inverse * weight + bias;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, out) in
+                    x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len()))
+                {
+                    let [mean, inverse] = self.moments(row);
+                    for (((out, x), weight), bias) in out.iter_mut().zip(row).zip(weight).zip(bias)
+                    {
+                        *out = (x - mean) * inverse * weight + bias;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok((CpuStorage::F32(out), x_layout.shape().clone()))
     }
 
@@ -88,24 +94,27 @@ impl LayerNorm {
         let mut x_grad = vec![0.; x.len()];
         let (mut weight_grad, mut bias_grad, mut normal) =
             (vec![0.; dim], vec![0.; dim], vec![0.; dim]);
-        vectorised(|| {
-            let rows = x.chunks_exact(dim).zip(grad.chunks_exact(dim));
-            for ((x, grad), x_grad) in rows.zip(x_grad.chunks_exact_mut(dim)) {
-                let [mean, inverse] = self.moments(x);
-                let (x_grad, normal) = (&mut x_grad[..dim], &mut normal[..dim]);
-                for at in 0..dim {
-                    normal[at] = (x[at] - mean) * inverse;
-                    x_grad[at] = grad[at] * weight[at];
-                    weight_grad[at] += grad[at] * normal[at];
-                    bias_grad[at] += grad[at];
+        vectorised(
+            #[inline(always)]
+            || {
+                let rows = x.chunks_exact(dim).zip(grad.chunks_exact(dim));
+                for ((x, grad), x_grad) in rows.zip(x_grad.chunks_exact_mut(dim)) {
+                    let [mean, inverse] = self.moments(x);
+                    let (x_grad, normal) = (&mut x_grad[..dim], &mut normal[..dim]);
+                    for at in 0..dim {
+                        normal[at] = (x[at] - mean) * inverse;
+                        x_grad[at] = grad[at] * weight[at];
+                        weight_grad[at] += grad[at] * normal[at];
+                        bias_grad[at] += grad[at];
+                    }
+                    let mean = sum(x_grad, x_grad, |grad, _| grad) / dim as f32;
+                    let slope = sum(x_grad, normal, |grad, normal| grad * normal) / dim as f32;
+                    for (x_grad, normal) in x_grad.iter_mut().zip(&*normal) {
+                        *x_grad = (*x_grad - mean - normal * slope) * inverse;
+                    }
                 }
-                let mean = sum(dim, |at| x_grad[at]) / dim as f32;
-                let slope = sum(dim, |at| x_grad[at] * normal[at]) / dim as f32;
-                for (x_grad, normal) in x_grad.iter_mut().zip(&*normal) {
-                    *x_grad = (*x_grad - mean - normal * slope) * inverse;
-                }
-            }
-        });
+            },
+        );
         [x_grad, weight_grad, bias_grad]
     }
 }

@@ -25,7 +25,10 @@ impl Packed {
             let numbers = &numbers[from + row * stride..][..self.columns];
             let packed = &mut self.lanes[row * width..][..width];
             for (lane, numbers) in packed.iter_mut().zip(numbers.chunks(LANES)) {
-                lane[..numbers.len()].copy_from_slice(numbers);
+                match Lane::try_from(numbers) {
+                    Ok(whole) => *lane = whole,
+                    Err(_) => lane[..numbers.len()].copy_from_slice(numbers),
+                }
             }
         }
     }
@@ -40,6 +43,15 @@ impl Packed {
                 self.lanes[row * width + column / LANES][column % LANES] = *number;
             }
         }
+    }
+}
+
+/// Puts a lane's numbers to those of `to`, which may be fewer, as `put` says.
+#[inline(always)]
+pub(super) fn write(to: &mut [f32], lane: &Lane, put: impl Fn(&mut f32, f32)) {
+    match <&mut Lane>::try_from(&mut *to) {
+        Ok(whole) => whole.iter_mut().zip(lane).for_each(|(to, number)| put(to, *number)),
+        Err(_) => to.iter_mut().zip(lane).for_each(|(to, number)| put(to, *number)),
     }
 }
 
