@@ -129,8 +129,9 @@ mod tests {
             );
             for (at, lane) in out.iter().enumerate() {
                 let (row, column) = (at / width, at % width);
-                let expected =
-                    |l: usize| (0..inner).map(|i| a(row, i) * b[i * width + column][l]).sum::<f32>();
+                let expected = |l: usize| {
+                    (0..inner).map(|i| a(row, i) * b[i * width + column][l]).sum::<f32>()
+                };
                 assert_eq!(*lane, std::array::from_fn(expected));
             }
         }
