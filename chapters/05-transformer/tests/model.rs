@@ -2,10 +2,10 @@
 
 mod candidates;
 
-use candidates::candidates;
+use candidates::{Candidate, candidates};
 use candle_core::{D, DType, Device, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder, VarMap, var_builder::SimpleBackend};
-use checks::harness::gradient::gradients_agree;
+use checks::{State, harness::gradient::gradients_agree, transformer as transformer_checks};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -43,6 +43,22 @@ fn apart(a: &Tensor, b: &Tensor) -> Result<f32> {
 
 /// As in `tests/pytorch.rs`: 60 epsilons of log-probabilities up to 8.
 const ALLOWED: f32 = 60. * f32::EPSILON * 8.;
+
+/// The same laws that your answers are held to.
+#[test]
+fn every_part_holds_the_laws_of_its_exercise() {
+    for Candidate { name, parts, .. } in candidates() {
+        for verdict in [
+            transformer_checks::positional_encoding(parts.positional_encoding),
+            transformer_checks::layer_norm(parts.layer_norm),
+            transformer_checks::encoder_layer(parts.encoder_layer),
+            transformer_checks::decoder_layer(parts.decoder_layer),
+            transformer_checks::label_smoothing(parts.label_smoothing),
+        ] {
+            assert_eq!(verdict.state(), State::Passed, "{name} parts\n{verdict}");
+        }
+    }
+}
 
 #[test]
 fn log_probabilities_are_those_of_one_token_each() -> Result<()> {
