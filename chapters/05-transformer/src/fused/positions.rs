@@ -5,7 +5,7 @@ use candle_core::{Device, Result, Tensor};
 
 /// As [`solution::positional_encoding`]: each frequency is computed once, and each angle once for its sine and cosine.
 pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
-    if d_model % 2 != 0 {
+    if !d_model.is_multiple_of(2) {
         return solution::positional_encoding(seq, d_model, device); // says what is wrong
     }
     let scale = |pair: usize| 10_000f64.powf((2 * pair) as f64 / d_model as f64);
