@@ -14,7 +14,7 @@ use candle_core::{D, DType, Device, Result, Tensor, bail};
 /// cosine of the same angle. f32, `(seq, d_model)`; angles are computed in f64. No
 /// positions give an empty table. Errors when `d_model` is odd.
 pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
-    if d_model % 2 != 0 {
+    if d_model % 2 == 1 {
         bail!("d_model: expected an even number, for pairs of sine and cosine; got {d_model}");
     }
     let number = |at: usize| {
@@ -200,7 +200,7 @@ pub fn greedy_decode(
 /// has the type of `x`. Errors when `head_dim` is odd.
 pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
     let (batch, heads, seq, head_dim) = x.dims4()?;
-    if head_dim % 2 != 0 {
+    if head_dim % 2 == 1 {
         bail!("x: expected an even head_dim, for pairs of numbers; got {head_dim}");
     }
     let pairs = head_dim / 2;

@@ -22,5 +22,5 @@ pub mod prelude {
 
 /// The shared checks, one function an exercise: hand in your function, get a verdict.
 pub mod check {
-    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*};
+    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*, transformer::*};
 }

@@ -42,7 +42,7 @@ enum Command {
     Solution(commands::solution::Solution),
     Reset(commands::reset::Reset),
     Progress(commands::progress::Progress),
-    Train(commands::train::Train),
+    Train(Box<commands::train::Train>),
     Verify(commands::verify::Verify),
     Notebooks(commands::notebooks::Notebooks),
     Doctor(commands::doctor::Doctor),

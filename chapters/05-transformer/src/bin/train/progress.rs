@@ -16,7 +16,7 @@ impl Progress {
     pub fn start(steps: usize, done: usize) -> Self {
         let plain = !stderr().is_terminal();
         let bar = if plain { ProgressBar::hidden() } else { ProgressBar::new(steps as u64) };
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg} {eta} left");
+        let style = ProgressStyle::with_template("{bar:16} {pos}/{len} {wide_msg} {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_position(done as u64);
         bar.reset_eta();
