@@ -49,6 +49,10 @@ attention!(multi_head::exercise::MultiHeadAttention);
 /// Builds an attention layer from its sizes and weights.
 pub type MakeAttention = fn(&MultiHeadConfig, VarBuilder) -> Result<Box<dyn Attention>>;
 
+/// What [`solution::decoder_layer`] is.
+pub type DecoderLayer =
+    fn(&Tensor, &Tensor, NormOrder, [&Step; 3], &Step, &Cross, &Step) -> Result<Tensor>;
+
 /// The functions that a model is made of.
 #[derive(Clone, Copy)]
 pub struct Parts {
@@ -63,8 +67,7 @@ pub struct Parts {
     /// As [`solution::encoder_layer`].
     pub encoder_layer: fn(&Tensor, NormOrder, [&Step; 2], &Step, &Step) -> Result<Tensor>,
     /// As [`solution::decoder_layer`].
-    pub decoder_layer:
-        fn(&Tensor, &Tensor, NormOrder, [&Step; 3], &Step, &Cross, &Step) -> Result<Tensor>,
+    pub decoder_layer: DecoderLayer,
     /// As [`solution::label_smoothing`].
     pub label_smoothing: fn(&Tensor, &Tensor, f64, u32) -> Result<Tensor>,
 }
