@@ -92,24 +92,28 @@ impl LayerNorm {
     fn backward(&self, x: &[f32], weight: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
         let dim = weight.len();
         let mut x_grad = vec![0.; x.len()];
-        let (mut weight_grad, mut bias_grad, mut normal) =
-            (vec![0.; dim], vec![0.; dim], vec![0.; dim]);
+        let [mut weight_grad, mut bias_grad, mut normal] = [(); 3].map(|()| vec![0.; dim]);
         vectorised(
             #[inline(always)]
             || {
                 let rows = x.chunks_exact(dim).zip(grad.chunks_exact(dim));
                 for ((x, grad), x_grad) in rows.zip(x_grad.chunks_exact_mut(dim)) {
                     let [mean, inverse] = self.moments(x);
-                    let (x_grad, normal) = (&mut x_grad[..dim], &mut normal[..dim]);
-                    for at in 0..dim {
-                        normal[at] = (x[at] - mean) * inverse;
-                        x_grad[at] = grad[at] * weight[at];
-                        weight_grad[at] += grad[at] * normal[at];
-                        bias_grad[at] += grad[at];
+                    for (normal, x) in normal.iter_mut().zip(x) {
+                        *normal = (x - mean) * inverse;
+                    }
+                    for ((sum, grad), normal) in weight_grad.iter_mut().zip(grad).zip(&normal) {
+                        *sum += grad * normal;
+                    }
+                    for (sum, grad) in bias_grad.iter_mut().zip(grad) {
+                        *sum += grad;
+                    }
+                    for ((x_grad, grad), weight) in x_grad.iter_mut().zip(grad).zip(weight) {
+                        *x_grad = grad * weight;
                     }
                     let mean = sum(x_grad, x_grad, |grad, _| grad) / dim as f32;
-                    let slope = sum(x_grad, normal, |grad, normal| grad * normal) / dim as f32;
-                    for (x_grad, normal) in x_grad.iter_mut().zip(&*normal) {
+                    let slope = sum(x_grad, &normal, |grad, normal| grad * normal) / dim as f32;
+                    for (x_grad, normal) in x_grad.iter_mut().zip(&normal) {
                         *x_grad = (*x_grad - mean - normal * slope) * inverse;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use super::lanes::{LANES, Lane, lanes};
 use super::numbers::Guard;
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, Result, Storage, Tensor, bail};
 
 /// One head's rows in lanes; what is over at the end of a row is 0.
 pub(super) struct Packed {
@@ -57,63 +57,76 @@ pub(super) fn write(to: &mut [f32], lane: &Lane, put: impl Fn(&mut f32, f32)) {
 
 /// What is added to the scores of a head: the mask, and −∞ where a row is over.
 pub(super) struct Bias<'a> {
-    mask: Option<(Guard<'a>, &'a Layout)>,
+    mask: Option<Mask<'a>>,
     seq_k: usize,
     /// Where the mask of the head in `lanes` begins: heads that share it don't make it again.
     made: Option<usize>,
     lanes: Vec<Lane>,
 }
 
+/// A mask's storage, its first place, and the strides of batch, head, query and key.
+struct Mask<'a> {
+    storage: Guard<'a>,
+    first: usize,
+    strides: [usize; 4],
+}
+
 impl<'a> Bias<'a> {
     /// `mask` u8 (1 = may attend) or f32 (added), a view `(batch, heads, seq_q, seq_k)`.
     pub(super) fn new(mask: Option<&'a Tensor>, [seq_q, seq_k]: [usize; 2]) -> Result<Self> {
-        let mask = mask.map(|mask| {
-            let (storage, layout) = mask.storage_and_layout();
-            (Box::new(storage) as Guard, layout)
-        });
-        if let Some((storage, layout)) = &mask {
-            let taken = matches!(&***storage, Storage::Cpu(CpuStorage::U8(_) | CpuStorage::F32(_)));
-            if !taken || layout.dims().len() != 4 {
-                bail!("mask: expected four dimensions of u8 or f32 on the CPU; got {layout:?}");
-            }
-        }
-        let mut bias =
-            Self { mask, seq_k, made: None, lanes: vec![[0.; LANES]; seq_q * lanes(seq_k)] };
-        bias.fill(|_, _| 0.);
-        Ok(bias)
+        let mut lanes = vec![[0.; LANES]; seq_q * lanes(seq_k)];
+        fill(&mut lanes, seq_k, |_, _| 0.);
+        let mask = mask.map(Mask::new).transpose()?;
+        Ok(Self { mask, seq_k, made: None, lanes })
     }
 
     /// For each query `lanes(seq_k)` lanes.
     #[inline(always)]
     pub(super) fn of(&mut self, batch: usize, head: usize) -> &[Lane] {
-        if let Some((storage, layout)) = self.mask.take() {
-            let &[batches, heads, rows, columns] = layout.stride() else { unreachable!() };
-            let from = layout.start_offset() + batch * batches + head * heads;
-            if self.made != Some(from) {
-                let place = |row: usize, column: usize| from + row * rows + column * columns;
-                match &**storage {
-                    Storage::Cpu(CpuStorage::U8(keep)) => self.fill(|row, column| {
-                        if keep[place(row, column)] != 0 { 0. } else { f32::NEG_INFINITY }
-                    }),
-                    Storage::Cpu(CpuStorage::F32(added)) => {
-                        self.fill(|row, column| added[place(row, column)]);
-                    }
-                    _ => {} // `new` has seen to it
+        let Some(Mask { storage, first, strides: [batches, heads, queries, keys] }) = &self.mask
+        else {
+            return &self.lanes;
+        };
+        let from = first + batch * batches + head * heads;
+        if self.made != Some(from) {
+            let place = |query: usize, key: usize| from + query * queries + key * keys;
+            let (lanes, seq_k) = (&mut self.lanes, self.seq_k);
+            match &***storage {
+                Storage::Cpu(CpuStorage::U8(keep)) => fill(lanes, seq_k, |query, key| {
+                    if keep[place(query, key)] != 0 { 0. } else { f32::NEG_INFINITY }
+                }),
+                Storage::Cpu(CpuStorage::F32(added)) => {
+                    fill(lanes, seq_k, |query, key| added[place(query, key)]);
                 }
-                self.made = Some(from);
+                _ => {} // `Mask::new` has seen to it
             }
-            self.mask = Some((storage, layout));
+            self.made = Some(from);
         }
         &self.lanes
     }
+}
 
-    #[inline(always)]
-    fn fill(&mut self, number: impl Fn(usize, usize) -> f32) {
-        let width = lanes(self.seq_k).max(1);
-        for (row, lanes) in self.lanes.chunks_exact_mut(width).enumerate() {
-            for (column, to) in lanes.as_flattened_mut().iter_mut().enumerate() {
-                *to = if column < self.seq_k { number(row, column) } else { f32::NEG_INFINITY };
-            }
+impl<'a> Mask<'a> {
+    fn new(mask: &'a Tensor) -> Result<Self> {
+        let (storage, layout) = mask.storage_and_layout();
+        let taken = matches!(&*storage, Storage::Cpu(CpuStorage::U8(_) | CpuStorage::F32(_)));
+        match *layout.stride() {
+            [batch, head, query, key] if taken => Ok(Self {
+                storage: Box::new(storage),
+                first: layout.start_offset(),
+                strides: [batch, head, query, key],
+            }),
+            _ => bail!("mask: expected four dimensions of u8 or f32 on the CPU; got {mask:?}"),
+        }
+    }
+}
+
+/// Each row gets its numbers, and −∞ where they are over.
+#[inline(always)]
+fn fill(rows: &mut [Lane], seq_k: usize, number: impl Fn(usize, usize) -> f32) {
+    for (query, row) in rows.chunks_exact_mut(lanes(seq_k).max(1)).enumerate() {
+        for (key, to) in row.as_flattened_mut().iter_mut().enumerate() {
+            *to = if key < seq_k { number(query, key) } else { f32::NEG_INFINITY };
         }
     }
 }
