@@ -73,7 +73,7 @@ fn train(
         let last = trainer.steps() == steps;
         let stop = pressed > seen && !last;
         seen = pressed;
-        if !stop && !last && trainer.steps() % options.save_every != 0 {
+        if !stop && !last && !trainer.steps().is_multiple_of(options.save_every) {
             continue;
         }
         unsaved = places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
