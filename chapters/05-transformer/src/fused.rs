@@ -3,7 +3,7 @@
 //! A model in plain candle operations spends most of its time around the matrix products: on broadcast additions and
 //! the sums that are their gradients, on copies of transposed heads, and on zeros that gradients are added to, for
 //! every step of the graph. Here a step is a whole layer. The matrix products are candle's own; the loops between
-//! them are plain Rust that the compiler turns into vector instructions ([`lanes`]).
+//! them are plain Rust that the compiler turns into vector instructions (`lanes.rs`).
 //!
 //! - [`linear`]: x·Wᵀ + b and its ReLU; [`layer_norm`]; [`positional_encoding`];
 //! - [`FusedAttention`]: all heads between the projections in one operation.

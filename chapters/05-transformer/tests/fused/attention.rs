@@ -11,8 +11,11 @@ use multi_head::{MultiHeadConfig, weights::seeded_weights};
 use std::collections::HashMap;
 use transformer::{Attention, Parts, fused, solution};
 
+/// The fast and the readable attention.
+type Pair = [Box<dyn Attention>; 2];
+
 /// Both attentions with the same weights, and these as variables in order of their names.
-fn attentions(config: &MultiHeadConfig) -> Result<([Box<dyn Attention>; 2], Vec<Var>)> {
+fn attentions(config: &MultiHeadConfig) -> Result<(Pair, Vec<Var>)> {
     let map = seeded_weights(config, 5)?;
     let vb = || VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let make = |parts: Parts| (parts.attention)(config, vb());
