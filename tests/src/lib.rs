@@ -13,6 +13,7 @@ pub mod harness;
 pub mod masking;
 pub mod multi_head;
 pub mod scaling;
+pub mod transformer;
 
 #[path = "../wrong/mod.rs"]
 mod wrong;
@@ -21,7 +22,7 @@ pub use harness::{Entry, Proof, State, Verdict, run};
 
 /// Every wrong answer of the zoo, judged.
 pub fn zoo() -> Vec<Proof> {
-    [dot_products::zoo(), scaling::zoo(), masking::zoo(), multi_head::zoo()]
+    [dot_products::zoo(), scaling::zoo(), masking::zoo(), multi_head::zoo(), transformer::zoo()]
         .into_iter()
         .flatten()
         .collect()

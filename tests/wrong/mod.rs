@@ -4,6 +4,7 @@ pub mod dot_products;
 pub mod masking;
 pub mod multi_head;
 pub mod scaling;
+pub mod transformer;
 
 /// A plausible wrong answer to an exercise whose answers have the type `F`.
 pub struct Wrong<F: ?Sized> {

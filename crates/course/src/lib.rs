@@ -12,6 +12,7 @@ pub use dot_products;
 pub use masking;
 pub use multi_head;
 pub use scaling;
+pub use transformer;
 
 /// What the first cell of every notebook brings into scope.
 pub mod prelude {
@@ -21,5 +22,5 @@ pub mod prelude {
 
 /// The shared checks, one function an exercise: hand in your function, get a verdict.
 pub mod check {
-    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*};
+    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*, transformer::*};
 }

@@ -25,6 +25,8 @@ pub(crate) fn to_mathml(latex: &str, display: bool) -> Result<String> {
     let mut mathml = String::new();
     pulldown_latex::push_mathml(&mut mathml, events.into_iter(), config)
         .with_context(|| format!("the formula `{}` can't be written as MathML", latex.trim()))?;
+    // pulldown-latex 0.8 writes the space `\ ` as the letters of its entity.
+    let mathml = mathml.replace("<mtext>&amp;nbsp;</mtext>", r#"<mspace width="0.333em"/>"#);
     Ok(hide_from_markdown(&mathml))
 }
 
@@ -115,6 +117,13 @@ mod tests {
         assert!(page.starts_with("Divide by <math"));
         assert!(page.contains("<msqrt>"));
         assert!(page.contains("not by `$x$`.") && page.contains("echo $HOME $PATH"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_space_is_a_space() -> Result<()> {
+        let page = render("$a\\ b$")?;
+        assert!(page.contains("<mspace") && !page.contains("nbsp"), "{page}");
         Ok(())
     }
 

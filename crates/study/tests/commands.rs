@@ -208,6 +208,16 @@ fn a_mistyped_name_gets_the_nearest() {
 }
 
 #[test]
+fn a_mistyped_training_is_refused_before_anything_is_compiled() {
+    let course = Course::new();
+    let answer = course.study(&["train", "--task", "sorting"]);
+    has(&answer.err, "possible values: copy, reverse, sort");
+    assert_eq!(answer.code, Some(2));
+    has(&course.study(&["train", "--mine", "--path", "fast"]).err, "cannot be used with");
+    has(&course.study(&["train", "--mine"]).err, "there is no chapter `multi-head`");
+}
+
+#[test]
 fn every_command_shows_an_example() {
     let course = Course::new();
     let commands = [
@@ -220,6 +230,7 @@ fn every_command_shows_an_example() {
         "reset",
         "progress",
         "verify",
+        "train",
         "notebooks",
         "doctor",
     ];

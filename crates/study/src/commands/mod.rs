@@ -9,6 +9,7 @@ pub mod progress;
 pub mod reset;
 pub mod serve;
 pub mod solution;
+pub mod train;
 pub mod verify;
 pub mod watch;
 

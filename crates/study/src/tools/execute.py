@@ -33,7 +33,7 @@ try:
 except CellExecutionError as error:
     # evcxr tells what went wrong in the cell's outputs, not in its reply.
     outputs = code[started - 1].outputs
-    said = [line for out in outputs for line in out.get("traceback") or [out.get("evalue")] if line]
+    said = [line for out in outputs for line in out.get("traceback") or [out.get("evalue"), out.get("text")] if line]
     sys.exit(f"cell {started} of {len(code)} failed:\n" + ("\n".join(said) or str(error)))
 except (TimeoutError, RuntimeError) as error:
     sys.exit(f"cell {started} of {len(code)}: {error}")

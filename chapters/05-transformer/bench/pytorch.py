@@ -1,0 +1,129 @@
+"""Target tokens per second of PyTorch, eager, 2 threads, in training on the copy task: what
+`examples/throughput.rs` measures, with the same model in plain modules.
+
+python chapters/05-transformer/bench/pytorch.py [rounds]
+"""
+
+import math
+import statistics
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+BATCHES = [32, 80, 256]
+LENGTH, VOCAB, D_MODEL, D_FF, HEADS, LAYERS = 10, 11, 64, 128, 4, 2
+START, END = 1, 2
+SPAN = 1.5  # seconds
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(D_MODEL, D_MODEL) for _ in range(4))
+
+    def forward(self, query, memory, mask):
+        split = lambda x: x.view(x.size(0), x.size(1), HEADS, -1).transpose(1, 2)
+        q, k, v = split(self.q_proj(query)), split(self.k_proj(memory)), split(self.v_proj(memory))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out_proj(out.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wide, self.narrow = nn.Linear(D_MODEL, D_FF), nn.Linear(D_FF, D_MODEL)
+
+    def forward(self, x):
+        return self.narrow(F.relu(self.wide(x)))
+
+
+class EncoderLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.feed_forward = Attention(), FeedForward()
+        self.norm1, self.norm2 = nn.LayerNorm(D_MODEL), nn.LayerNorm(D_MODEL)
+
+    def forward(self, x, mask):
+        y = self.norm1(x)
+        x = x + self.attention(y, y, mask)
+        return x + self.feed_forward(self.norm2(x))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.cross, self.feed_forward = Attention(), Attention(), FeedForward()
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(D_MODEL) for _ in range(3))
+
+    def forward(self, y, memory, causal, mask):
+        x = self.norm1(y)
+        y = y + self.attention(x, x, causal)
+        y = y + self.cross(self.norm2(y), memory, mask)
+        return y + self.feed_forward(self.norm3(y))
+
+
+def positions(seq):
+    angle = torch.arange(seq)[:, None] * torch.exp(torch.arange(0, D_MODEL, 2) * (-math.log(10_000) / D_MODEL))
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+
+
+class Transformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.source, self.target = nn.Embedding(VOCAB, D_MODEL), nn.Embedding(VOCAB, D_MODEL)
+        self.encoder = nn.ModuleList(EncoderLayer() for _ in range(LAYERS))
+        self.decoder = nn.ModuleList(DecoderLayer() for _ in range(LAYERS))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(D_MODEL), nn.LayerNorm(D_MODEL)
+        self.generator = nn.Linear(D_MODEL, VOCAB)
+        self.register_buffer("positions", positions(LENGTH + 1))
+
+    def forward(self, source, target):
+        mask = (source != 0)[:, None, None]
+        causal = torch.ones(target.size(1), target.size(1), dtype=torch.bool).tril()
+        x = self.source(source) * math.sqrt(D_MODEL) + self.positions[: source.size(1)]
+        for layer in self.encoder:
+            x = layer(x, mask)
+        memory = self.encoder_norm(x)
+        y = self.target(target) * math.sqrt(D_MODEL) + self.positions[: target.size(1)]
+        for layer in self.decoder:
+            y = layer(y, memory, causal, mask)
+        return self.generator(self.decoder_norm(y))
+
+
+def step_times(batch):
+    torch.manual_seed(1)
+    model = Transformer()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9)
+    column = lambda token: torch.full((batch, 1), token)
+
+    def step():
+        source = torch.randint(3, VOCAB, (batch, LENGTH))
+        target, expected = torch.cat([column(START), source], 1), torch.cat([source, column(END)], 1)
+        logits = model(source, target)
+        loss = F.cross_entropy(logits.flatten(0, 1), expected.flatten(), ignore_index=0)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+
+    for _ in range(5):
+        step()
+    start, times = time.perf_counter(), []
+    while time.perf_counter() - start < SPAN:
+        before = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - before)
+    return times
+
+
+torch.set_num_threads(2)
+rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+times = {batch: [] for batch in BATCHES}
+for _ in range(rounds):
+    for batch in BATCHES:
+        times[batch] += step_times(batch)
+print(f"{'batch':>6}{'pytorch':>12}")
+for batch in BATCHES:
+    print(f"{batch:>6}{batch * (LENGTH + 1) / statistics.median(times[batch]):>12.0f}")

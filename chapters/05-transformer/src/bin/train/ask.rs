@@ -1,0 +1,84 @@
+//! From the options to settings.
+
+use crate::options::Options;
+use std::ops::RangeInclusive;
+use transformer::{
+    TransformerConfig,
+    reason::reason,
+    schedule::Schedule,
+    tasks::Task,
+    training::{CodePath, Settings},
+};
+
+/// The settings that `options` ask for; what they leave open is taken from the task's recipe.
+pub fn settings(options: &Options) -> Result<Settings, String> {
+    let path = if options.mine { CodePath::Mine } else { options.path.parse()? };
+    let task: Task = options.task.parse()?;
+    let recipe = Settings::recipe(task, lengths(&options.lengths)?, options.norm.parse()?, path);
+    let steps = options.steps.unwrap_or(recipe.steps);
+    let schedule = match recipe.schedule {
+        Schedule::Linear { peak, warmup, .. } => Schedule::Linear {
+            peak: options.rate.unwrap_or(peak),
+            warmup: options.warmup.unwrap_or(warmup),
+            steps,
+        },
+        paper => paper,
+    };
+    let settings = Settings {
+        batch: options.batch,
+        steps,
+        seed: options.seed,
+        threads: options.threads.unwrap_or(recipe.threads),
+        smoothing: options.smoothing.unwrap_or(recipe.smoothing),
+        schedule,
+        model: TransformerConfig {
+            dropout: options.dropout.unwrap_or(recipe.model.dropout),
+            ..recipe.model
+        },
+        ..recipe
+    };
+    if options.save_every == 0 {
+        return Err("--save-every: expected at least 1; got 0".into());
+    }
+    settings.validate().map_err(|error| format!("--{}", reason(&error)))?;
+    Ok(settings)
+}
+
+/// `10`, or `1..20` with both ends included.
+fn lengths(typed: &str) -> Result<RangeInclusive<usize>, String> {
+    let (shortest, longest) = typed.split_once("..").unwrap_or((typed, typed));
+    match (shortest.parse(), longest.trim_start_matches('=').parse()) {
+        (Ok(shortest), Ok(longest)) => Ok(shortest..=longest),
+        _ => Err(format!("--lengths: expected a number or two as in `1..20`; got `{typed}`")),
+    }
+}
+
+/// Where the computing is done, in words.
+pub fn device(asked: &str) -> Result<&'static str, String> {
+    match asked {
+        "auto" => Ok("cpu (auto: this build can compute nowhere else)"),
+        "cpu" => Ok("cpu"),
+        other => Err(format!(
+            "--device {other}: this build computes on the CPU only, and the model is small enough for it; type --device cpu"
+        )),
+    }
+}
+
+/// The settings in a line.
+pub fn shown(settings: &Settings) -> String {
+    let (shortest, longest) = (settings.lengths.start(), settings.lengths.end());
+    let lengths = if shortest == longest {
+        format!("{shortest} symbols")
+    } else {
+        format!("{shortest} to {longest} symbols")
+    };
+    format!(
+        "Task: {}, {lengths}; {}-norm, path {}, {} steps of {} sequences, threads: {}",
+        settings.task,
+        settings.model.order,
+        settings.path,
+        settings.steps,
+        settings.batch,
+        settings.threads
+    )
+}

@@ -1,0 +1,60 @@
+//! `cargo study train`: trains a Transformer, saves it, and tells what it has learnt.
+
+mod ask;
+mod options;
+mod panics;
+mod places;
+mod progress;
+mod report;
+mod run;
+
+use clap::Parser;
+use options::Options;
+use std::process::ExitCode;
+use transformer::{reason::reason, single::single_threaded_candle};
+
+/// Steps allocate and free the same sizes again and again; this allocator does not give them back in between.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Train week 5's Transformer, and see how many fresh sequences it gets right
+#[derive(Parser)]
+#[command(name = "cargo study train", bin_name = "cargo study train")]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How a run that did not fail ended.
+enum End {
+    /// All steps are done.
+    Finished,
+    /// By Ctrl-C.
+    Stopped,
+}
+
+fn main() -> ExitCode {
+    single_threaded_candle();
+    let options = Cli::parse().options;
+    let (settings, device) = match ask::settings(&options)
+        .and_then(|settings| Ok((settings, ask::device(&options.device)?)))
+    {
+        Ok(asked) => asked,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("{}\nDevice: {device}", ask::shown(&settings));
+    let run = || run::run(&options, settings);
+    let end = if options.mine { panics::explained(run) } else { run() };
+    match end {
+        Ok(End::Finished) => ExitCode::SUCCESS,
+        // What a shell expects of a program that Ctrl-C ended.
+        Ok(End::Stopped) => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("error: {}", reason(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The training itself.
+
+use crate::{
+    End,
+    options::Options,
+    places::{Places, shown},
+    progress::Progress,
+    report,
+};
+use candle_core::{Error, Result};
+use std::{
+    env,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use transformer::{
+    checkpoint::Checkpoint,
+    reason::reason,
+    training::{Settings, Trainer},
+};
+
+/// How often Ctrl-C was pressed.
+static PRESSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Trains with `settings` to the end or to Ctrl-C, saves, and reports.
+pub fn run(options: &Options, settings: Settings) -> Result<End> {
+    let places = Places::new(options, &settings);
+    let mut trainer = begin(options, settings, &places)?;
+    ctrlc::set_handler(|| {
+        PRESSED.fetch_add(1, Ordering::SeqCst);
+    })
+    .map_err(Error::wrap)?;
+    let (end, unsaved) = train(&mut trainer, options, &places)?;
+    if let End::Finished = end {
+        report::finish(&trainer, options, &places)?;
+    }
+    unsaved.map_or(Ok(end), Err)
+}
+
+/// A new trainer, or with `--resume` the saved one.
+fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Trainer> {
+    let Some(file) = &places.checkpoint else {
+        return Trainer::new(settings);
+    };
+    if options.resume {
+        let trainer = Trainer::resume(settings, Checkpoint::load(file)?)?;
+        println!("Going on after step {} of {}", trainer.steps(), shown(file));
+        return Ok(trainer);
+    }
+    let trainer = Trainer::new(settings)?;
+    if file.exists() {
+        println!("{} is from an earlier training: this one will replace it", shown(file));
+    } else {
+        // A place that can't be written is better known now than after the training.
+        trainer.checkpoint()?.save(file)?;
+    }
+    Ok(trainer)
+}
+
+/// Steps until the last or Ctrl-C; returns with why the last saving failed, if it did.
+fn train(
+    trainer: &mut Trainer,
+    options: &Options,
+    places: &Places,
+) -> Result<(End, Option<Error>)> {
+    let steps = trainer.settings().steps;
+    let progress = Progress::start(steps, trainer.steps());
+    let (mut seen, mut warned, mut unsaved) = (0, false, None);
+    while trainer.steps() < steps {
+        trainer.step().inspect_err(|_| progress.clear())?;
+        progress.show(trainer.history());
+        let pressed = PRESSED.load(Ordering::SeqCst);
+        let last = trainer.steps() == steps;
+        let stop = pressed > seen && !last;
+        seen = pressed;
+        if !stop && !last && !trainer.steps().is_multiple_of(options.save_every) {
+            continue;
+        }
+        unsaved = places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
+        match unsaved.as_ref().map(reason) {
+            None if stop => {
+                progress.clear();
+                println!("{}", farewell(trainer, places.checkpoint.as_deref()));
+                return Ok((End::Stopped, None));
+            }
+            None => {}
+            Some(_) if stop && warned => return Ok((End::Stopped, unsaved)),
+            Some(why) if stop => {
+                warned = true;
+                progress.say(&format!(
+                    "{why}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case."
+                ));
+            }
+            Some(why) => progress.say(&format!("warning: {why}.\nThe training goes on.")),
+        }
+    }
+    progress.clear();
+    Ok((End::Finished, unsaved))
+}
+
+fn save(trainer: &Trainer, file: &Path) -> Result<()> {
+    trainer.checkpoint()?.save(file)
+}
+
+fn farewell(trainer: &Trainer, file: Option<&Path>) -> String {
+    let (step, steps) = (trainer.steps(), trainer.settings().steps);
+    let Some(file) = file else {
+        return format!(
+            "Stopped after step {step} of {steps}; with --no-checkpoint nothing is kept."
+        );
+    };
+    let typed = env::args().skip(1).filter(|argument| argument != "--resume");
+    let typed: String = typed.map(|argument| format!("{} ", quoted(&argument))).collect();
+    format!(
+        "Stopped after step {step} of {steps}, saved in {}.\nTo go on: cargo study train {typed}--resume",
+        shown(file)
+    )
+}
+
+fn quoted(argument: &str) -> String {
+    if argument.contains(char::is_whitespace) {
+        format!("\"{argument}\"")
+    } else {
+        argument.to_owned()
+    }
+}

@@ -1,0 +1,160 @@
+//! Week 5, your code: replace each `todo!()`, then run `cargo study check transformer`.
+#![allow(unused)] // a stub uses nothing yet
+
+use crate::{
+    NormOrder,
+    order::{Cross, Step},
+};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+
+// ANCHOR: positional_encoding
+/// Where a token stands, as a vector: sines and cosines of `pos` at falling
+/// frequencies ("Attention Is All You Need", section 3.5).
+///
+/// Number `2i` of row `pos` is sin(pos / 10000^(2i/d_model)), number `2i + 1` the
+/// cosine of the same angle. f32, `(seq, d_model)`; angles are computed in f64. No
+/// positions give an empty table. Errors when `d_model` is odd.
+pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: positional_encoding
+
+// ANCHOR: layer_norm
+/// Each token's numbers brought to mean 0 and variance 1, then scaled and shifted
+/// by what the model learns (Ba, Kiros, Hinton 2016).
+///
+/// `x` and result `(…, dim)`, `weight` and `bias` `(dim)`. The variance is the mean
+/// of the squares, divided by `dim` and not by `dim − 1`; `eps` is added to it
+/// under the root. No tokens give no tokens. Errors when `weight` or `bias` is not
+/// `(dim)`: broadcasting would stretch a single number, silently.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: layer_norm
+
+// ANCHOR: residual
+/// One sublayer with its norm and its shortcut.
+///
+/// [`NormOrder::Pre`]: `x + sublayer(norm(x))`; [`NormOrder::Post`], the paper's:
+/// `norm(x + sublayer(x))`. Each part runs once. Errors when a part does, or when
+/// the sublayer's result has another shape than `x`.
+pub fn residual(x: &Tensor, order: NormOrder, norm: &Step, sublayer: &Step) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: residual
+
+// ANCHOR: encoder_layer
+/// One layer of the encoder: attention, then feed-forward, each with its norm and
+/// its shortcut.
+///
+/// `x` and result `(batch, seq, d_model)`; `attend` is self-attention with its
+/// mask and dropout inside. `norms` stand in the order of the sublayers. Each part
+/// runs once. Errors when a part does.
+pub fn encoder_layer(
+    x: &Tensor,
+    order: NormOrder,
+    norms: [&Step; 2],
+    attend: &Step,
+    feed_forward: &Step,
+) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: encoder_layer
+
+// ANCHOR: decoder_layer
+/// One layer of the decoder: self-attention, attention to the encoder's `memory`,
+/// feed-forward, each with its norm and its shortcut.
+///
+/// `y` and result `(batch, seq_t, d_model)`, `memory` `(batch, seq_s, d_model)`,
+/// which is handed to `cross_attend` as it is, never normed: `cross_attend(tokens,
+/// memory)`. Each part runs once. Errors when a part does.
+pub fn decoder_layer(
+    y: &Tensor,
+    memory: &Tensor,
+    order: NormOrder,
+    norms: [&Step; 3],
+    attend: &Step,
+    cross_attend: &Cross,
+    feed_forward: &Step,
+) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: decoder_layer
+
+// ANCHOR: label_smoothing
+/// Cross-entropy against targets that are not quite sure: each has `1 − smoothing`
+/// for the right token and `smoothing` shared out equally over the vocabulary, the
+/// right token included (section 5.4).
+///
+/// `log_probs` `(…, vocab)`, `targets` `(…)` u32, both may be views → a scalar: the
+/// mean over the targets that are not `padding`. What does not count does no harm,
+/// even where a log-probability is −∞: rows whose target is padding, and at a
+/// smoothing of 0 all tokens but the right one. Errors when shapes do not fit, a
+/// target is not below `vocab`, `smoothing` is not in [0, 1], or there is nothing
+/// but padding.
+pub fn label_smoothing(
+    log_probs: &Tensor,
+    targets: &Tensor,
+    smoothing: f64,
+    padding: u32,
+) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: label_smoothing
+
+// ANCHOR: learning_rate
+/// The paper's schedule: rises with the step during `warmup` steps, then falls with
+/// its root (section 5.3).
+///
+/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)). Steps count from 1; a
+/// step of 0 is taken as 1, and `warmup` 0 as no warm-up: the fall alone.
+pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
+    todo!()
+}
+// ANCHOR_END: learning_rate
+
+// ANCHOR: greedy_decode
+/// Writes token by token, always the most probable one.
+///
+/// `source` `(batch, seq_s)` u32. `encode(source)` gives the memory and runs once;
+/// `decode(target, memory)` gives log-probabilities `(batch, seq_t, vocab)` for
+/// what follows each token of `target` `(batch, seq_t)`. Each sequence begins with
+/// `start`, which is not returned, and ends none, even when it is also `end`. → u32
+/// `(batch, at most max_len)`: it ends with the step in which the last sequence
+/// wrote `end`; what follows an `end` is `end`. Errors when `encode` or `decode`
+/// does.
+pub fn greedy_decode(
+    source: &Tensor,
+    encode: &Step,
+    decode: &Cross,
+    [start, end]: [u32; 2],
+    max_len: usize,
+) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: greedy_decode
+
+// ANCHOR: rope
+/// Turns each pair of numbers by an angle that grows with the position: the dot
+/// product of two vectors then depends on their distance only (RoFormer, 2021).
+///
+/// `x` and result `(batch, heads, seq, head_dim)`. Numbers `2i` and `2i + 1` of the
+/// token at position p = `offset` + row are turned by the angle a = p /
+/// 10000^(2i/head_dim), computed in f64: (1, 0) becomes (cos a, sin a). The result
+/// has the type of `x`. Errors when `head_dim` is odd.
+pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: rope
+
+// ANCHOR: alibi
+/// A bias for the scores that grows with the distance, steeper in some heads than
+/// in others (Press, Smith, Lewis 2021).
+///
+/// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
+/// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
+/// stands at the last key; keys after a query count as those before it.
+pub fn alibi(heads: usize, seq_q: usize, seq_k: usize, device: &Device) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: alibi

@@ -1,0 +1,238 @@
+//! Week 5, solved: positions, norms, layers, loss, schedule, decoding.
+
+use crate::{
+    NormOrder,
+    order::{Cross, Step},
+};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+
+// ANCHOR: positional_encoding
+/// Where a token stands, as a vector: sines and cosines of `pos` at falling
+/// frequencies ("Attention Is All You Need", section 3.5).
+///
+/// Number `2i` of row `pos` is sin(pos / 10000^(2i/d_model)), number `2i + 1` the
+/// cosine of the same angle. f32, `(seq, d_model)`; angles are computed in f64. No
+/// positions give an empty table. Errors when `d_model` is odd.
+pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
+    if d_model % 2 == 1 {
+        bail!("d_model: expected an even number, for pairs of sine and cosine; got {d_model}");
+    }
+    let number = |at: usize| {
+        let (pos, column) = (at / d_model, at % d_model);
+        let exponent = (column - column % 2) as f64 / d_model as f64;
+        let angle = pos as f64 / 10_000f64.powf(exponent);
+        if column % 2 == 0 { angle.sin() as f32 } else { angle.cos() as f32 }
+    };
+    Tensor::from_vec((0..seq * d_model).map(number).collect(), (seq, d_model), device)
+}
+// ANCHOR_END: positional_encoding
+
+// ANCHOR: layer_norm
+/// Each token's numbers brought to mean 0 and variance 1, then scaled and shifted
+/// by what the model learns (Ba, Kiros, Hinton 2016).
+///
+/// `x` and result `(…, dim)`, `weight` and `bias` `(dim)`. The variance is the mean
+/// of the squares, divided by `dim` and not by `dim − 1`; `eps` is added to it
+/// under the root. No tokens give no tokens. Errors when `weight` or `bias` is not
+/// `(dim)`: broadcasting would stretch a single number, silently.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let dim = x.dim(D::Minus1)?;
+    if weight.dims() != [dim] || bias.dims() != [dim] {
+        let got = (weight.shape(), bias.shape());
+        bail!("weight, bias: expected [{dim}], one number for each of a token; got {got:?}");
+    }
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?; // (…, 1)
+    let normal = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
+    normal.broadcast_mul(weight)?.broadcast_add(bias)
+}
+// ANCHOR_END: layer_norm
+
+// ANCHOR: residual
+/// One sublayer with its norm and its shortcut.
+///
+/// [`NormOrder::Pre`]: `x + sublayer(norm(x))`; [`NormOrder::Post`], the paper's:
+/// `norm(x + sublayer(x))`. Each part runs once. Errors when a part does, or when
+/// the sublayer's result has another shape than `x`.
+pub fn residual(x: &Tensor, order: NormOrder, norm: &Step, sublayer: &Step) -> Result<Tensor> {
+    match order {
+        NormOrder::Pre => x + sublayer(&norm(x)?)?,
+        NormOrder::Post => norm(&(x + sublayer(x)?)?),
+    }
+}
+// ANCHOR_END: residual
+
+// ANCHOR: encoder_layer
+/// One layer of the encoder: attention, then feed-forward, each with its norm and
+/// its shortcut.
+///
+/// `x` and result `(batch, seq, d_model)`; `attend` is self-attention with its
+/// mask and dropout inside. `norms` stand in the order of the sublayers. Each part
+/// runs once. Errors when a part does.
+pub fn encoder_layer(
+    x: &Tensor,
+    order: NormOrder,
+    norms: [&Step; 2],
+    attend: &Step,
+    feed_forward: &Step,
+) -> Result<Tensor> {
+    let x = residual(x, order, norms[0], attend)?;
+    residual(&x, order, norms[1], feed_forward)
+}
+// ANCHOR_END: encoder_layer
+
+// ANCHOR: decoder_layer
+/// One layer of the decoder: self-attention, attention to the encoder's `memory`,
+/// feed-forward, each with its norm and its shortcut.
+///
+/// `y` and result `(batch, seq_t, d_model)`, `memory` `(batch, seq_s, d_model)`,
+/// which is handed to `cross_attend` as it is, never normed: `cross_attend(tokens,
+/// memory)`. Each part runs once. Errors when a part does.
+pub fn decoder_layer(
+    y: &Tensor,
+    memory: &Tensor,
+    order: NormOrder,
+    norms: [&Step; 3],
+    attend: &Step,
+    cross_attend: &Cross,
+    feed_forward: &Step,
+) -> Result<Tensor> {
+    let y = residual(y, order, norms[0], attend)?;
+    let y = residual(&y, order, norms[1], &|y| cross_attend(y, memory))?;
+    residual(&y, order, norms[2], feed_forward)
+}
+// ANCHOR_END: decoder_layer
+
+// ANCHOR: label_smoothing
+/// Cross-entropy against targets that are not quite sure: each has `1 − smoothing`
+/// for the right token and `smoothing` shared out equally over the vocabulary, the
+/// right token included (section 5.4).
+///
+/// `log_probs` `(…, vocab)`, `targets` `(…)` u32, both may be views → a scalar: the
+/// mean over the targets that are not `padding`. What does not count does no harm,
+/// even where a log-probability is −∞: rows whose target is padding, and at a
+/// smoothing of 0 all tokens but the right one. Errors when shapes do not fit, a
+/// target is not below `vocab`, `smoothing` is not in [0, 1], or there is nothing
+/// but padding.
+pub fn label_smoothing(
+    log_probs: &Tensor,
+    targets: &Tensor,
+    smoothing: f64,
+    padding: u32,
+) -> Result<Tensor> {
+    if !(0. ..=1.).contains(&smoothing) {
+        bail!("smoothing: expected a share in [0, 1]; got {smoothing}");
+    }
+    if log_probs.dims().split_last().is_none_or(|(_, dims)| dims != targets.dims()) {
+        let (targets, log_probs) = (targets.shape(), log_probs.shape());
+        bail!("targets: expected one for each row of log_probs {log_probs:?}; got {targets:?}");
+    }
+    let real = targets.ne(padding)?; // u8
+    let count = real.to_dtype(DType::U32)?.sum_all()?.to_scalar::<u32>()?; // a u8 would end at 255
+    if count == 0 {
+        bail!("targets: expected at least one token that is not padding ({padding})");
+    }
+    let index = targets.unsqueeze(D::Minus1)?.contiguous()?; // gather wants no views
+    let right = log_probs.contiguous()?.gather(&index, D::Minus1)?.squeeze(D::Minus1)?;
+    let mut losses = (right * (smoothing - 1.))?; // (…)
+    if smoothing > 0. {
+        losses = (losses - (log_probs.mean(D::Minus1)? * smoothing)?)?; // every token's equal share
+    }
+    // A product with 0 and 1 would not do: 0 · ∞ is NaN.
+    real.where_cond(&losses, &losses.zeros_like()?)?.sum_all()? / f64::from(count)
+}
+// ANCHOR_END: label_smoothing
+
+// ANCHOR: learning_rate
+/// The paper's schedule: rises with the step during `warmup` steps, then falls with
+/// its root (section 5.3).
+///
+/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)). Steps count from 1; a
+/// step of 0 is taken as 1, and `warmup` 0 as no warm-up: the fall alone.
+pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
+    let (step, warmup) = (step.max(1) as f64, warmup as f64);
+    (d_model as f64).powf(-0.5) * step.powf(-0.5).min(step * warmup.powf(-1.5))
+}
+// ANCHOR_END: learning_rate
+
+// ANCHOR: greedy_decode
+/// Writes token by token, always the most probable one.
+///
+/// `source` `(batch, seq_s)` u32. `encode(source)` gives the memory and runs once;
+/// `decode(target, memory)` gives log-probabilities `(batch, seq_t, vocab)` for
+/// what follows each token of `target` `(batch, seq_t)`. Each sequence begins with
+/// `start`, which is not returned, and ends none, even when it is also `end`. → u32
+/// `(batch, at most max_len)`: it ends with the step in which the last sequence
+/// wrote `end`; what follows an `end` is `end`. Errors when `encode` or `decode`
+/// does.
+pub fn greedy_decode(
+    source: &Tensor,
+    encode: &Step,
+    decode: &Cross,
+    [start, end]: [u32; 2],
+    max_len: usize,
+) -> Result<Tensor> {
+    let memory = encode(source)?;
+    let begin = Tensor::full(start, (source.dim(0)?, 1), source.device())?;
+    let (mut target, mut ended) = (begin.clone(), begin.zeros_like()?.to_dtype(DType::U8)?);
+    let ends = begin.zeros_like()?.affine(1., f64::from(end))?;
+    for written in 0..max_len {
+        let count = ended.to_dtype(DType::U32)?.sum_all()?.to_scalar::<u32>()?;
+        if count as usize == source.dim(0)? {
+            break; // at once when there are no sequences
+        }
+        let log_probs = decode(&target, &memory)?.narrow(1, written, 1)?; // (batch, 1, vocab)
+        let next = ended.where_cond(&ends, &log_probs.argmax(D::Minus1)?)?; // (batch, 1)
+        target = Tensor::cat(&[&target, &next], 1)?;
+        ended = next.eq(&ends)?;
+    }
+    target.narrow(1, 1, target.dim(1)? - 1)
+}
+// ANCHOR_END: greedy_decode
+
+// ANCHOR: rope
+/// Turns each pair of numbers by an angle that grows with the position: the dot
+/// product of two vectors then depends on their distance only (RoFormer, 2021).
+///
+/// `x` and result `(batch, heads, seq, head_dim)`. Numbers `2i` and `2i + 1` of the
+/// token at position p = `offset` + row are turned by the angle a = p /
+/// 10000^(2i/head_dim), computed in f64: (1, 0) becomes (cos a, sin a). The result
+/// has the type of `x`. Errors when `head_dim` is odd.
+pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
+    let (batch, heads, seq, head_dim) = x.dims4()?;
+    if head_dim % 2 == 1 {
+        bail!("x: expected an even head_dim, for pairs of numbers; got {head_dim}");
+    }
+    let pairs = head_dim / 2;
+    let angle = |at: usize| {
+        let (pos, pair) = (offset + at / pairs, at % pairs);
+        pos as f64 / 10_000f64.powf((2 * pair) as f64 / head_dim as f64)
+    };
+    let angles: Vec<f64> = (0..seq * pairs).map(angle).collect();
+    let angles = Tensor::from_vec(angles, (seq, pairs, 1), x.device())?;
+    let (cos, sin) = (angles.cos()?.to_dtype(x.dtype())?, angles.sin()?.to_dtype(x.dtype())?);
+    let x = x.reshape((batch, heads, seq, pairs, 2))?;
+    let (a, b) = (x.narrow(4, 0, 1)?, x.narrow(4, 1, 1)?);
+    let turned_a = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+    let turned_b = (a.broadcast_mul(&sin)? + b.broadcast_mul(&cos)?)?;
+    Tensor::cat(&[turned_a, turned_b], 4)?.reshape((batch, heads, seq, head_dim))
+}
+// ANCHOR_END: rope
+
+// ANCHOR: alibi
+/// A bias for the scores that grows with the distance, steeper in some heads than
+/// in others (Press, Smith, Lewis 2021).
+///
+/// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
+/// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
+/// stands at the last key; keys after a query count as those before it.
+pub fn alibi(heads: usize, seq_q: usize, seq_k: usize, device: &Device) -> Result<Tensor> {
+    let bias = |at: usize| {
+        let (head, query, key) = (at / (seq_q * seq_k), at / seq_k % seq_q, at % seq_k);
+        let slope = 2f64.powf(-8. * (head + 1) as f64 / heads as f64);
+        (-slope * (query + seq_k).abs_diff(key + seq_q) as f64) as f32
+    };
+    let biases = (0..heads * seq_q * seq_k).map(bias).collect();
+    Tensor::from_vec(biases, (heads, seq_q, seq_k), device)
+}
+// ANCHOR_END: alibi

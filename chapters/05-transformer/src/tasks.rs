@@ -1,0 +1,121 @@
+//! Three tasks with answers that can be checked: copy, reverse, sort.
+
+use crate::model::PADDING;
+use candle_core::{Device, Result, Tensor, bail};
+use serde::{Deserialize, Serialize};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+/// Stands before every answer.
+pub const START: u32 = 1;
+/// Stands behind every answer.
+pub const END: u32 = 2;
+/// What the sequences are made of; 0, 1 and 2 are [`PADDING`], [`START`] and [`END`].
+pub const SYMBOLS: RangeInclusive<u32> = 3..=10;
+/// How many tokens there are, the special ones included.
+pub const VOCAB: usize = *SYMBOLS.end() as usize + 1;
+
+/// What is to be made of a sequence of symbols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// The sequence itself.
+    Copy,
+    /// The sequence from its end.
+    Reverse,
+    /// The symbols in ascending order.
+    Sort,
+}
+
+impl Task {
+    /// The right answer to `source`, without [`START`] and [`END`].
+    pub fn answer(self, source: &[u32]) -> Vec<u32> {
+        let mut answer = source.to_vec();
+        match self {
+            Self::Copy => {}
+            Self::Reverse => answer.reverse(),
+            Self::Sort => answer.sort_unstable(),
+        }
+        answer
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Copy => "copy",
+            Self::Reverse => "reverse",
+            Self::Sort => "sort",
+        })
+    }
+}
+
+impl FromStr for Task {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        match name {
+            "copy" => Ok(Self::Copy),
+            "reverse" => Ok(Self::Reverse),
+            "sort" => Ok(Self::Sort),
+            other => Err(format!("task: expected `copy`, `reverse` or `sort`; got `{other}`")),
+        }
+    }
+}
+
+/// Sequences and their answers, `(batch, …)` u32, filled up with [`PADDING`].
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The symbols: `(batch, longest)`.
+    pub source: Tensor,
+    /// What the decoder reads: [`START`], then the answer: `(batch, longest + 1)`.
+    pub target_in: Tensor,
+    /// What it must say to that, token by token: the answer, then [`END`]: `(batch, longest + 1)`.
+    pub target_out: Tensor,
+}
+
+impl Batch {
+    /// `count` sequences from number `first` on.
+    pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
+        Ok(Self {
+            source: self.source.narrow(0, first, count)?.contiguous()?,
+            target_in: self.target_in.narrow(0, first, count)?.contiguous()?,
+            target_out: self.target_out.narrow(0, first, count)?.contiguous()?,
+        })
+    }
+}
+
+/// Draws `size` sequences: each length in `lengths` is as probable as the others, and so is each symbol.
+///
+/// The same `seed` gives the same batch on every machine. Errors when `size` or a length is 0, or `lengths` is empty.
+pub fn draw(task: Task, size: usize, lengths: RangeInclusive<usize>, seed: u64) -> Result<Batch> {
+    let (shortest, most) = (*lengths.start(), *lengths.end());
+    if size == 0 {
+        bail!("size: expected at least 1 sequence; got 0");
+    }
+    if shortest == 0 || shortest > most {
+        bail!("lengths: expected at least 1, the lower one first; got {shortest}..{most}");
+    }
+    let pick = |draw: f32, count: usize| (f64::from(draw) * count as f64) as usize;
+    let draws = seeded::uniform(seed, (size, most + 1))?.to_vec2::<f32>()?;
+    let sources = draws.iter().map(|draws| {
+        let length = shortest + pick(draws[0], most - shortest + 1);
+        let symbol = |&draw| SYMBOLS.start() + pick(draw, SYMBOLS.count()) as u32;
+        draws[1..=length].iter().map(symbol).collect::<Vec<_>>()
+    });
+    let sources: Vec<_> = sources.collect();
+    let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
+    let answers: Vec<_> = sources.iter().map(|source| task.answer(source)).collect();
+    let with = |before: &[u32], after: &[u32]| {
+        answers.iter().map(|answer| [before, answer, after].concat()).collect::<Vec<_>>()
+    };
+    Ok(Batch {
+        target_in: padded(with(&[START], &[]), longest + 1)?,
+        target_out: padded(with(&[], &[END]), longest + 1)?,
+        source: padded(sources, longest)?,
+    })
+}
+
+fn padded(mut rows: Vec<Vec<u32>>, width: usize) -> Result<Tensor> {
+    rows.iter_mut().for_each(|row| row.resize(width, PADDING));
+    Tensor::from_vec(rows.concat(), (rows.len(), width), &Device::Cpu)
+}

@@ -1,0 +1,194 @@
+//! Everything that decides how a training goes.
+
+use crate::{
+    NormOrder, Parts, TransformerConfig,
+    adam::AdamSettings,
+    exercise,
+    order::{Cross, Step},
+    schedule::Schedule,
+    solution,
+    tasks::Task,
+};
+use candle_core::{Error, Result, Tensor, bail};
+use serde::{Deserialize, Serialize};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+/// As [`solution::greedy_decode`].
+pub type GreedyDecode = fn(&Tensor, &Step, &Cross, [u32; 2], usize) -> Result<Tensor>;
+
+/// Whose functions, and which, a model is trained with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CodePath {
+    /// The course's solutions, in plain candle operations.
+    Readable,
+    /// The same model with fused operations.
+    Fast,
+    /// What you wrote.
+    Mine,
+}
+
+impl CodePath {
+    /// The functions that a model is made of.
+    pub fn parts(self) -> Parts {
+        match self {
+            Self::Readable => Parts::readable(),
+            Self::Fast => Parts::fast(),
+            Self::Mine => Parts::mine(),
+        }
+    }
+
+    /// How the trained model writes.
+    pub fn greedy_decode(self) -> GreedyDecode {
+        match self {
+            Self::Readable | Self::Fast => solution::greedy_decode,
+            Self::Mine => exercise::greedy_decode,
+        }
+    }
+}
+
+impl fmt::Display for CodePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Readable => "readable",
+            Self::Fast => "fast",
+            Self::Mine => "mine",
+        })
+    }
+}
+
+impl FromStr for CodePath {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        match name {
+            "readable" => Ok(Self::Readable),
+            "fast" => Ok(Self::Fast),
+            "mine" => Ok(Self::Mine),
+            other => Err(format!("path: expected `readable`, `fast` or `mine`; got `{other}`")),
+        }
+    }
+}
+
+/// Everything that decides how a training goes: two trainings with the same settings have the same losses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What is learnt.
+    pub task: Task,
+    /// How long the sequences are, in symbols.
+    pub lengths: RangeInclusive<usize>,
+    /// Sequences a step.
+    pub batch: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Decides the first weights, the batches and dropout.
+    pub seed: u64,
+    /// Whose functions the model is made of.
+    pub path: CodePath,
+    /// Threads that each batch is divided between; more than there are sequences count as that many.
+    pub threads: usize,
+    /// The share of label smoothing, in [0, 1].
+    pub smoothing: f64,
+    /// The learning rate of each step.
+    pub schedule: Schedule,
+    /// Adam's.
+    pub adam: AdamSettings,
+    /// The sizes of the model.
+    #[serde(with = "Sizes")]
+    pub model: TransformerConfig,
+}
+
+impl Settings {
+    /// What learns `task` on sequences of `lengths` with the small model of this week.
+    ///
+    /// Copying and reversing sequences of one length up to 10 are soon learnt; the others get more steps.
+    pub fn recipe(
+        task: Task,
+        lengths: RangeInclusive<usize>,
+        order: NormOrder,
+        path: CodePath,
+    ) -> Self {
+        let soon = task != Task::Sort && lengths.start() == lengths.end() && *lengths.end() <= 10;
+        let (peak, warmup, steps) = if soon { (3e-3, 40, 350) } else { (5e-3, 100, 700) };
+        Self {
+            task,
+            lengths,
+            batch: 32,
+            steps,
+            seed: 1,
+            path,
+            threads: 2,
+            smoothing: 0.,
+            schedule: Schedule::Linear { peak, warmup, steps },
+            adam: AdamSettings::PAPER,
+            model: TransformerConfig::small(order),
+        }
+    }
+
+    /// An error unless each setting is in its range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, count) in
+            [("batch", self.batch), ("steps", self.steps), ("threads", self.threads)]
+        {
+            if count == 0 {
+                bail!("{name}: expected at least 1; got 0");
+            }
+        }
+        let (shortest, longest) = (*self.lengths.start(), *self.lengths.end());
+        if shortest == 0 || shortest > longest {
+            bail!("lengths: expected at least 1, the lower one first; got {shortest}..{longest}");
+        }
+        if !(0. ..=1.).contains(&self.smoothing) {
+            bail!("smoothing: expected a share in [0, 1]; got {}", self.smoothing);
+        }
+        if let Schedule::Linear { peak, .. } = self.schedule
+            && !(peak > 0. && peak.is_finite())
+        {
+            bail!("rate: expected a number above 0; got {peak}");
+        }
+        self.model.validate()
+    }
+
+    /// The first setting in which `other` differs, with both values: `("batch", "32", "64")`.
+    pub fn difference(&self, other: &Self) -> Result<Option<(String, String, String)>> {
+        let [ours, theirs] = [self, other].map(serde_json::to_value);
+        Ok(differing("", &ours.map_err(Error::wrap)?, &theirs.map_err(Error::wrap)?))
+    }
+}
+
+fn differing(
+    name: &str,
+    ours: &serde_json::Value,
+    theirs: &serde_json::Value,
+) -> Option<(String, String, String)> {
+    if let (Some(ours), Some(theirs)) = (ours.as_object(), theirs.as_object())
+        && ours.keys().eq(theirs.keys())
+    {
+        let dot = if name.is_empty() { "" } else { "." };
+        return ours
+            .iter()
+            .find_map(|(key, value)| differing(&format!("{name}{dot}{key}"), value, &theirs[key]));
+    }
+    (ours != theirs).then(|| (name.to_owned(), ours.to_string(), theirs.to_string()))
+}
+
+/// How a [`TransformerConfig`] is written into a file.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TransformerConfig")]
+struct Sizes {
+    vocab: usize,
+    d_model: usize,
+    d_ff: usize,
+    heads: usize,
+    layers: usize,
+    dropout: f64,
+    #[serde(with = "Order")]
+    order: NormOrder,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "NormOrder", rename_all = "lowercase")]
+enum Order {
+    Pre,
+    Post,
+}

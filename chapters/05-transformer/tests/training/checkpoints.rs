@@ -1,0 +1,125 @@
+//! Going on where a training stopped, and saying why not.
+
+use crate::{tiny, trained, with_dropout};
+use candle_core::{Device, Result, Tensor};
+use std::{fs, path::Path};
+use transformer::{
+    NormOrder, TransformerConfig,
+    adam::Named,
+    checkpoint::Checkpoint,
+    tasks::Task,
+    training::{Settings, Trainer},
+};
+
+fn numbers(tensors: &Named) -> Result<Vec<Vec<f32>>> {
+    tensors.values().map(|tensor| tensor.flatten_all()?.to_vec1()).collect()
+}
+
+#[test]
+fn a_resumed_training_goes_on_as_if_nothing_had_been() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("new/folder/checkpoint.safetensors");
+    let settings = with_dropout(tiny());
+    let whole = trained(settings.clone(), 6)?.checkpoint()?;
+
+    trained(settings.clone(), 3)?.checkpoint()?.save(&file)?;
+    let mut resumed = Trainer::resume(settings, Checkpoint::load(&file)?)?;
+    assert_eq!(resumed.steps(), 3);
+    for _ in 3..6 {
+        resumed.step()?;
+    }
+    let resumed = resumed.checkpoint()?;
+    assert_eq!(resumed.history.losses, whole.history.losses);
+    assert_eq!(resumed.history.accuracies, whole.history.accuracies);
+    assert_eq!(resumed.history.tokens, whole.history.tokens);
+    assert_eq!(resumed.moments, whole.moments);
+    assert_eq!(numbers(&resumed.variables)?, numbers(&whole.variables)?);
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_stays_as_it_was_while_the_training_goes_on() -> Result<()> {
+    let mut trainer = trained(tiny(), 1)?;
+    let checkpoint = trainer.checkpoint()?;
+    let before = numbers(&checkpoint.variables)?;
+    trainer.step()?;
+    assert_eq!(numbers(&checkpoint.variables)?, before);
+    assert_ne!(numbers(&trainer.checkpoint()?.variables)?, before);
+    Ok(())
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_with_the_reason() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("checkpoint.safetensors");
+    trained(tiny(), 1)?.checkpoint()?.save(&file)?;
+    let good = fs::read(&file)?;
+    let told = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        Checkpoint::load(&file).unwrap_err().to_string()
+    };
+    for length in [0, 7, 100, good.len() / 2, good.len() - 1] {
+        let text = told(&good[..length]);
+        assert!(text.contains("damaged") && text.contains("without --resume"), "{length}: {text}");
+    }
+    let mut flipped = good.clone();
+    flipped[good.len() - 100] ^= 1;
+    assert!(told(&flipped).contains("its numbers are not those that were saved"));
+    assert!(told(b"Dear diary, today I trained a Transformer.").contains("no safetensors file"));
+
+    let at = good.windows(12).position(|window| window == br#"version\":1,"#).unwrap();
+    let mut newer = good.clone();
+    newer[at + 10] = b'2';
+    let text = told(&newer);
+    assert!(text.contains("version 2, and this program reads version 1"), "{text}");
+
+    candle_core::safetensors::save(
+        &Named::from([("x".into(), Tensor::new(1f32, &Device::Cpu)?)]).into_iter().collect(),
+        &file,
+    )?;
+    let text = Checkpoint::load(&file).unwrap_err().to_string();
+    assert!(text.contains("no checkpoint of a training"), "{text}");
+
+    let text = Checkpoint::load(&folder.path().join("none")).unwrap_err().to_string();
+    assert!(text.contains("there is no checkpoint"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_refused_with_both_values() -> Result<()> {
+    let checkpoint = trained(tiny(), 1)?.checkpoint()?;
+    let told = |asked: Settings| {
+        Trainer::resume(asked, checkpoint.clone()).err().map(|error| error.to_string())
+    };
+    let model = TransformerConfig { order: NormOrder::Post, ..tiny().model };
+    for (asked, expected) in [
+        (Settings { batch: 64, ..tiny() }, "batch = 5, and you ask for 64"),
+        (Settings { task: Task::Sort, ..tiny() }, "task = \"copy\", and you ask for \"sort\""),
+        (Settings { lengths: 1..=9, ..tiny() }, "lengths.end = 4, and you ask for 9"),
+        (Settings { model, ..tiny() }, "model.order = \"pre\", and you ask for \"post\""),
+    ] {
+        let text = told(asked).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(told(tiny()), None);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing_behind() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let checkpoint = trained(tiny(), 1)?.checkpoint()?;
+    let files = |folder: &Path| fs::read_dir(folder).unwrap().count();
+
+    let taken = folder.path().join("taken");
+    fs::create_dir_all(taken.join("by a folder"))?;
+    let text = checkpoint.save(&taken).unwrap_err().to_string();
+    assert!(text.contains("can't write the checkpoint") && text.contains("--checkpoint"), "{text}");
+    assert_eq!(files(folder.path()), 1);
+
+    let file = folder.path().join("checkpoint");
+    checkpoint.save(&file)?;
+    assert!(checkpoint.save(&file.join("under a file")).is_err());
+    assert_eq!(Checkpoint::load(&file)?.step, 1);
+    Ok(())
+}
