@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
@@ -54,22 +54,23 @@ impl Checkpoint {
     /// on the disk: whatever happens, `path` is the old checkpoint or the new one.
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = self.to_bytes()?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let write = || -> std::io::Result<()> {
-            fs::create_dir_all(folder)?;
-            let mut file = tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder)?;
+        let write = || -> io::Result<()> {
+            let mut file = temporary(path)?;
             file.write_all(&bytes)?;
             file.as_file().sync_all()?;
             file.persist(path)?;
             Ok(())
         };
-        write().map_err(|error| {
-            Error::Msg(format!(
-                "can't write the checkpoint `{}`: {error}. An older one there is as it was. Make room or the folder writable, or choose another file with --checkpoint",
-                path.display()
-            ))
-        })
+        write().map_err(|error| unwritable(path, &error))
+    }
+
+    /// An error when no checkpoint can be written at `path`; makes its folder, and leaves what is there as it is.
+    pub fn probe(path: &Path) -> Result<()> {
+        let probe = || match path.is_dir() {
+            true => Err(io::Error::from(ErrorKind::IsADirectory)),
+            false => temporary(path).map(drop),
+        };
+        probe().map_err(|error| unwritable(path, &error))
     }
 
     /// Reads the file at `path`. Errors with the reason, and what to do, when it is not a whole checkpoint of this version.
@@ -183,6 +184,21 @@ impl Checkpoint {
     fn moment(&mut self, name: &str) -> &mut Moments {
         self.moments.entry(name.to_owned()).or_default()
     }
+}
+
+/// A file that is deleted unless it takes the name `path`, in the same folder.
+fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::Msg(format!(
+        "can't write the checkpoint `{}`: {error}. An older one there is as it was. Make room or the folder writable, or choose another file with --checkpoint",
+        path.display()
+    ))
 }
 
 /// A tensor as bytes.

@@ -8,7 +8,7 @@ use transformer::{
     adam::Named,
     checkpoint::Checkpoint,
     tasks::Task,
-    training::{Settings, Trainer},
+    training::{CodePath, Settings, Trainer},
 };
 
 fn numbers(tensors: &Named) -> Result<Vec<Vec<f32>>> {
@@ -17,23 +17,25 @@ fn numbers(tensors: &Named) -> Result<Vec<Vec<f32>>> {
 
 #[test]
 fn a_resumed_training_goes_on_as_if_nothing_had_been() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("new/folder/checkpoint.safetensors");
-    let settings = with_dropout(tiny());
-    let whole = trained(settings.clone(), 6)?.checkpoint()?;
+    for path in [CodePath::Readable, CodePath::Fast] {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("new/folder/checkpoint.safetensors");
+        let settings = with_dropout(Settings { path, ..tiny() });
+        let whole = trained(settings.clone(), 6)?.checkpoint()?;
 
-    trained(settings.clone(), 3)?.checkpoint()?.save(&file)?;
-    let mut resumed = Trainer::resume(settings, Checkpoint::load(&file)?)?;
-    assert_eq!(resumed.steps(), 3);
-    for _ in 3..6 {
-        resumed.step()?;
+        trained(settings.clone(), 3)?.checkpoint()?.save(&file)?;
+        let mut resumed = Trainer::resume(settings, Checkpoint::load(&file)?)?;
+        assert_eq!(resumed.steps(), 3);
+        for _ in 3..6 {
+            resumed.step()?;
+        }
+        let resumed = resumed.checkpoint()?;
+        assert_eq!(resumed.history.losses, whole.history.losses);
+        assert_eq!(resumed.history.accuracies, whole.history.accuracies);
+        assert_eq!(resumed.history.tokens, whole.history.tokens);
+        assert_eq!(resumed.moments, whole.moments);
+        assert_eq!(numbers(&resumed.variables)?, numbers(&whole.variables)?);
     }
-    let resumed = resumed.checkpoint()?;
-    assert_eq!(resumed.history.losses, whole.history.losses);
-    assert_eq!(resumed.history.accuracies, whole.history.accuracies);
-    assert_eq!(resumed.history.tokens, whole.history.tokens);
-    assert_eq!(resumed.moments, whole.moments);
-    assert_eq!(numbers(&resumed.variables)?, numbers(&whole.variables)?);
     Ok(())
 }
 
@@ -120,6 +122,10 @@ fn what_cannot_be_written_leaves_nothing_behind() -> Result<()> {
     let file = folder.path().join("checkpoint");
     checkpoint.save(&file)?;
     assert!(checkpoint.save(&file.join("under a file")).is_err());
+    assert!(Checkpoint::probe(&file.join("under a file")).is_err());
+    assert!(Checkpoint::probe(&taken).is_err());
+    Checkpoint::probe(&file)?;
+    assert_eq!(files(folder.path()), 2);
     assert_eq!(Checkpoint::load(&file)?.step, 1);
     Ok(())
 }

@@ -8,6 +8,7 @@ mod tasks;
 use candle_core::{Device, Result, Tensor};
 use transformer::{
     NormOrder, TransformerConfig,
+    checkpoint::Checkpoint,
     model::PADDING,
     schedule::Schedule,
     tasks::Task,
@@ -57,6 +58,13 @@ fn one_seed_gives_the_same_losses_bit_by_bit() -> Result<()> {
     Ok(())
 }
 
+/// The greatest difference of two means of gradients.
+fn apart(one: &Checkpoint, two: &Checkpoint) -> f32 {
+    let pairs =
+        one.moments.iter().flat_map(|(name, one)| one.first.iter().zip(&two.moments[name].first));
+    pairs.map(|(one, two)| (one - two).abs()).fold(0., f32::max)
+}
+
 #[test]
 fn two_threads_give_the_gradients_of_one_to_rounding() -> Result<()> {
     // Random lengths: the two parts have different numbers of target tokens.
@@ -67,11 +75,19 @@ fn two_threads_give_the_gradients_of_one_to_rounding() -> Result<()> {
         assert!((one.history.losses[0] - two.history.losses[0]).abs() < 1e-5);
         assert_eq!(one.history.accuracies, two.history.accuracies);
         assert_eq!(one.history.tokens, two.history.tokens);
-        for (name, ours) in &one.moments {
-            let pairs = ours.first.iter().zip(&two.moments[name].first);
-            let apart = pairs.map(|(one, two)| (one - two).abs()).fold(0., f32::max);
-            assert!(apart < 1e-6, "{name}: {apart}");
-        }
+        assert!(apart(&one, &two) < 1e-6);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_fast_path_gives_the_gradients_of_the_readable_one_to_rounding() -> Result<()> {
+    for settings in [tiny(), with_dropout(tiny())] {
+        let [readable, fast] = [CodePath::Readable, CodePath::Fast]
+            .map(|path| trained(Settings { path, ..settings.clone() }, 1)?.checkpoint());
+        let (readable, fast) = (readable?, fast?);
+        assert!((readable.history.losses[0] - fast.history.losses[0]).abs() < 1e-5);
+        assert!(apart(&readable, &fast) < 1e-6);
     }
     Ok(())
 }

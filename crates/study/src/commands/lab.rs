@@ -22,7 +22,8 @@ use crate::ui::{Stream, good};
 #[command(after_help = "Example: cargo study lab -- --port 9999
 
 The first time, it installs the pinned Rust kernel and JupyterLab into `.study` (five to twenty minutes) and runs the
-notebooks' first cell once, so that your first notebook starts in seconds. Needs Python 3.10 or later, or uv.
+notebooks' first cell once, so that your first notebook starts in seconds. A second one open beside it compiles the course
+for itself, once (a minute). Needs Python 3.10 or later, or uv.
 Your own Jupyter stays as it is. On macOS and Windows the kernel's compilation cache is in your cache folder.")]
 pub struct Lab {
     /// Do not open a browser

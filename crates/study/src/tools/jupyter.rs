@@ -41,14 +41,15 @@ impl Jupyter {
             install(context, &environment)?;
         }
         let program = KERNEL.ensure(context)?;
-        kernel::register(context, &environment, &program)?;
+        let python = python_of(&environment);
+        kernel::register(context, &environment, &python, &program)?;
         let notebooks = context.notebooks();
         fs::create_dir_all(&notebooks)
             .with_context(|| format!("can't make `{}`", notebooks.display()))?;
         let ipython = context.home().join("jupyter-home").join("ipython");
         fs::create_dir_all(&ipython)
             .with_context(|| format!("can't make `{}`", ipython.display()))?;
-        Ok(Self { python: python_of(&environment), home: context.home().to_owned(), notebooks })
+        Ok(Self { python, home: context.home().to_owned(), notebooks })
     }
 
     /// `python -m module`, in the notebooks' folder, with all of Jupyter's folders in the course's own.
@@ -70,8 +71,6 @@ impl Jupyter {
             .env_remove("JUPYTER_PATH")
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME");
-        // TMPDIR stays as it is: what evcxr compiles finds the standard library by a relative path that is one step off,
-        // which only shows in a folder under the same top-level folder as the toolchain.
         command
     }
 

@@ -11,12 +11,23 @@ use crate::context::Context;
 /// The kernel's name in a notebook.
 pub const NAME: &str = "rust";
 
-/// Tells the Jupyter in `environment` of the kernel `program`.
+/// Starts the kernel in a build folder that stays.
+const LAUNCH: &str = include_str!("launch.py");
+
+/// Tells the Jupyter in `environment`, whose Python is `python`, of the kernel `program`.
 ///
 /// This stands in for the kernel's own `--install`, which writes into the home folder of the user.
-pub fn register(context: &Context, environment: &Path, program: &Path) -> Result<()> {
+pub fn register(
+    context: &Context,
+    environment: &Path,
+    python: &Path,
+    program: &Path,
+) -> Result<()> {
+    let folder = environment.join("share").join("jupyter").join("kernels").join(NAME);
+    let launch = folder.join("launch.py");
+    let builds = context.home().join("kernels");
     let spec = serde_json::to_string_pretty(&json!({
-        "argv": [program, "--control_file", "{connection_file}"],
+        "argv": [python, launch, program, builds, "{connection_file}"],
         "display_name": "Rust",
         "language": "rust",
         "interrupt_mode": "message",
@@ -25,12 +36,12 @@ pub fn register(context: &Context, environment: &Path, program: &Path) -> Result
     .context(
         "the kernel's description can't be written as JSON: is a folder's name not valid UTF-8?",
     )?;
-    let file =
-        environment.join("share").join("jupyter").join("kernels").join(NAME).join("kernel.json");
-    if std::fs::read_to_string(&file).is_ok_and(|old| old == spec) {
-        return Ok(());
+    for (file, text) in [(launch, LAUNCH), (folder.join("kernel.json"), &spec)] {
+        if !std::fs::read_to_string(&file).is_ok_and(|old| old == text) {
+            backup::replace(&file, text)?;
+        }
     }
-    backup::replace(&file, &spec)
+    Ok(())
 }
 
 /// Keeps the kernel's settings and its compilation cache in the course's own folder.

@@ -42,19 +42,17 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
     let Some(file) = &places.checkpoint else {
         return Trainer::new(settings);
     };
+    // Better known now than after the training.
+    Checkpoint::probe(file)?;
     if options.resume {
         let trainer = Trainer::resume(settings, Checkpoint::load(file)?)?;
         println!("Going on after step {} of {}", trainer.steps(), shown(file));
         return Ok(trainer);
     }
-    let trainer = Trainer::new(settings)?;
     if file.exists() {
         println!("{} is from an earlier training: this one will replace it", shown(file));
-    } else {
-        // A place that can't be written is better known now than after the training.
-        trainer.checkpoint()?.save(file)?;
     }
-    Ok(trainer)
+    Trainer::new(settings)
 }
 
 /// Steps until the last or Ctrl-C; returns with why the last saving failed, if it did.
