@@ -2,7 +2,7 @@
 
 use super::lanes::{LANES, Lane, lanes, product, vectorised};
 use super::numbers::{Numbers, slice};
-use super::packed::{Bias, Packed, write};
+use super::packed::{Bias, Packed, Rows};
 use super::rows::{multiply, softmax, softmax_backward};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use std::sync::OnceLock;
@@ -39,13 +39,15 @@ impl Heads {
         1. / (self.sizes.dim as f32).sqrt()
     }
 
-    /// Each batch and head with its place among the keys' heads.
+    /// Where each head of each sequence begins.
     fn places(&self) -> impl Iterator<Item = Place> + use<> {
-        let Sizes { batch, heads, kv_heads, dim, .. } = self.sizes;
+        let Sizes { batch, seq_q, seq_k, heads, kv_heads, dim } = self.sizes;
         (0..batch * heads).map(move |index| {
             let (batch, head) = (index / heads, index % heads);
             let kv_head = head / (heads / kv_heads);
-            Place { index, batch, query: head * dim, key: kv_head * dim }
+            let query = (batch * seq_q * heads + head) * dim;
+            let key = (batch * seq_k * kv_heads + kv_head) * dim;
+            Place { index, batch, head, query, key }
         })
     }
 
@@ -54,10 +56,13 @@ impl Heads {
     }
 }
 
-/// A batch and a head: where its columns begin in the queries and in the keys.
+/// One head of one sequence.
 struct Place {
+    /// Its number among all heads of all sequences.
     index: usize,
     batch: usize,
+    head: usize,
+    /// Where it begins in the queries, and in the keys and values.
     query: usize,
     key: usize,
 }
@@ -115,6 +120,7 @@ impl CustomOp3 for Heads {
 }
 
 impl Heads {
+    /// The output, and the weights before dropout.
     #[inline(always)]
     fn forward(
         &self,
@@ -125,18 +131,17 @@ impl Heads {
         let Sizes { batch, seq_q, seq_k, heads, kv_heads, dim } = self.sizes;
         let (columns, key_columns) = (heads * dim, kv_heads * dim);
         let (key_lanes, dim_lanes, scale) = (lanes(seq_k), lanes(dim), self.scale());
-        let mut out = vec![0.; batch * seq_q * columns];
+        let mut out = vec![0.; query.len()];
         let mut all = vec![[0.; LANES]; batch * heads * seq_q * key_lanes];
-        let (mut keys, mut values, mut dropped) =
-            (Packed::new(dim, seq_k), Packed::new(seq_k, dim), vec![]);
+        let (mut keys, mut values) = (Packed::new(dim, seq_k), Packed::new(seq_k, dim));
+        let mut dropped = vec![];
         for place in self.places() {
-            let queries = &query[place.batch * seq_q * columns..][..seq_q * columns];
-            let from = place.batch * seq_k * key_columns + place.key;
-            keys.fill_transposed(key, from, key_columns);
-            values.fill(value, from, key_columns);
+            keys.fill_transposed(key, place.key, key_columns);
+            values.fill(value, place.key, key_columns);
+            let bias = bias.of(place.batch, place.head);
             let weights = &mut all[place.index * seq_q * key_lanes..][..seq_q * key_lanes];
-            let bias = bias.of(place.batch, place.index % heads);
-            let q = |row: usize, at: usize| queries[row * columns + place.query + at] * scale;
+
+            let q = |row: usize, at: usize| query[place.query + row * columns + at] * scale;
             product([seq_q, dim, key_lanes], q, &keys.lanes, |row, lane, scores| {
                 let at = row * key_lanes + lane;
                 for ((weight, score), bias) in weights[at].iter_mut().zip(scores).zip(&bias[at]) {
@@ -146,15 +151,13 @@ impl Heads {
             for row in weights.chunks_exact_mut(key_lanes.max(1)) {
                 softmax(row);
             }
-            let weights = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
-            let weights = weights.as_flattened();
-            let w = |row: usize, at: usize| weights[row * key_lanes * LANES + at];
-            let out = &mut out[place.batch * seq_q * columns..][..seq_q * columns];
-            product([seq_q, seq_k, dim_lanes], w, &values.lanes, |row, lane, sums| {
-                let from = lane * LANES;
-                let out = &mut out[row * columns + place.query + from..][..LANES.min(dim - from)];
-                write(out, sums, |out, sum| *out = sum);
-            });
+
+            let w = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
+            let w = |row: usize, at: usize| w[row * key_lanes * LANES + at];
+            let mut out =
+                Rows { numbers: &mut out, from: place.query, stride: columns, columns: dim };
+            let add = |row: usize, lane: usize, sums: &Lane| out.add(row, lane, sums);
+            product([seq_q, seq_k, dim_lanes], w, &values.lanes, add);
         }
         (out, all)
     }
@@ -176,69 +179,55 @@ impl Heads {
         let (mut keys, mut values) = (Packed::new(seq_k, dim), Packed::new(dim, seq_k));
         let (mut dropped, mut slopes) = (vec![], vec![[0.; LANES]; seq_q * key_lanes]);
         for place in self.places() {
-            let from_q = place.batch * seq_q * columns + place.query;
-            let from_k = place.batch * seq_k * key_columns + place.key;
-            queries.fill(query, from_q, columns);
-            grads.fill(grad, from_q, columns);
-            keys.fill(key, from_k, key_columns);
-            values.fill_transposed(value, from_k, key_columns);
+            queries.fill(query, place.query, columns);
+            grads.fill(grad, place.query, columns);
+            keys.fill(key, place.key, key_columns);
+            values.fill_transposed(value, place.key, key_columns);
             let weights = &all[place.index * seq_q * key_lanes..][..seq_q * key_lanes];
 
-            // By the weights, then by the scores: w ∘ (g − Σⱼ wⱼ gⱼ), times the scale.
-            let g = |row: usize, at: usize| grad[from_q + row * columns + at];
-            let keep =
-                |row: usize, lane: usize, sums: &Lane| slopes[row * key_lanes + lane] = *sums;
-            product([seq_q, dim, key_lanes], g, &values.lanes, keep);
+            // By the weights, and from there by the scores.
+            let g = |row: usize, at: usize| grad[place.query + row * columns + at];
+            product([seq_q, dim, key_lanes], g, &values.lanes, |row, lane, sums| {
+                slopes[row * key_lanes + lane] = *sums;
+            });
             if let Some(kept) = kept {
                 multiply(&mut slopes, kept, [place.index, seq_q, seq_k]);
             }
-            for (slopes, weights) in slopes
-                .chunks_exact_mut(key_lanes.max(1))
-                .zip(weights.chunks_exact(key_lanes.max(1)))
-            {
+            let rows = slopes.chunks_exact_mut(key_lanes.max(1));
+            for (slopes, weights) in rows.zip(weights.chunks_exact(key_lanes.max(1))) {
                 softmax_backward(slopes, weights, scale);
             }
 
-            let flat = slopes.as_flattened();
-            let s = |row: usize, at: usize| flat[row * key_lanes * LANES + at];
-            let add = |sums: &Lane, to: &mut [f32]| write(to, sums, |to, sum| *to += sum);
-            let width = |lane: usize| LANES.min(dim - lane * LANES);
-            product([seq_q, seq_k, dim_lanes], s, &keys.lanes, |row, lane, sums| {
-                add(sums, &mut q_grad[from_q + row * columns + lane * LANES..][..width(lane)]);
-            });
-            product(
-                [seq_k, seq_q, dim_lanes],
-                |row, at| s(at, row),
-                &queries.lanes,
-                |row, lane, sums| {
-                    add(
-                        sums,
-                        &mut k_grad[from_k + row * key_columns + lane * LANES..][..width(lane)],
-                    );
-                },
-            );
-            let weights = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
-            let weights = weights.as_flattened();
-            let w = |row: usize, at: usize| weights[at * key_lanes * LANES + row];
-            product([seq_k, seq_q, dim_lanes], w, &grads.lanes, |row, lane, sums| {
-                add(sums, &mut v_grad[from_k + row * key_columns + lane * LANES..][..width(lane)]);
-            });
+            let s = slopes.as_flattened();
+            let s = |row: usize, at: usize| s[row * key_lanes * LANES + at];
+            let w = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
+            let w = |row: usize, at: usize| w[row * key_lanes * LANES + at];
+            let rows = |numbers, from, stride| Rows { numbers, from, stride, columns: dim };
+            let mut q_rows = rows(&mut q_grad, place.query, columns);
+            let mut k_rows = rows(&mut k_grad, place.key, key_columns);
+            let mut v_rows = rows(&mut v_grad, place.key, key_columns);
+            let add = |row: usize, lane: usize, sums: &Lane| q_rows.add(row, lane, sums);
+            product([seq_q, seq_k, dim_lanes], s, &keys.lanes, add);
+            let add = |row: usize, lane: usize, sums: &Lane| k_rows.add(row, lane, sums);
+            product([seq_k, seq_q, dim_lanes], |row, at| s(at, row), &queries.lanes, add);
+            let add = |row: usize, lane: usize, sums: &Lane| v_rows.add(row, lane, sums);
+            product([seq_k, seq_q, dim_lanes], |row, at| w(at, row), &grads.lanes, add);
         }
         [q_grad, k_grad, v_grad]
     }
 }
 
-/// The weights after dropout: `weights` themselves when there is none, otherwise made in `dropped`.
+/// The weights after dropout, number by number: `weights` themselves when there is none, otherwise made in `dropped`.
 #[inline(always)]
 fn kept_of<'a>(
     weights: &'a [Lane],
     kept: Option<&[f32]>,
     sizes: [usize; 3],
     dropped: &'a mut Vec<Lane>,
-) -> &'a [Lane] {
-    let Some(kept) = kept else { return weights };
+) -> &'a [f32] {
+    let Some(kept) = kept else { return weights.as_flattened() };
     dropped.clear();
     dropped.extend_from_slice(weights);
     multiply(dropped, kept, sizes);
-    dropped
+    dropped.as_flattened()
 }

@@ -46,12 +46,27 @@ impl Packed {
     }
 }
 
-/// Puts a lane's numbers to those of `to`, which may be fewer, as `put` says.
-#[inline(always)]
-pub(super) fn write(to: &mut [f32], lane: &Lane, put: impl Fn(&mut f32, f32)) {
-    match <&mut Lane>::try_from(&mut *to) {
-        Ok(whole) => whole.iter_mut().zip(lane).for_each(|(to, number)| put(to, *number)),
-        Err(_) => to.iter_mut().zip(lane).for_each(|(to, number)| put(to, *number)),
+/// One head's rows in a tensor that holds all heads side by side.
+pub(super) struct Rows<'a> {
+    pub(super) numbers: &'a mut [f32],
+    /// Where the first row begins.
+    pub(super) from: usize,
+    /// From a row's beginning to the next one's.
+    pub(super) stride: usize,
+    /// How many numbers of each row are the head's.
+    pub(super) columns: usize,
+}
+
+impl Rows<'_> {
+    /// Adds the numbers of `lane`, the `at`-th of a row.
+    #[inline(always)]
+    pub(super) fn add(&mut self, row: usize, at: usize, lane: &Lane) {
+        let width = LANES.min(self.columns - at * LANES);
+        let to = &mut self.numbers[self.from + row * self.stride + at * LANES..][..width];
+        match <&mut Lane>::try_from(&mut *to) {
+            Ok(whole) => whole.iter_mut().zip(lane).for_each(|(to, number)| *to += number),
+            Err(_) => to.iter_mut().zip(lane).for_each(|(to, number)| *to += number),
+        }
     }
 }
 
