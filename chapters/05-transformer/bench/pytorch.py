@@ -1,13 +1,19 @@
 """Target tokens per second of PyTorch, eager, 2 threads, in training on the copy task: what
 `examples/throughput.rs` measures, with the same model in plain modules.
 
-python chapters/05-transformer/bench/pytorch.py [rounds]
+cargo build -p transformer --example throughput
+python chapters/05-transformer/bench/pytorch.py 5 target/debug/examples/throughput
+
+measures both in turn, five times, and writes `throughput.md`, the table in week 5's page.
 """
 
+import datetime
 import math
 import statistics
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -118,12 +124,44 @@ def step_times(batch):
     return times
 
 
+def medians():
+    """Target tokens a second of PyTorch, by batch."""
+    return {batch: batch * (LENGTH + 1) / statistics.median(step_times(batch)) for batch in BATCHES}
+
+
+def ours(program):
+    """What the example's table says: target tokens a second by batch, for each of its ways."""
+    head, *rows = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
+    cells = [list(map(float, row.split())) for row in rows if row.strip()]
+    return [(way, {int(row[0]): row[at] for row in cells}) for at, way in enumerate(head.split()) if at > 0]
+
+
+def processor():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+
+
 torch.set_num_threads(2)
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-times = {batch: [] for batch in BATCHES}
+rounds, program = int(sys.argv[1]), sys.argv[2]
+found = {}
 for _ in range(rounds):
-    for batch in BATCHES:
-        times[batch] += step_times(batch)
-print(f"{'batch':>6}{'pytorch':>12}")
-for batch in BATCHES:
-    print(f"{batch:>6}{batch * (LENGTH + 1) / statistics.median(times[batch]):>12.0f}")
+    for way, speeds in [("PyTorch", medians()), *ours(program)]:
+        for batch, speed in speeds.items():
+            found.setdefault(way, {}).setdefault(batch, []).append(speed)
+names = {
+    "PyTorch": f"PyTorch {torch.__version__.split('+')[0]}, eager",
+    "readable-1": "readable, one thread",
+    "readable-2": "readable, batch on two threads",
+    "fast-1": "fast, one thread",
+    "fast-2": "fast, batch on two threads",
+}
+lines = ["| | " + " | ".join(f"batch of {batch}" for batch in BATCHES) + " |", "|---|" + "---:|" * len(BATCHES)]
+for way, name in names.items():
+    speeds = [statistics.median(found[way][batch]) for batch in BATCHES]
+    lines.append(f"| {name} | " + " | ".join(f"{speed:,.0f}" for speed in speeds) + " |")
+text = "\n".join(lines) + f"""
+
+(Target tokens a second, median of {rounds} rounds in turn; 2 threads of {processor()}, {datetime.date.today():%d %B %Y}.)
+"""
+Path(__file__).with_name("throughput.md").write_text(text)
+print(text)

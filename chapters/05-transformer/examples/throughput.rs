@@ -1,8 +1,7 @@
 //! `cargo run -p transformer --example throughput`: target tokens per second in training, on the copy task.
 //!
 //! A step is what `cargo study train` does: draw a batch, forward, loss, backward, Adam. The table holds the medians of
-//! the steps' times. `bench/pytorch.py` prints the same table for PyTorch; to compare the two, run them in turn, several
-//! times. `--rounds N` does everything N times; `--only fast-2 --batch 256` measures one place of the table.
+//! the steps' times. `bench/pytorch.py` runs this and PyTorch in turn and compares them. `--rounds N` does everything N times; `--only fast-2 --batch 256` measures one place of the table.
 
 use candle_core::Result;
 use std::time::{Duration, Instant};
