@@ -10,6 +10,7 @@
 
 pub mod dot_products;
 pub mod harness;
+pub mod inside_heads;
 pub mod masking;
 pub mod multi_head;
 pub mod scaling;
@@ -22,8 +23,15 @@ pub use harness::{Entry, Proof, State, Verdict, run};
 
 /// Every wrong answer of the zoo, judged.
 pub fn zoo() -> Vec<Proof> {
-    [dot_products::zoo(), scaling::zoo(), masking::zoo(), multi_head::zoo(), transformer::zoo()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        dot_products::zoo(),
+        scaling::zoo(),
+        masking::zoo(),
+        multi_head::zoo(),
+        transformer::zoo(),
+        inside_heads::zoo(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -99,10 +99,10 @@ class Transformer(nn.Module):
         return self.generator(self.decoder_norm(y))
 
 
-def step_times(batch):
+def step_times(batch, fused):
     torch.manual_seed(1)
     model = Transformer()
-    adam = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9, fused=fused)
     column = lambda token: torch.full((batch, 1), token)
 
     def step():
@@ -124,9 +124,9 @@ def step_times(batch):
     return times
 
 
-def medians():
+def medians(fused):
     """Target tokens a second of PyTorch, by batch."""
-    return {batch: batch * (LENGTH + 1) / statistics.median(step_times(batch)) for batch in BATCHES}
+    return {batch: batch * (LENGTH + 1) / statistics.median(step_times(batch, fused)) for batch in BATCHES}
 
 
 def ours(program):
@@ -145,11 +145,12 @@ torch.set_num_threads(2)
 rounds, program = int(sys.argv[1]), sys.argv[2]
 found = {}
 for _ in range(rounds):
-    for way, speeds in [("PyTorch", medians()), *ours(program)]:
+    for way, speeds in [("eager", medians(False)), ("fused", medians(True)), *ours(program)]:
         for batch, speed in speeds.items():
             found.setdefault(way, {}).setdefault(batch, []).append(speed)
 names = {
-    "PyTorch": f"PyTorch {torch.__version__.split('+')[0]}, eager",
+    "eager": f"PyTorch {torch.__version__.split('+')[0]}, eager",
+    "fused": "the same with its fused Adam",
     "readable-1": "readable, one thread",
     "readable-2": "readable, batch on two threads",
     "fast-1": "fast, one thread",

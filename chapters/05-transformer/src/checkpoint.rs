@@ -16,9 +16,11 @@ use std::{
 };
 
 /// The version of the format that this program writes and reads.
-const VERSION: u32 = 1;
-/// The one key of the file's metadata.
+const VERSION: u32 = 2;
+/// Where the file's metadata says what it is.
 const KEY: &str = "training";
+/// Where it has the checksum of that, and of the bytes of all tensors in the order of their names.
+const CHECKSUM: &str = "crc32";
 
 /// All that is needed to go on with a training.
 #[derive(Clone, Debug)]
@@ -39,8 +41,6 @@ pub struct Checkpoint {
 #[derive(Serialize, Deserialize)]
 struct About {
     version: u32,
-    /// Of the bytes of all tensors, in the order of their names.
-    crc32: u32,
     step: usize,
     tokens: u64,
     seconds: f64,
@@ -107,7 +107,6 @@ impl Checkpoint {
         tensors.insert("history.accuracies".into(), Raw::new(&[accuracies.len()], accuracies));
         let about = About {
             version: VERSION,
-            crc32: crc32(tensors.values().map(|tensor| &tensor.bytes[..])),
             step: self.step,
             tokens: *tokens,
             seconds: *seconds,
@@ -116,7 +115,9 @@ impl Checkpoint {
         let about = serde_json::to_string(&about).map_err(Error::wrap)?;
         let views = tensors.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
         let views = views.collect::<Result<Vec<_>>>()?;
-        let metadata = HashMap::from([(KEY.to_owned(), about)]);
+        let sum = crc32(&about, tensors.values().map(|tensor| &tensor.bytes[..]));
+        let metadata =
+            HashMap::from([(KEY.to_owned(), about), (CHECKSUM.to_owned(), sum.to_string())]);
         safetensors::serialize(views, Some(metadata)).map_err(Error::wrap)
     }
 
@@ -126,8 +127,8 @@ impl Checkpoint {
         };
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
-        let about = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let about = about.ok_or("it is a safetensors file, but no checkpoint of a training")?;
+        let said = |key| metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let about = said(KEY).ok_or("it is a safetensors file, but no checkpoint of a training")?;
         #[derive(Deserialize)]
         struct Version {
             version: u32,
@@ -138,13 +139,14 @@ impl Checkpoint {
                 "its format is version {version}, and this program reads version {VERSION}"
             ));
         }
+        let tensors: BTreeMap<_, _> = file.tensors().into_iter().collect();
+        let sum = crc32(about, tensors.values().map(TensorView::data));
+        if said(CHECKSUM).is_none_or(|saved| *saved != sum.to_string()) {
+            return Err(damaged(&"it is not what was saved"));
+        }
         let about: About = serde_json::from_str(about).map_err(|e| damaged(&e))?;
         let settings: Settings = serde_json::from_value(about.settings)
             .map_err(|error| format!("its settings are not those of this program ({error})"))?;
-        let tensors: BTreeMap<_, _> = file.tensors().into_iter().collect();
-        if crc32(tensors.values().map(TensorView::data)) != about.crc32 {
-            return Err(damaged(&"its numbers are not those that were saved"));
-        }
         let mut checkpoint = Self {
             settings,
             step: about.step,
@@ -154,6 +156,10 @@ impl Checkpoint {
         };
         for (name, view) in &tensors {
             checkpoint.take(name, view).map_err(|error| damaged(&reason(&error)))?;
+        }
+        let History { losses, accuracies, .. } = &checkpoint.history;
+        if [losses.len(), accuracies.len()] != [checkpoint.step; 2] {
+            return Err(damaged(&"it has not one loss for each step"));
         }
         Ok(checkpoint)
     }
@@ -218,8 +224,9 @@ impl Raw {
     }
 }
 
-fn crc32<'a>(parts: impl Iterator<Item = &'a [u8]>) -> u32 {
+fn crc32<'a>(about: &str, parts: impl Iterator<Item = &'a [u8]>) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
+    hasher.update(about.as_bytes());
     parts.for_each(|part| hasher.update(part));
     hasher.finalize()
 }

@@ -33,6 +33,9 @@ fn restart(mut command: Command) {
 
 #[cfg(not(unix))]
 fn restart(mut command: Command) {
+    // Ctrl-C reaches both programs; this one waits for what the other makes of it.
+    #[cfg(feature = "train")]
+    let _ = ctrlc::set_handler(|| ());
     if let Ok(status) = command.status() {
         std::process::exit(status.code().unwrap_or(1));
     }

@@ -132,6 +132,11 @@ pub fn label_smoothing(
     if count == 0 {
         bail!("targets: expected at least one token that is not padding ({padding})");
     }
+    let (most, vocab) =
+        (targets.flatten_all()?.max(0)?.to_scalar::<u32>()?, log_probs.dim(D::Minus1)?);
+    if most as usize >= vocab {
+        bail!("targets: expected tokens below {vocab}, the vocabulary; got {most}"); // gather takes u32::MAX as none
+    }
     let index = targets.unsqueeze(D::Minus1)?.contiguous()?; // gather wants no views
     let right = log_probs.contiguous()?.gather(&index, D::Minus1)?.squeeze(D::Minus1)?;
     let mut losses = (right * (smoothing - 1.))?; // (…)

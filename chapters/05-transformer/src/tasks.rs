@@ -14,6 +14,9 @@ pub const SYMBOLS: RangeInclusive<u32> = 3..=10;
 /// How many tokens there are, the special ones included.
 pub const VOCAB: usize = *SYMBOLS.end() as usize + 1;
 
+/// The most tokens that a batch may have.
+const MOST: usize = 1 << 26;
+
 /// What is to be made of a sequence of symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,8 +95,10 @@ pub fn draw(task: Task, size: usize, lengths: RangeInclusive<usize>, seed: u64) 
     if size == 0 {
         bail!("size: expected at least 1 sequence; got 0");
     }
-    if shortest == 0 || shortest > most {
-        bail!("lengths: expected at least 1, the lower one first; got {shortest}..{most}");
+    if shortest == 0 || shortest > most || size.checked_mul(most).is_none_or(|all| all > MOST) {
+        bail!(
+            "lengths: expected at least 1, the lower one first, at most {MOST} tokens in all; got {size} of {shortest}..{most}"
+        );
     }
     let pick = |draw: f32, count: usize| (f64::from(draw) * count as f64) as usize;
     let draws = seeded::uniform(seed, (size, most + 1))?.to_vec2::<f32>()?;

@@ -9,6 +9,7 @@ pub use figures;
 pub use seeded;
 
 pub use dot_products;
+pub use inside_heads;
 pub use masking;
 pub use multi_head;
 pub use scaling;
@@ -22,5 +23,9 @@ pub mod prelude {
 
 /// The shared checks, one function an exercise: hand in your function, get a verdict.
 pub mod check {
+    // Weeks 4 and 6 both have a `head_diversity`: that of week 6 goes by `inside_heads::head_diversity`.
+    pub use checks::inside_heads::{
+        self, ablate_head, attention_entropy, induction_score, previous_token_score, rollout,
+    };
     pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*, transformer::*};
 }

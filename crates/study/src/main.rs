@@ -44,6 +44,8 @@ enum Command {
     Progress(commands::progress::Progress),
     Train(Box<commands::train::Train>),
     Verify(commands::verify::Verify),
+    Fetch(commands::fetch::Fetch),
+    Visualize(commands::visualize::Visualize),
     Notebooks(commands::notebooks::Notebooks),
     Doctor(commands::doctor::Doctor),
 }
@@ -61,6 +63,8 @@ impl Command {
             Self::Progress(command) => command.run(context),
             Self::Train(command) => command.run(context),
             Self::Verify(command) => command.run(context),
+            Self::Fetch(command) => command.run(context),
+            Self::Visualize(command) => command.run(context),
             Self::Notebooks(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
         }

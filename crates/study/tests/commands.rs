@@ -231,6 +231,8 @@ fn every_command_shows_an_example() {
         "progress",
         "verify",
         "train",
+        "fetch",
+        "visualize",
         "notebooks",
         "doctor",
     ];
@@ -238,6 +240,23 @@ fn every_command_shows_an_example() {
         has(&course.study(&[command, "--help"]).out, &format!("cargo study {command}"));
         has(&course.study(&[command, "--help"]).out, "Example");
     }
+}
+
+#[test]
+fn a_model_from_a_folder_must_be_the_right_one() {
+    let course = Course::new();
+    let folder = course.folder.path().join("mine");
+    let from = ["fetch", "minilm", "--from", folder.to_str().unwrap()];
+    has(&course.study(&from).err, "vocab.txt`.\nThe folder must hold the files of");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("vocab.txt"), "[PAD]\n").unwrap();
+    let answer = course.study(&from);
+    has(&answer.err, "vocab.txt`: expected 231508 bytes; got 6");
+    assert_eq!(answer.code, Some(1));
+    assert!(!course.folder.path().join(".study/models").exists());
+    let left = fs::read_dir(course.folder.path().join(".study/tmp")).unwrap();
+    assert!(left.flatten().all(|entry| !entry.path().is_dir()));
+    has(&course.study(&["fetch", "bert"]).err, "minilm");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a trained model gets right on sequences it has not seen.
+//! What a trained model gets right on newly drawn sequences.
 
 use super::{Settings, draws, part::side_by_side};
 use crate::{
@@ -23,9 +23,10 @@ pub fn write(
     settings.path.greedy_decode()(source, &encode, &decode, [START, END], max_len)
 }
 
-/// The share of `count` fresh sequences that `model` writes right to the last token, [`END`] included.
+/// The share of `count` newly drawn sequences that `model` writes right to the last token, [`END`] included.
 ///
-/// Task, lengths and seed are those of `settings`; the sequences are none that a training drew with this seed.
+/// Task, lengths and seed are those of `settings`. No step of the training drew from the same seed; of short sequences
+/// there are so few that it has seen them all the same.
 pub fn exact_match(model: &Transformer, settings: &Settings, count: usize) -> Result<f64> {
     let chunks = count.div_ceil(CHUNK);
     let threads = settings.threads.clamp(1, chunks.max(1));

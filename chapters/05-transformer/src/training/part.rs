@@ -72,10 +72,12 @@ pub fn side_by_side<T: Send>(
     let work = &work;
     thread::scope(|scope| {
         let others: Vec<_> = (1..count).map(|at| scope.spawn(move || work(at))).collect();
-        let mut results = vec![work(0)?];
-        for other in others {
-            results.push(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-        }
-        Ok(results)
+        // All end before the first error is told: a panic of another would take its place.
+        let first = work(0);
+        let others: Vec<_> = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect();
+        [first].into_iter().chain(others).collect()
     })
 }

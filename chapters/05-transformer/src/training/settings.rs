@@ -98,6 +98,9 @@ pub struct Settings {
     pub model: TransformerConfig,
 }
 
+/// Of steps, of sequences a step, of tokens a sequence: far more than this week's model needs, and all of them fit.
+const MOST: usize = 1_000_000;
+
 impl Settings {
     /// What learns `task` on sequences of `lengths` with the small model of this week.
     ///
@@ -134,13 +137,18 @@ impl Settings {
         for (name, count) in
             [("batch", self.batch), ("steps", self.steps), ("threads", self.threads)]
         {
-            if count == 0 {
-                bail!("{name}: expected at least 1; got 0");
+            if !(1..=MOST).contains(&count) {
+                bail!("{name}: expected 1 to {MOST}; got {count}");
             }
         }
         let (shortest, longest) = (*self.lengths.start(), *self.lengths.end());
-        if shortest == 0 || shortest > longest {
-            bail!("lengths: expected at least 1, the lower one first; got {shortest}..{longest}");
+        if shortest == 0 || shortest > longest || longest > MOST {
+            bail!("lengths: expected 1 to {MOST}, the lower one first; got {shortest}..{longest}");
+        }
+        let AdamSettings { beta1, beta2, eps } = self.adam;
+        if ![beta1, beta2].iter().all(|beta| (0. ..1.).contains(beta)) || eps.is_nan() || eps <= 0.
+        {
+            bail!("adam: expected betas in [0, 1) and eps above 0; got {beta1}, {beta2} and {eps}");
         }
         if !(0. ..=1.).contains(&self.smoothing) {
             bail!("smoothing: expected a share in [0, 1]; got {}", self.smoothing);

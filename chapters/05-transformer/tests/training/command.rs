@@ -31,7 +31,7 @@ fn a_training_leaves_checkpoint_figure_and_json() {
     let home = tempfile::tempdir().unwrap();
     let answer = train(&home, &[&SHORT[..], &["--json", "result.json", "--norm", "post"]].concat());
     has(&answer.stdout, "Device: cpu (auto");
-    has(&answer.stdout, "of 1,000 fresh sequences");
+    has(&answer.stdout, "of 1,000 newly drawn sequences");
     has(&answer.stderr, "step 2 of 2: loss");
     assert_eq!(answer.status.code(), Some(0));
     let file = home.path().join("checkpoints/copy-post-readable.safetensors");
@@ -59,8 +59,10 @@ fn what_cannot_be_done_is_said_at_once() {
     for (arguments, expected, code) in [
         (&["--device", "cuda"][..], "this build computes on the CPU only", 2),
         (&["--lengths", "ten"], "expected a number or two as in `1..20`; got `ten`", 2),
-        (&["--lengths", "0"], "--lengths: expected at least 1", 2),
-        (&["--batch", "0"], "--batch: expected at least 1", 2),
+        (&["--lengths", "0"], "--lengths: expected 1 to 1000000", 2),
+        (&["--batch", "0"], "--batch: expected 1 to 1000000", 2),
+        (&["--lengths", "1..18446744073709551615"], "--lengths: expected 1 to 1000000", 2),
+        (&["--batch", "1000000000000000000"], "--batch: expected 1 to 1000000", 2),
         (&["--resume"], "there is no checkpoint", 1),
         (&["--checkpoint", "."], "can't write the checkpoint", 1),
     ] {

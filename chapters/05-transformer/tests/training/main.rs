@@ -8,6 +8,7 @@ mod tasks;
 use candle_core::{Device, Result, Tensor};
 use transformer::{
     NormOrder, TransformerConfig,
+    adam::AdamSettings,
     checkpoint::Checkpoint,
     model::PADDING,
     schedule::Schedule,
@@ -128,9 +129,14 @@ fn a_loss_that_is_no_number_ends_the_training() {
 #[test]
 fn settings_out_of_range_are_refused() {
     for (settings, expected) in [
-        (Settings { batch: 0, ..tiny() }, "batch: expected at least 1"),
-        (Settings { threads: 0, ..tiny() }, "threads: expected at least 1"),
-        (Settings { lengths: 0..=3, ..tiny() }, "lengths: expected at least 1"),
+        (Settings { batch: 0, ..tiny() }, "batch: expected 1 to"),
+        (Settings { threads: 0, ..tiny() }, "threads: expected 1 to"),
+        (Settings { lengths: 0..=3, ..tiny() }, "lengths: expected 1 to"),
+        (Settings { steps: usize::MAX, ..tiny() }, "steps: expected 1 to"),
+        (
+            Settings { adam: AdamSettings { beta2: 1., ..AdamSettings::PAPER }, ..tiny() },
+            "betas in [0, 1)",
+        ),
         (Settings { smoothing: 1.5, ..tiny() }, "smoothing: expected a share"),
     ] {
         let text = Trainer::new(settings).err().unwrap().to_string();

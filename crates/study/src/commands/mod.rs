@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod doctor;
+pub mod fetch;
 pub mod hint;
 pub mod lab;
 pub mod notebooks;
@@ -11,6 +12,7 @@ pub mod serve;
 pub mod solution;
 pub mod train;
 pub mod verify;
+pub mod visualize;
 pub mod watch;
 
 use std::process::ExitCode;

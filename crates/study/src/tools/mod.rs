@@ -3,6 +3,8 @@
 pub mod binary;
 pub mod jupyter;
 pub mod kernel;
+pub mod model;
+pub mod program;
 pub mod python;
 pub mod scratch;
 

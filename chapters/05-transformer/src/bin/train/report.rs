@@ -58,7 +58,7 @@ pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<(
         report.final_loss.unwrap_or(f32::NAN)
     );
     println!(
-        "Exact match: {:.1} % of {} fresh sequences, written token by token ({:.1} s)",
+        "Exact match: {:.1} % of {} newly drawn sequences, written token by token ({:.1} s)",
         report.exact_match * 100.,
         HumanCount(HELD_OUT as u64),
         report.evaluation_seconds

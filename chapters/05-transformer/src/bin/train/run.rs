@@ -11,6 +11,7 @@ use candle_core::{Error, Result};
 use std::{
     env,
     path::Path,
+    process,
     sync::atomic::{AtomicUsize, Ordering},
 };
 use transformer::{
@@ -19,19 +20,27 @@ use transformer::{
     training::{Settings, Trainer},
 };
 
-/// How often Ctrl-C was pressed.
+/// How often Ctrl-C was pressed, and how many of those presses the steps have answered.
 static PRESSED: AtomicUsize = AtomicUsize::new(0);
+static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+
+/// The first press waits for the end of the step, where it saves. One more before that ends the program at once: a step
+/// may never end, with code of one's own.
+fn press() {
+    if PRESSED.fetch_add(1, Ordering::SeqCst) > ANSWERED.load(Ordering::SeqCst) {
+        process::exit(130);
+    }
+}
 
 /// Trains with `settings` to the end or to Ctrl-C, saves, and reports.
 pub fn run(options: &Options, settings: Settings) -> Result<End> {
     let places = Places::new(options, &settings);
     let mut trainer = begin(options, settings, &places)?;
-    ctrlc::set_handler(|| {
-        PRESSED.fetch_add(1, Ordering::SeqCst);
-    })
-    .map_err(Error::wrap)?;
+    ctrlc::set_handler(press).map_err(Error::wrap)?;
     let (end, unsaved) = train(&mut trainer, options, &places)?;
     if let End::Finished = end {
+        // Nothing is left to save: from here on, the first press ends the program.
+        PRESSED.fetch_add(1, Ordering::SeqCst);
         report::finish(&trainer, options, &places)?;
     }
     unsaved.map_or(Ok(end), Err)
@@ -71,6 +80,7 @@ fn train(
         let last = trainer.steps() == steps;
         let stop = pressed > seen && !last;
         seen = pressed;
+        ANSWERED.store(pressed, Ordering::SeqCst);
         if !stop && !last && !trainer.steps().is_multiple_of(options.save_every) {
             continue;
         }

@@ -1,0 +1,198 @@
+//! What a model can do at one moment, and what each head has to do with it.
+
+use super::{
+    data::{self, PERIOD},
+    model::{Head, InductionModel},
+};
+use crate::solution::{attention_entropy, head_diversity, induction_score, previous_token_score};
+use candle_core::{D, DType, Result, Tensor, bail};
+use candle_nn::ops::log_softmax;
+
+/// How many sequences are measured: few, for the reason that batches are small.
+const TESTED: usize = 30;
+
+/// The sequences that every snapshot is taken with: blocks of [`PERIOD`] tokens, twice. Training never draws this seed.
+pub fn test_sequences() -> Result<Tensor> {
+    data::repeated(TESTED, PERIOD, u64::MAX)
+}
+
+/// The cross-entropy of each prediction: `logits` `(batch, seq, vocab)` and `tokens` `(batch, seq)` →
+/// `(batch, seq − 1)`, the loss on tokens 1, 2, ….
+pub fn losses(logits: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+    let predicted = tokens.dim(1)?.saturating_sub(1);
+    let log_probs = log_softmax(&logits.narrow(1, 0, predicted)?, D::Minus1)?;
+    let targets = tokens.narrow(1, 1, predicted)?.unsqueeze(2)?.contiguous()?;
+    log_probs.gather(&targets, D::Minus1)?.squeeze(2)?.neg()
+}
+
+/// A model at one step of its training.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// How many steps it had learned for.
+    pub step: usize,
+    /// The mean loss on each token from the second on: number i is that of token i + 1.
+    pub by_position: Vec<f32>,
+    /// The previous-token score of each head, layer by layer, on the first block alone: those are the tokens that the
+    /// second block looks up, so nothing makes a head keep it up later.
+    pub previous: Vec<Vec<f32>>,
+    /// The induction score of each head.
+    pub induction: Vec<Vec<f32>>,
+    /// The entropy of each head's weights, in nats.
+    pub entropy: Vec<Vec<f32>>,
+    /// How many tokens back each head looks: see [`attention_distance`].
+    pub distance: Vec<Vec<f32>>,
+    /// The mean of [`head_diversity`] over all pairs of heads.
+    pub diversity: f32,
+}
+
+impl Snapshot {
+    /// Measures `model` on [`test_sequences`], with the heads in `ablated` switched off.
+    pub fn take(
+        step: usize,
+        model: &InductionModel,
+        ablated: &[Head],
+        keep_mean: bool,
+    ) -> Result<Self> {
+        let tokens = test_sequences()?;
+        let pass = model.forward(&tokens, ablated, keep_mean)?;
+        let score = |measure: &dyn Fn(&Tensor) -> Result<Tensor>| {
+            pass.maps.iter().map(|map| measure(map)?.to_vec1()).collect::<Result<Vec<Vec<f32>>>>()
+        };
+        Ok(Self {
+            step,
+            by_position: losses(&pass.logits, &tokens)?.mean(0)?.to_vec1()?,
+            previous: score(&|map| {
+                previous_token_score(&map.narrow(2, 0, PERIOD)?.narrow(3, 0, PERIOD)?)
+            })?,
+            induction: score(&|map| induction_score(map, PERIOD))?,
+            entropy: score(&attention_entropy)?,
+            distance: score(&attention_distance)?,
+            diversity: mean_apart(&head_diversity(&pass.maps, &tokens.ones_like()?)?)?,
+        })
+    }
+
+    /// The mean loss in the first block, which cannot be known.
+    pub fn first_half(&self) -> f32 {
+        mean(self.by_position.iter().take(PERIOD - 1))
+    }
+
+    /// The mean loss in the second block. Its first token does not count: nothing says that the block is over.
+    pub fn second_half(&self) -> f32 {
+        mean(self.by_position.iter().skip(PERIOD))
+    }
+}
+
+/// How far each head looks, in tokens: the mean over batch and queries of Σₖ w |q − k|.
+///
+/// Self-attention `weights` `(batch, heads, seq, seq)` → `(heads)`. Errors as [`previous_token_score`] does on other
+/// shapes.
+pub fn attention_distance(weights: &Tensor) -> Result<Tensor> {
+    let (_, _, seq, seq_k) = weights.dims4()?;
+    if seq != seq_k || weights.elem_count() == 0 {
+        bail!("weights: expected (batch, heads, seq, seq); got {:?}", weights.dims());
+    }
+    let at = Tensor::arange(0u32, seq as u32, weights.device())?.to_dtype(weights.dtype())?;
+    let apart = at.unsqueeze(1)?.broadcast_sub(&at)?.abs()?; // (seq, seq)
+    weights.broadcast_mul(&apart)?.sum(D::Minus1)?.mean((0, 2))
+}
+
+/// The mean over pairs of different heads: `apart` `(n, n)` has zeros on its diagonal.
+fn mean_apart(apart: &Tensor) -> Result<f32> {
+    let n = apart.dim(0)?;
+    Ok(apart.sum_all()?.to_scalar::<f32>()? / (n * n.saturating_sub(1)).max(1) as f32)
+}
+
+/// The loss in the second block with these heads switched off.
+pub fn ablated_loss(model: &InductionModel, ablated: &[Head], keep_mean: bool) -> Result<f32> {
+    Ok(Snapshot::take(0, model, ablated, keep_mean)?.second_half())
+}
+
+/// Heads' names with what they look at.
+pub type NamedMaps = Vec<(String, Tensor)>;
+
+/// What every head looks at in one test sequence: `(name, (seq, seq))`, layer by layer, and the sequence's tokens.
+pub fn one_sequence(model: &InductionModel) -> Result<(NamedMaps, Vec<u32>)> {
+    let tokens = test_sequences()?.narrow(0, 0, 1)?;
+    let maps = model.forward(&tokens, &[], false)?.maps;
+    let named = |(layer, head): Head| {
+        Ok((name((layer, head)), maps[layer].get(0)?.get(head)?.to_dtype(DType::F32)?))
+    };
+    let maps = model.heads().into_iter().map(named).collect::<Result<_>>()?;
+    Ok((maps, tokens.get(0)?.to_vec1()?))
+}
+
+/// How a head is called: `head 1.0` is head 0 of layer 1.
+pub fn name((layer, head): Head) -> String {
+    format!("head {layer}.{head}")
+}
+
+fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f32>) -> f32 {
+    let count = values.len() as f32;
+    values.sum::<f32>() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::induction::train;
+    use candle_core::Device;
+    use candle_nn::VarMap;
+    use transformer::init::seeded_builder;
+
+    /// The whole story of the lab, in half its steps.
+    #[test]
+    fn two_layers_find_the_rule_and_one_does_not() -> Result<()> {
+        let (one, two) = (train(1, 250, 1)?, train(2, 250, 1)?);
+        assert!(two.before().second_half() > 3.4, "{two:?}");
+        assert!(one.after().second_half() > 1.5, "{one:?}");
+        let after = two.after();
+        assert!(after.second_half() < 0.3, "{after:?}");
+        assert!(after.first_half() > 3.3, "what is random can't be known: {after:?}");
+        let best = |scores: &[f32]| scores.iter().copied().fold(0., f32::max);
+        assert!(best(&after.previous[0]) > 0.7 && best(&after.induction[1]) > 0.7, "{after:?}");
+        assert!(best(&after.induction[0]) < 0.2, "{after:?}");
+        for layer in 0..2 {
+            let heads: Vec<Head> =
+                two.model.heads().into_iter().filter(|&(of, _)| of == layer).collect();
+            let loss = ablated_loss(&two.model, &heads, false)?;
+            assert!(loss > 2., "without layer {layer}: {loss}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn distance_counts_tokens_between() -> Result<()> {
+        // Each token looks at itself, at the first one, half at either.
+        let maps = [[[1f32, 0., 0.], [0., 1., 0.], [0., 0., 1.]], [[1., 0., 0.]; 3]];
+        let maps = Tensor::new(&maps, &Device::Cpu)?.unsqueeze(0)?;
+        assert_eq!(attention_distance(&maps)?.to_vec1::<f32>()?, [0., 1.]);
+        let mixed = ((maps.get_on_dim(1, 0)? + maps.get_on_dim(1, 1)?)? / 2.)?.unsqueeze(1)?;
+        assert_eq!(attention_distance(&mixed)?.to_vec1::<f32>()?, [0.5]);
+        assert!(attention_distance(&maps.narrow(3, 0, 2)?).is_err());
+        let apart = Tensor::new(&[[0f32, 0.5], [0.5, 0.]], &Device::Cpu)?;
+        assert_eq!(mean_apart(&apart)?, 0.5);
+        Ok(())
+    }
+
+    #[test]
+    fn the_second_block_is_the_second_block() -> Result<()> {
+        let tokens = test_sequences()?;
+        assert_eq!(tokens.dims(), [TESTED, 2 * PERIOD]);
+        let by_position: Vec<f32> = (1..2 * PERIOD).map(|at| at as f32).collect();
+        let model = InductionModel::new(1, seeded_builder(&VarMap::new(), 1))?;
+        let snapshot = Snapshot { by_position, ..Snapshot::take(0, &model, &[], false)? };
+        // Targets 1 to 15, and 17 to 31.
+        assert_eq!((snapshot.first_half(), snapshot.second_half()), (8., 24.));
+        Ok(())
+    }
+
+    #[test]
+    fn heads_and_sequences_that_are_not_there_are_errors() -> Result<()> {
+        let model = InductionModel::new(1, seeded_builder(&VarMap::new(), 1))?;
+        let tokens = test_sequences()?;
+        assert!(model.forward(&tokens, &[(1, 0)], false).is_err());
+        assert!(model.forward(&tokens, &[(0, 9)], false).is_err());
+        assert!(model.forward(&data::repeated(1, 32, 1)?, &[], false).is_err());
+        Ok(())
+    }
+}

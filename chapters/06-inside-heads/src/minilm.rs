@@ -1,0 +1,83 @@
+//! all-MiniLM-L6-v2, a small English encoder that others trained, in this course's own attention and layers.
+//!
+//! `cargo study fetch minilm` gets its weights. What the model is: <https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2>.
+
+mod bert;
+mod encoded;
+mod files;
+mod tokens;
+
+pub use bert::{Bert, BertConfig};
+pub use encoded::Encoded;
+pub use files::home;
+
+use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use files::{VOCABULARY, WEIGHTS, damaged};
+use std::path::Path;
+use tokens::Tokens;
+
+/// A pretrained encoder with its tokenizer: 6 layers of 12 heads, 384 numbers a token.
+pub struct MiniLm {
+    tokens: Tokens,
+    bert: Bert,
+}
+
+impl MiniLm {
+    /// Loads `model.safetensors` and `vocab.txt` from `folder`.
+    ///
+    /// Errors when a file is missing, damaged, or of another model, and says how to get the right one.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let config = BertConfig::MINI_LM;
+        let (weights, vocabulary) =
+            (files::find(folder, WEIGHTS)?, files::find(folder, VOCABULARY)?);
+        let tokens = Tokens::read(&vocabulary, config.vocab)?;
+        let bert = candle_core::safetensors::load(&weights, &Device::Cpu).and_then(|tensors| {
+            Bert::new(&config, VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+        });
+        Ok(Self { tokens, bert: bert.map_err(|error| damaged(&weights, error))? })
+    }
+
+    /// Loads what `cargo study fetch minilm` got.
+    pub fn fetched() -> Result<Self> {
+        Self::load(&files::fetched())
+    }
+
+    /// The sizes of the model.
+    pub fn config(&self) -> &BertConfig {
+        self.bert.config()
+    }
+
+    /// The numbers of each sentence's tokens, `[CLS]` first and `[SEP]` last, without padding.
+    pub fn ids(&self, sentences: &[&str]) -> Result<Vec<Vec<u32>>> {
+        Ok(self.tokens.split(sentences)?.into_iter().map(|one| one.ids).collect())
+    }
+
+    /// What the encoder makes of each sentence, and what its heads look at.
+    ///
+    /// Shorter sentences are padded and the padding is masked out, so a sentence gets the same numbers in any batch, to
+    /// rounding. Errors without sentences, or when one has more than 512 tokens.
+    pub fn encode(&self, sentences: &[&str]) -> Result<Encoded> {
+        let split = self.tokens.split(sentences)?;
+        let longest = split.iter().map(|one| one.ids.len()).max().unwrap_or(0);
+        if longest == 0 {
+            bail!("sentences: expected at least one; got none");
+        }
+        let most = self.config().positions;
+        if let Some((at, one)) = split.iter().enumerate().find(|(_, one)| one.ids.len() > most) {
+            bail!("sentence {at}: expected at most {most} tokens; got {}", one.ids.len());
+        }
+        let padded = |one: &tokens::Split| {
+            (0..longest).map(|at| one.ids.get(at).copied().unwrap_or(tokens::PADDING)).collect()
+        };
+        let real = |one: &tokens::Split| {
+            (0..longest).map(|at| u8::from(at < one.ids.len())).collect::<Vec<_>>()
+        };
+        let ids: Vec<Vec<u32>> = split.iter().map(padded).collect();
+        let mask: Vec<Vec<u8>> = split.iter().map(real).collect();
+        let (ids, mask) = (Tensor::new(ids, &Device::Cpu)?, Tensor::new(mask, &Device::Cpu)?);
+        let (hidden, maps) = self.bert.forward(&ids, &mask)?;
+        let (tokens, words) = split.into_iter().map(|one| (one.tokens, one.words)).unzip();
+        Ok(Encoded { tokens, words, hidden, maps, mask })
+    }
+}

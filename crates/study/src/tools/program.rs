@@ -1,0 +1,41 @@
+//! The repository's own programs that commands run, compiled when they are first needed.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::cargo::{cargo, compile};
+use crate::context::Context;
+use crate::interrupt;
+use crate::process;
+
+/// A program of a package of this repository.
+pub struct Program {
+    /// The package.
+    pub package: &'static str,
+    /// The program's name in it.
+    pub binary: &'static str,
+}
+
+impl Program {
+    /// Compiles it, with progress. When it does not compile, cargo's own words are shown.
+    pub fn build(&self, context: &Context) -> Result<()> {
+        let arguments = ["build", "--package", self.package, "--bin", self.binary];
+        let built =
+            compile(cargo(context.root(), &arguments), &format!("Compiling {}", self.package))?;
+        if !built.status.success() {
+            process::foreground(cargo(context.root(), &[&arguments[..], &["--quiet"]].concat()))?;
+            bail!(
+                "{} does not compile; see above. Type `git status` to see which files of the course were changed.",
+                self.package
+            );
+        }
+        interrupt::check()
+    }
+
+    /// The program, to be run in `folder`; its arguments are still to be added.
+    pub fn command(&self, folder: &Path) -> Command {
+        cargo(folder, &["run", "--quiet", "--package", self.package, "--bin", self.binary, "--"])
+    }
+}
