@@ -121,8 +121,8 @@ pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
 /// what follows each token of `target` `(batch, seq_t)`. Each sequence begins with
 /// `start`, which is not returned, and ends none, even when it is also `end`. → u32
 /// `(batch, at most max_len)`: it ends with the step in which the last sequence
-/// wrote `end`; what follows an `end` is `end`. Errors when `encode` or `decode`
-/// does.
+/// wrote `end`; what follows an `end` is `end`. No sequences give `(0, 0)`, without
+/// a call of `decode`. Errors when `encode` or `decode` does.
 pub fn greedy_decode(
     source: &Tensor,
     encode: &Step,

@@ -15,7 +15,7 @@ const FOLDER: &str = "target/figures/05-transformer";
 fn main() -> Result<()> {
     single_threaded_candle();
     fs::create_dir_all(FOLDER)?;
-    println!("Copy {LENGTH} symbols. Two layers, 64 numbers a token, 4 heads.\n");
+    println!("Copy sequences of {LENGTH} tokens. Two layers, 64 numbers a token, 4 heads.\n");
     println!("norm   step   loss  accuracy  exact match  seconds");
     let runs = [train(NormOrder::Pre)?, train(NormOrder::Post)?];
     let [pre, post] = runs.each_ref().map(|trainer| &trainer.history().losses[..]);

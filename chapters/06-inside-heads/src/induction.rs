@@ -7,7 +7,8 @@
 //! finds the token after the earlier occurrence, and copies it (Olsson and others 2022).
 //!
 //! One layer can't do it. Its keys say which token stands at a place and where that is, but not which token stood before
-//! it: nothing has written that there. All it can learn is which tokens of the block are still due.
+//! it: nothing has written that there. All it can learn is how far back the answer may stand: blocks have nine lengths,
+//! so it looks at nine places and guesses.
 //!
 //! - [`data`]: the sequences; [`model`]: the model; [`training`]: how it learns;
 //! - [`probe`]: loss by position and scores by head, and what a head's loss costs.

@@ -12,7 +12,7 @@ use crate::{
     minilm::Encoded,
     sentences::{Relation, Sentence},
 };
-use candle_core::{Result, bail};
+use candle_core::{Error, Result, bail};
 use looks::Looks;
 use std::fmt::{self, Write as _};
 use tally::tally;
@@ -123,8 +123,8 @@ pub fn score(encoded: &Encoded, sentences: &[Sentence]) -> Result<Vec<Scored>> {
         let (expected, got) = (encoded.tokens.len(), sentences.len());
         bail!("sentences: expected the {expected} that were encoded, two or more; got {got}");
     }
-    if encoded.maps.is_empty() {
-        bail!("encoded: expected maps of at least one layer; got none");
+    if encoded.maps.iter().all(|map| map.elem_count() == 0) {
+        bail!("encoded: expected maps of at least one layer with heads; got none");
     }
     let looks = (0..sentences.len())
         .map(|at| Looks::new(encoded, at, &sentences[at]))
@@ -163,6 +163,12 @@ fn score_kind(kind: Kind, looks: &[Looks], layers: usize) -> Result<Scored> {
         count: measured.count,
         sentence,
     })
+}
+
+/// What was found for one kind. Errors when `scored` has none, as without a model.
+pub fn of(scored: &[Scored], kind: Kind) -> Result<&Scored> {
+    let found = scored.iter().find(|one| one.kind == kind);
+    found.ok_or_else(|| Error::msg(format!("scored: expected all kinds; got no {kind:?}")))
 }
 
 /// The best head of each kind as a table; layers and heads count from 0.

@@ -40,7 +40,7 @@ impl LayerMaps {
     fn values(&self, head: usize) -> Result<Vec<f32>> {
         let heads = self.weights.dims3()?.0;
         if head >= heads {
-            bail!("head: expected 0 to {}, there are {heads}; got {head}", heads - 1);
+            bail!("head: expected a number below {heads}, the number of heads; got {head}");
         }
         self.weights.get(head)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
     }
@@ -84,6 +84,24 @@ pub fn clearest(scored: &Scored, encoded: &Encoded) -> Result<Figure> {
     LayerMaps { name, queries: tokens.clone(), keys: tokens, weights }.head(head)
 }
 
+/// A figure of what a model read; where there is no model, a line that says so.
+pub struct Shown(Option<Figure>);
+
+impl Shown {
+    /// What `draw` makes of `read`, if there is one.
+    pub fn of<T>(read: Option<&T>, draw: impl FnOnce(&T) -> Result<Figure>) -> Result<Self> {
+        Ok(Self(read.map(draw).transpose()?))
+    }
+
+    /// Shows it in an evcxr notebook when it is a cell's last expression.
+    pub fn evcxr_display(&self) {
+        match &self.0 {
+            Some(figure) => figure.evcxr_display(),
+            None => println!("left out: this cell needs the model (`cargo study fetch minilm`)"),
+        }
+    }
+}
+
 fn drawn(figure: std::result::Result<Figure, FigureError>) -> Result<Figure> {
     figure.map_err(Error::wrap)
 }
@@ -118,7 +136,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() -> Result<()> {
         let error = maps()?.head(2).unwrap_err().to_string();
-        assert!(error.starts_with("head: expected 0 to 1, there are 2; got 2"), "{error}");
+        assert!(error.starts_with("head: expected a number below 2"), "{error}");
         let short = LayerMaps { keys: vec!["the".into()], ..maps()? };
         assert!(short.heads().is_err() && short.head(0).is_err());
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::induction::{
     Run, Snapshot,
-    data::{PERIOD, chance, due},
+    data::{PERIOD, chance, one_of_the_lengths},
     probe::{name, one_sequence},
 };
 use candle_core::{Result, Tensor};
@@ -21,7 +21,7 @@ pub fn losses(title: &str, run: &Run) -> Result<Figure> {
     drawn(figure.theory("chance", &[(0, chance()), (steps.max(1), chance())]).draw())
 }
 
-/// The loss on each token, one line a snapshot, and what a guess among the tokens still due costs.
+/// The loss on each token, one line a snapshot, and what a guess at the length of the block costs.
 pub fn by_position(title: &str, snapshots: &[(&str, &Snapshot)]) -> Result<Figure> {
     let mut figure = Lines::new(title).x("position of the predicted token").y("loss, nats a token");
     for (name, snapshot) in snapshots {
@@ -29,8 +29,8 @@ pub fn by_position(title: &str, snapshots: &[(&str, &Snapshot)]) -> Result<Figur
             snapshot.by_position.iter().enumerate().map(|(at, &loss)| (at + 1, loss)).collect();
         figure = figure.line(*name, &points);
     }
-    let due: Vec<_> = (PERIOD + 1..2 * PERIOD).map(|at| (at, due(at, PERIOD))).collect();
-    drawn(figure.y_range(0, 4).theory("one of those still due", &due).draw())
+    let guess = [PERIOD + 1, 2 * PERIOD - 1].map(|at| (at, one_of_the_lengths()));
+    drawn(figure.y_range(0, 4).theory("a guess at the length", &guess).draw())
 }
 
 /// Each head's score against the step: previous-token in the first layer, induction in the last.

@@ -12,8 +12,9 @@ use dot_products::matmul::matmul;
 /// when there are not four dimensions, or one of them is 0.
 pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
     weights.dims4()?;
-    if weights.elem_count() == 0 {
-        bail!("weights: expected at least one number; got {:?}", weights.dims());
+    if weights.elem_count() == 0 || !weights.dtype().is_float() {
+        let got = (weights.dims(), weights.dtype());
+        bail!("weights: expected at least one number, f32 or f64; got {got:?}");
     }
     let logs = weights.maximum(f64::from(f32::MIN_POSITIVE))?.log()?; // ln 0 would be −∞
     (weights * logs.neg()?)?.sum(D::Minus1)?.mean((0, 2))

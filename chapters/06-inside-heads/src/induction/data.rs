@@ -48,11 +48,9 @@ pub fn chance() -> f64 {
     (VOCAB as f64).ln()
 }
 
-/// The loss of knowing which tokens of the block are still due, but not which comes next: ln k with k tokens left.
-///
-/// `position` is the target's, from `period` + 1 to 2 · `period` − 1.
-pub fn due(position: usize, period: usize) -> f64 {
-    ((2 * period).saturating_sub(position).max(1) as f64).ln()
+/// The loss of knowing that the block is one of nine lengths, but not which: the answer stands at one of nine places.
+pub fn one_of_the_lengths() -> f64 {
+    ((PERIOD - SHORTEST + 1) as f64).ln()
 }
 
 #[cfg(test)]

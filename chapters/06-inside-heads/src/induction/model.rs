@@ -79,7 +79,6 @@ impl InductionModel {
         (0..self.layers()).flat_map(|layer| (0..HEADS).map(move |head| (layer, head))).collect()
     }
 
-    // ANCHOR: forward
     /// What follows each token of `tokens` `(batch, seq)`, u32, when the heads in `ablated` are switched off: see
     /// [`ablate_head`] for `keep_mean`.
     ///
@@ -93,8 +92,10 @@ impl InductionModel {
         if let Some(&(layer, _)) = ablated.iter().find(|&&(layer, _)| layer >= self.layers()) {
             bail!("ablated: expected a layer below {}; got {layer}", self.layers());
         }
+        // ANCHOR: forward
         let x = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
-        let mut x = (x.reshape((batch, seq, D_MODEL))? * 2.)?; // a louder start halves the training
+        // Twice as loud: that halves the training.
+        let mut x = (x.reshape((batch, seq, D_MODEL))? * 2.)?;
         let positions = self.positions.narrow(0, 0, seq)?;
         let mask = causal_mask(seq, seq, Align::TopLeft, tokens.device())?;
         let mut maps = Vec::with_capacity(self.layers());
@@ -112,7 +113,8 @@ impl InductionModel {
             x = (x + project(&layer.out_proj, &combine_heads(&heads)?)?)?;
             maps.push(weights);
         }
-        Ok(Pass { logits: project(&self.unembedding, &x)?, maps })
+        let logits = project(&self.unembedding, &x)?;
+        // ANCHOR_END: forward
+        Ok(Pass { logits, maps })
     }
-    // ANCHOR_END: forward
 }

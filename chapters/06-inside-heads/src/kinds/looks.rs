@@ -40,6 +40,13 @@ impl Looks {
     /// The maps of sentence number `at`. Errors when the tokenizer saw other words than the labels name.
     pub fn new(encoded: &Encoded, at: usize, sentence: &Sentence) -> Result<Self> {
         let (tokens, words) = (&encoded.tokens[at], &encoded.words[at]);
+        let inside =
+            |&(_, from, to): &(Relation, usize, usize)| from.max(to) < sentence.words.len();
+        if tokens.len() < 2 || words.len() != tokens.len() || !sentence.pairs.iter().all(inside) {
+            bail!(
+                "sentence {at}: expected [CLS], words, [SEP], a word's number for each, and pairs of its words; got {tokens:?}"
+            );
+        }
         let pieces: Vec<Vec<usize>> = (0..sentence.words.len())
             .map(|word| (0..tokens.len()).filter(|&token| words[token] == Some(word)).collect())
             .collect();

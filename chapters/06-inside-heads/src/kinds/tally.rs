@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 /// Sums of scores over tokens or pairs of words.
 pub struct Tally {
-    /// For each head, the sum of its scores and the sum of what they are to be compared with.
-    sums: Vec<(f64, f64)>,
+    /// For each head, the sums of its scores, of what they are to be compared with, and of the weights behind them.
+    sums: Vec<[f64; 3]>,
     /// How many were summed.
     pub count: usize,
 }
@@ -14,12 +14,12 @@ pub struct Tally {
 impl Tally {
     /// The mean score of a head.
     pub fn score(&self, head: usize) -> f64 {
-        self.sums[head].0 / self.count.max(1) as f64
+        self.sums[head][0] / self.count.max(1) as f64
     }
 
     /// The mean of what the score is to be compared with.
     pub fn baseline(&self, head: usize) -> f64 {
-        self.sums[head].1 / self.count.max(1) as f64
+        self.sums[head][1] / self.count.max(1) as f64
     }
 
     /// How many heads there are.
@@ -27,30 +27,34 @@ impl Tally {
         self.sums.len()
     }
 
-    /// The head with the highest score.
+    /// The head with the highest score; of several, the one that gives the most weight.
     pub fn best(&self) -> usize {
-        let heads = 0..self.heads();
-        heads.max_by(|&a, &b| self.score(a).total_cmp(&self.score(b))).unwrap_or(0)
+        let by = |a: &usize, b: &usize| {
+            let ([one, _, weight], [other, _, than]) = (self.sums[*a], self.sums[*b]);
+            one.total_cmp(&other).then(weight.total_cmp(&than))
+        };
+        (0..self.heads()).max_by(by).unwrap_or(0)
     }
 
     /// Both together.
     pub fn joined(&self, other: &Self) -> Self {
         let sums = self.sums.iter().zip(&other.sums);
         Self {
-            sums: sums.map(|(a, b)| (a.0 + b.0, a.1 + b.1)).collect(),
+            sums: sums.map(|(a, b)| [0, 1, 2].map(|at| a[at] + b[at])).collect(),
             count: self.count + other.count,
         }
     }
 
     fn none(looks: &[&Looks]) -> Self {
-        Self { sums: vec![(0., 0.); looks.first().map_or(0, |look| look.maps.len())], count: 0 }
+        Self { sums: vec![[0.; 3]; looks.first().map_or(0, |look| look.maps.len())], count: 0 }
     }
 
-    fn add(&mut self, score: impl Fn(usize) -> (f64, f64)) {
+    /// One token or pair more: for each head its score, what that is to be compared with, and the weight behind it.
+    fn add(&mut self, score: impl Fn(usize) -> [f64; 3]) {
         self.count += 1;
         for (head, sum) in self.sums.iter_mut().enumerate() {
-            let (score, baseline) = score(head);
-            *sum = (sum.0 + score, sum.1 + baseline);
+            let more = score(head);
+            *sum = [0, 1, 2].map(|at| sum[at] + more[at]);
         }
     }
 }
@@ -75,7 +79,8 @@ fn weights(kind: Kind, on: &[&Looks]) -> Tally {
             if !keys.is_empty() {
                 let alike = keys.len() as f64 / look.tokens.len() as f64;
                 tally.add(|head| {
-                    (keys.iter().map(|&key| look.maps[head].at(query, key)).sum(), alike)
+                    let weight = keys.iter().map(|&key| look.maps[head].at(query, key)).sum();
+                    [weight, alike, weight]
                 });
             }
         }
@@ -119,7 +124,7 @@ fn words(kind: Kind, on: &[&Looks]) -> Tally {
             let row = look.word_maps[head].row(from);
             let others = (0..row.len()).filter(|&word| word != from);
             let most = others.max_by(|&a, &b| row[a].total_cmp(&row[b]));
-            (f64::from(u8::from(most == Some(to))), baseline)
+            [f64::from(u8::from(most == Some(to))), baseline, row[to]]
         });
     }
     tally
@@ -150,7 +155,7 @@ fn positions(from: &[&Looks], on: &[&Looks]) -> Tally {
                 let at = |key| by_distance[head].get(&distance(query, key)).copied().unwrap_or(0.);
                 let guess = normal(look.inner().map(at).collect());
                 let overlap = weights.iter().zip(&guess).map(|(w, g)| w.min(*g)).sum();
-                (overlap, weights.iter().map(|w| w.min(alike)).sum())
+                [overlap, weights.iter().map(|w| w.min(alike)).sum(), overlap]
             });
         }
     }

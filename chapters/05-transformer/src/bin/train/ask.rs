@@ -68,9 +68,9 @@ pub fn device(asked: &str) -> Result<&'static str, String> {
 pub fn shown(settings: &Settings) -> String {
     let (shortest, longest) = (settings.lengths.start(), settings.lengths.end());
     let lengths = if shortest == longest {
-        format!("{shortest} symbols")
+        format!("sequences of {shortest} tokens")
     } else {
-        format!("{shortest} to {longest} symbols")
+        format!("sequences of {shortest} to {longest} tokens")
     };
     format!(
         "Task: {}, {lengths}; {}-norm, path {}, {} steps of {} sequences, threads: {}",
