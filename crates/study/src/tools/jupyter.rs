@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::binary::KERNEL;
-use super::python::{self, Maker};
+use super::python::{self, Maker, python_of};
 use super::{kernel, scratch};
 use crate::backup;
 use crate::cargo::clean;
@@ -123,14 +123,6 @@ fn marker(environment: &Path) -> PathBuf {
     environment.join("installed.txt")
 }
 
-fn python_of(environment: &Path) -> PathBuf {
-    if cfg!(windows) {
-        environment.join("Scripts").join("python.exe")
-    } else {
-        environment.join("bin").join("python")
-    }
-}
-
 /// Makes the environment in its final place, for its scripts hold absolute paths. One without its list is started anew.
 fn install(context: &Context, environment: &Path) -> Result<()> {
     let maker = python::find()?;
@@ -152,37 +144,13 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
     let mut progress = Progress::start(title);
     eprintln!("Installing JupyterLab (once, a minute or two) into {}", environment.display());
     progress.detail("making a virtual environment");
-    let mut make = match maker {
-        Maker::Python(program) => {
-            let mut make = Command::new(program[0]);
-            make.args(&program[1..]).args(["-m", "venv"]);
-            make
-        }
-        Maker::Uv => {
-            let mut make = Command::new("uv");
-            make.args(["venv", "--python", &format!(">={}", python::LEAST)]);
-            make
-        }
-    };
-    make.arg(environment);
-    succeed(process::run(make, |_| ())?, "the virtual environment could not be made")?;
+    let make = maker.environment(environment);
+    process::run(make, |_| ())?.succeed("the virtual environment could not be made")?;
 
     let scratch = scratch::Scratch::new(context.home())?;
     let list = scratch.path().join("requirements.txt");
     backup::replace(&list, REQUIREMENTS)?;
-    let mut fetch = match maker {
-        Maker::Python(_) => {
-            let mut fetch = Command::new(python_of(environment));
-            fetch.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
-            fetch.args(["--progress-bar", "off"]);
-            fetch
-        }
-        Maker::Uv => {
-            let mut fetch = Command::new("uv");
-            fetch.args(["pip", "install", "--python"]).arg(python_of(environment));
-            fetch
-        }
-    };
+    let mut fetch = maker.installer(environment);
     fetch.arg("--requirement").arg(&list);
     let (mut done, total) = (0, names(REQUIREMENTS).len() as u64);
     let fetched = process::run(fetch, |line| {
@@ -193,7 +161,9 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
             progress.set(total, total, "unpacking");
         }
     })?;
-    succeed(fetched, "JupyterLab could not be installed")?;
+    fetched.succeed(
+        "JupyterLab, which needs a network and a gigabyte of disk, could not be installed; type the same command again when this is mended",
+    )?;
     let settings =
         serde_json::to_string_pretty(&json!({ "disabledExtensions": { ANNOUNCEMENTS: true } }))?;
     let labconfig = environment.join("etc").join("jupyter").join("labconfig");
@@ -202,17 +172,6 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
     let seconds = took(progress.elapsed());
     progress.done(&format!("JupyterLab is installed ({seconds})"));
     Ok(())
-}
-
-fn succeed(finished: Finished, what: &str) -> Result<()> {
-    if finished.status.success() {
-        return Ok(());
-    }
-    let lines: Vec<String> = finished.output().lines().map(str::to_owned).collect();
-    let end = lines[lines.len().saturating_sub(15)..].join("\n");
-    bail!(
-        "{what}:\n{end}\n\nIt needs a network and a gigabyte of disk. Type the same command again when this is mended."
-    )
 }
 
 fn remove(folder: &Path) -> Result<()> {

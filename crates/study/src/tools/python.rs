@@ -1,8 +1,12 @@
-//! Finding a Python that can make a virtual environment.
+//! Finding a Python that can make a virtual environment, and what is done with it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use super::at_least;
+use crate::cargo::clean;
 use crate::process::ask;
 
 /// The oldest Python that JupyterLab's pinned version runs on.
@@ -15,6 +19,53 @@ pub enum Maker {
     Python(Vec<&'static str>),
     /// The program `uv`, which brings a Python itself.
     Uv,
+}
+
+impl Maker {
+    /// Makes a virtual environment in `folder`.
+    pub fn environment(&self, folder: &Path) -> Command {
+        let mut make = match self {
+            Self::Python(program) => {
+                let mut make = clean(program[0]);
+                make.args(&program[1..]).args(["-m", "venv"]);
+                make
+            }
+            Self::Uv => {
+                let mut make = clean("uv");
+                make.args(["venv", "--python", &format!(">={LEAST}")]);
+                make
+            }
+        };
+        make.arg(folder);
+        make
+    }
+
+    /// Installs the packages that are added to the command into `environment`.
+    pub fn installer(&self, environment: &Path) -> Command {
+        let python = python_of(environment);
+        match self {
+            Self::Python(_) => {
+                let mut pip = clean(python);
+                pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
+                pip.args(["--progress-bar", "off"]);
+                pip
+            }
+            Self::Uv => {
+                let mut uv = clean("uv");
+                uv.args(["pip", "install", "--python"]).arg(python);
+                uv
+            }
+        }
+    }
+}
+
+/// The Python of a virtual environment.
+pub fn python_of(environment: &Path) -> PathBuf {
+    if cfg!(windows) {
+        environment.join("Scripts").join("python.exe")
+    } else {
+        environment.join("bin").join("python")
+    }
 }
 
 /// Prints the version, and fails when the modules that `python -m venv` needs are missing (Debian packs them apart).
