@@ -1,7 +1,7 @@
 //! The harness itself: the four states of an exercise, the words of a failure, and the report.
 
 use candle_core::{D, DType, Result, Tensor};
-use checks::{State, scaling::softmax};
+use checks::{State, scaling::softmax, transformer::learning_rate};
 
 fn without_the_maximum(logits: &Tensor) -> Result<Tensor> {
     let exp = logits.exp()?;
@@ -87,6 +87,17 @@ fn an_unknown_mistake_gets_no_made_up_cause() {
     let verdict = softmax(|logits| logits * 7.);
     assert_eq!(verdict.state(), State::Failed);
     assert_eq!(verdict.cause, None, "{verdict}");
+}
+
+#[test]
+fn of_two_known_mistakes_with_the_same_first_breach_the_more_alike_is_named() {
+    // At first it looks like a rate without a warm-up; without one in the call it is infinite, which no known mistake is.
+    let verdict = learning_rate(|step, d_model, warmup| {
+        let (step, warmup) = (step as f64, warmup as f64);
+        (d_model as f64).powf(-0.5) * step.powf(-0.5).max(step * warmup.powf(-1.5))
+    });
+    let cause = verdict.cause.unwrap_or("none");
+    assert!(cause.starts_with("the larger of the two is taken"), "{verdict}");
 }
 
 #[test]

@@ -6,10 +6,12 @@ mod loss;
 mod norm;
 mod positions;
 mod rope;
+mod schedule;
 
 pub use decode::greedy_decode;
 pub use layers::{decoder_layer, encoder_layer, residual};
-pub use loss::{label_smoothing, learning_rate};
+pub use loss::label_smoothing;
 pub use norm::layer_norm;
 pub use positions::{alibi, positional_encoding};
 pub use rope::rope;
+pub use schedule::learning_rate;

@@ -127,13 +127,13 @@ impl<F: ?Sized> Check<F> {
         results
     }
 
-    /// The wrong answer that breaks the same laws with the same values or, failing that, one whose first breach is the
-    /// same and that breaks no law which the answer keeps. The laws themselves are the fingerprint, so a wrong answer
-    /// needs no description of its symptoms.
+    /// The wrong answer that breaks the same laws with the same values or, failing that, the most alike of those whose
+    /// first breach is the same and that break no law which the answer keeps. The laws themselves are the fingerprint,
+    /// so a wrong answer needs no description of its symptoms.
     fn cause_of(&self, laws: &[LawResult]) -> Option<&'static str> {
         let first =
             |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
-        let mut alike = None;
+        let (mut alike, mut most) = (None, 0);
         for known in &self.wrong {
             let theirs = self.results_of(known);
             if theirs == laws {
@@ -143,8 +143,9 @@ impl<F: ?Sized> Check<F> {
                 .iter()
                 .zip(laws)
                 .any(|(theirs, ours)| theirs.state == State::Failed && ours.state != State::Failed);
-            if alike.is_none() && !breaks_more && first(theirs) == first(laws) {
-                alike = Some(known.wrong.diagnosis);
+            let shared = theirs.iter().zip(laws).filter(|(theirs, ours)| theirs == ours).count();
+            if shared > most && !breaks_more && first(theirs) == first(laws) {
+                (alike, most) = (Some(known.wrong.diagnosis), shared);
             }
         }
         alike

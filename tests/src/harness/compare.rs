@@ -101,15 +101,15 @@ impl Rounding {
 /// Takes the answer's `Result` as it comes, so that an error is shown with the inputs that caused it.
 pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Rounding) -> Outcome {
     let got = &value(given, answer)?;
-    let breach = |note: String| {
-        let got = format!("{}{note}", show::tensor(got));
-        Err(Breach::text(given, &show::tensor(expected), &got))
+    let breach = |digits: usize, note: &str| {
+        let got = format!("{}\n({note})", show::tensor_to(got, digits));
+        Err(Breach::text(given, &show::tensor_to(expected, digits), &got))
     };
     if got.dims() != expected.dims() {
-        return breach("\n(another shape)".into());
+        return breach(show::DIGITS, "another shape");
     }
     if got.dtype() != expected.dtype() {
-        return breach("\n(another type)".into());
+        return breach(show::DIGITS, "another type");
     }
     let (ours, theirs) = (show::values(got)?, show::values(expected)?);
     let largest = theirs.iter().filter(|x| x.is_finite()).fold(0f64, |max, x| max.max(x.abs()));
@@ -118,16 +118,17 @@ pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Ro
     match ours.iter().zip(&theirs).position(|(&a, &b)| !near(a, b)) {
         None => Ok(()),
         Some(at) => {
-            let (expected, got_number) = (show::number(theirs[at]), show::number(ours[at]));
-            let apart = (ours[at] - theirs[at]).abs();
-            // Five digits can look alike and still be far apart in units of rounding.
-            let by = if expected == got_number {
-                format!("; {} apart, {} allowed", show::number(apart), show::number(allowed))
-            } else {
+            let digits = show::digits_apart(theirs[at], ours[at]);
+            let [expected, got_number] = show::numbers_apart(theirs[at], ours[at]);
+            // Numbers that look alike in a few digits can be far apart in units of rounding.
+            let by = if digits == show::DIGITS {
                 String::new()
+            } else {
+                let apart = show::number((ours[at] - theirs[at]).abs());
+                format!("; {apart} apart, {} allowed", show::number(allowed))
             };
             let at = index(at, got.dims());
-            breach(format!("\n(differs at {at:?}: expected {expected}, got {got_number}{by})"))
+            breach(digits, &format!("differs at {at:?}: expected {expected}, got {got_number}{by}"))
         }
     }
 }
@@ -210,6 +211,18 @@ mod tests {
         let right = Tensor::new(&[[1f32, 2.], [3., 5.]], &Device::Cpu)?;
         let breach = same("", Ok(left), &right, rounding(4)).unwrap_err();
         assert!(breach.got.contains("differs at [1, 1]: expected 5, got 4"), "{breach}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_small_difference_is_shown_in_the_digits_that_differ() -> Result<()> {
+        let breach = same("", row(&[0.5, 1.000_001]), &row(&[0.5, 1.])?, rounding(4)).unwrap_err();
+        assert_eq!(breach.expected, "[2] f32 [ 0.5    1 ]");
+        assert!(breach.got.starts_with("[2] f32 [      0.5  1.000001 ]"), "{breach}");
+        assert!(
+            breach.got.contains("expected 1, got 1.000001; 9.537e-7 apart, 4.768e-7 allowed"),
+            "{breach}"
+        );
         Ok(())
     }
 }

@@ -5,15 +5,24 @@ use std::cell::RefCell;
 
 /// More values than this are not printed: shape and type say more.
 const PRINTED: usize = 48;
+/// Significant digits of a number, as long as they tell apart what differs.
+pub(super) const DIGITS: usize = 5;
+/// Two f64 that differ do so in as many digits.
+const ALL_DIGITS: usize = 17;
 
 /// The shape, type and, when there are few, the values of a tensor.
 ///
 /// One line for a vector; a matrix has one line a row; more dimensions are printed matrix by matrix.
 pub fn tensor(tensor: &Tensor) -> String {
+    tensor_to(tensor, DIGITS)
+}
+
+/// As [`tensor`] does, in at most `digits` significant digits.
+pub(super) fn tensor_to(tensor: &Tensor, digits: usize) -> String {
     let head = format!("{:?} {:?}", tensor.dims(), tensor.dtype()).to_lowercase();
     match values(tensor) {
         Ok(values) if tensor.elem_count() <= PRINTED => {
-            let texts: Vec<String> = values.iter().map(|&value| number(value)).collect();
+            let texts: Vec<String> = values.iter().map(|&value| number_to(value, digits)).collect();
             format!("{head}{}", rows(tensor.dims(), &texts))
         }
         _ => head,
@@ -53,8 +62,25 @@ pub(super) fn forget_inputs() {
     LAST_INPUTS.take();
 }
 
+/// In how many digits two numbers that differ look different: five when that is enough.
+pub(super) fn digits_apart(a: f64, b: f64) -> usize {
+    let differs = |&digits: &usize| number_to(a, digits) != number_to(b, digits);
+    (DIGITS..ALL_DIGITS).find(differs).unwrap_or(ALL_DIGITS)
+}
+
+/// Two numbers that differ, in as many digits as it takes to see it.
+pub fn numbers_apart(a: f64, b: f64) -> [String; 2] {
+    let digits = digits_apart(a, b);
+    [a, b].map(|value| number_to(value, digits))
+}
+
 /// A value in at most five significant digits, without digits that say nothing.
 pub fn number(value: f64) -> String {
+    number_to(value, DIGITS)
+}
+
+/// As [`number`] does, in at most `digits` significant digits.
+fn number_to(value: f64, digits: usize) -> String {
     if value == 0. || !value.is_finite() {
         return match value {
             v if v.is_nan() => "NaN".into(),
@@ -65,9 +91,10 @@ pub fn number(value: f64) -> String {
     }
     let size = value.abs();
     if !(1e-4..1e6).contains(&size) {
-        return format!("{value:.3e}");
+        return format!("{value:.*e}", digits - 2);
     }
-    let decimals = (4 - size.log10().floor() as i32).clamp(0, 6) as usize;
+    let most = digits as i32;
+    let decimals = (most - 1 - size.log10().floor() as i32).clamp(0, most + 1) as usize;
     let text = format!("{value:.decimals$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
@@ -109,6 +136,15 @@ mod tests {
                 .map(number)
                 .into();
         assert_eq!(shown, ["0", "1", "-0.5", "0.33333", "12346", "1.000e-9", "NaN", "-inf"]);
+    }
+
+    #[test]
+    fn numbers_that_differ_look_different() {
+        assert_eq!(numbers_apart(1., 2.), ["1", "2"]);
+        assert_eq!(numbers_apart(0.25, 0.250_000_03), ["0.25", "0.25000003"]);
+        assert_eq!(numbers_apart(1e-9, 1.00004e-9), ["1.00000e-9", "1.00004e-9"]);
+        let [one, next] = numbers_apart(1., 1. + f64::EPSILON);
+        assert_ne!(one, next);
     }
 
     #[test]

@@ -237,6 +237,10 @@ fn edges(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
             let expected = Tensor::new(&[[5u32, 6, 2]], &Device::Cpu)?;
             same(&given, Model::new(&next).run(f, &sources(1)?, [2, 2], 9), &expected, exactly())
         })
+        .law(Edges, "a start among the written tokens ends nothing", |f| {
+            Script { wanted: &[&[5, START, 6, END]], max_len: 9, expected: &[&[5, START, 6, END]] }
+                .holds(f)
+        })
         .law(Edges, "256 sequences that end at once are counted: a u8 ends at 255", |f| {
             let wanted = [[5, END].as_slice(); 256];
             Script { wanted: &wanted, max_len: 4, expected: &wanted }.holds(f)

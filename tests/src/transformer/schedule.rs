@@ -32,7 +32,8 @@ fn law(f: &LearningRate, [step, d_model, warmup]: [usize; 3], expected: f64) -> 
     if (got - expected).abs() <= ALLOWED * expected {
         return Ok(());
     }
-    Err(Breach::text(&given, &show::number(expected), &show::number(got)))
+    let [expected, got] = show::numbers_apart(expected, got);
+    Err(Breach::text(&given, &expected, &got))
 }
 
 fn rate_laws() -> Check<LearningRate> {

@@ -24,6 +24,13 @@ enum Fault {
     LeastProbable,
     LastTokenOnly,
     StartCanEnd,
+    StartEndsFirst,
+    StartWrittenEnds,
+    EmptyDecoded,
+    ArgmaxOverBatch,
+    ArgmaxOverBatchJoined,
+    ArgmaxOverPositions,
+    ArgmaxOverOnePosition,
     CountedInU8,
     EndNotWritten,
 }
@@ -44,7 +51,7 @@ fn decoded(
         memory = source.to_dtype(memory.dtype())?.reshape(memory.shape())?;
     }
     let mut rows = vec![vec![start]; batch];
-    let mut ended = vec![fault == StartCanEnd && start == end; batch];
+    let mut ended = vec![matches!(fault, StartCanEnd | StartEndsFirst) && start == end; batch];
     let mut late = false;
     let limit = match fault {
         OneTooMany => max_len + 1,
@@ -53,6 +60,9 @@ fn decoded(
         _ => max_len,
     };
     for _ in 0..limit {
+        if fault == StartEndsFirst && ended.iter().all(|&ended| ended) {
+            break;
+        }
         let seen: Vec<&[u32]> = match fault {
             LastTokenOnly => rows.iter().map(|row| &row[row.len() - 1..]).collect(),
             _ => rows.iter().map(Vec::as_slice).collect(),
@@ -63,10 +73,25 @@ fn decoded(
             memory = encode(source)?;
         }
         let position = if fault == FirstPosition { 0 } else { seq - 1 };
-        let log_probs = decode(&target, &memory)?.narrow(1, position, 1)?.squeeze(1)?;
+        let all = decode(&target, &memory)?;
+        let last = all.narrow(1, position, 1)?;
+        let log_probs = last.squeeze(1)?;
         let next = match (batch, fault) {
-            (0, _) => Vec::new(),
+            (0, fault) if fault != EmptyDecoded => Vec::new(),
             (_, LeastProbable) => log_probs.argmin(D::Minus1)?.to_vec1()?,
+            (_, ArgmaxOverBatch) => log_probs.argmax(0)?.to_vec1()?,
+            (_, ArgmaxOverBatchJoined) => {
+                let next = log_probs.argmax(0)?.unsqueeze(1)?;
+                Tensor::cat(&[&target, &next], 1)?.narrow(1, seq, 1)?.squeeze(1)?.to_vec1()?
+            }
+            (_, ArgmaxOverPositions) => {
+                all.argmax(1)?.narrow(1, position, 1)?.squeeze(1)?.to_vec1()?
+            }
+            (_, ArgmaxOverOnePosition) => {
+                let ends = Tensor::full(end, (batch, 1), device)?;
+                let next = ends.ne(&ends)?.where_cond(&ends, &last.argmax(1)?)?;
+                next.squeeze(1)?.to_vec1()?
+            }
             _ => log_probs.argmax(D::Minus1)?.to_vec1::<u32>()?,
         };
         for ((row, ended), next) in rows.iter_mut().zip(&mut ended).zip(next) {
@@ -77,7 +102,9 @@ fn decoded(
             };
             row.push(if *ended { filler } else { next });
             // Forgotten: what counts is the token of this step alone, not whether one was an end before.
-            *ended = next == end || (*ended && fault != EndForgotten);
+            *ended = next == end
+                || (fault == StartWrittenEnds && next == start)
+                || (*ended && fault != EndForgotten);
         }
         let count = ended.iter().filter(|&&ended| ended).count();
         let stop = match fault {
@@ -173,6 +200,26 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
             "it writes max_len − 1 tokens: the start does not count."
         ),
         faulty!(
+            ArgmaxOverBatch,
+            "argmax over the batch",
+            "the argmax is taken over the wrong dimension: log-probabilities are (batch, seq_t, vocab), and the tokens to choose from stand along the last one, `D::Minus1`."
+        ),
+        faulty!(
+            ArgmaxOverBatchJoined,
+            "argmax over the batch, joined",
+            "the argmax is taken over the wrong dimension: log-probabilities are (batch, seq_t, vocab), and the tokens to choose from stand along the last one, `D::Minus1`."
+        ),
+        faulty!(
+            ArgmaxOverPositions,
+            "argmax over the positions",
+            "the argmax is taken over the wrong dimension: log-probabilities are (batch, seq_t, vocab), and the tokens to choose from stand along the last one, `D::Minus1`."
+        ),
+        faulty!(
+            ArgmaxOverOnePosition,
+            "argmax over the last position",
+            "the argmax is taken over the wrong dimension: log-probabilities are (batch, seq_t, vocab), and the tokens to choose from stand along the last one, `D::Minus1`."
+        ),
+        faulty!(
             LeastProbable,
             "least probable",
             "it writes the least probable token: `argmax`, not `argmin`. Log-probabilities are negative, and the largest is nearest to 0."
@@ -186,6 +233,21 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
             StartCanEnd,
             "start can end",
             "a start that is also the end ends every sequence at once: look at the tokens that were written, not at the start."
+        ),
+        faulty!(
+            StartEndsFirst,
+            "start can end, asked first",
+            "a start that is also the end ends every sequence before its first token: look at the tokens that were written, not at the start."
+        ),
+        faulty!(
+            StartWrittenEnds,
+            "a written start ends",
+            "a `start` among the written tokens ends its sequence: only `end` does."
+        ),
+        faulty!(
+            EmptyDecoded,
+            "empty batch decoded",
+            "the batch is empty and the decoder ran anyway: ask whether all have ended at the top of the loop."
         ),
         faulty!(
             CountedInU8,

@@ -1,7 +1,7 @@
-//! Wrong losses and schedules.
+//! Wrong losses.
 
 use crate::{
-    transformer::{LabelSmoothing, LearningRate},
+    transformer::LabelSmoothing,
     wrong::{Wrong, wrong},
 };
 use candle_core::{D, DType, Result, Tensor, bail};
@@ -95,6 +95,17 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
             }
         ),
         wrong!(
+            "smoothing added to the right token",
+            "the right token has 1 + smoothing: what the smoothing shares out is taken from it, 1 − smoothing.",
+            |log_probs, targets, smoothing, padding| {
+                valid(log_probs, targets, smoothing)?;
+                real(targets, padding)?;
+                let losses = (right(log_probs, targets)? * (1. + smoothing))?;
+                let all = log_probs.mean(D::Minus1)?.neg();
+                mean(plus(losses, all, smoothing)?, targets, padding)
+            }
+        ),
+        wrong!(
             "smoothing not divided",
             "every token gets the whole smoothing: it is to be shared out, so divide by the size of the vocabulary (a mean, not a sum).",
             |log_probs, targets, smoothing, padding| {
@@ -128,6 +139,17 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
             |log_probs, targets, smoothing, padding| {
                 real(targets, padding)?;
                 mean(smoothed(log_probs, targets, smoothing)?.neg()?, targets, padding)
+            }
+        ),
+        wrong!(
+            "minus before the smoothing's half only",
+            "the right token's half has the wrong sign: both halves are minus a log-probability.",
+            |log_probs, targets, smoothing, padding| {
+                valid(log_probs, targets, smoothing)?;
+                real(targets, padding)?;
+                let losses = (right(log_probs, targets)? * (smoothing - 1.))?;
+                let all = log_probs.mean(D::Minus1)?.neg();
+                mean(plus(losses, all, smoothing)?, targets, padding)
             }
         ),
         wrong!(
@@ -254,122 +276,6 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
                 real(targets, padding)?;
                 log_probs.gather(&targets.unsqueeze(D::Minus1)?, D::Minus1)?;
                 mean(smoothed(log_probs, targets, smoothing)?, targets, padding)
-            }
-        ),
-    ]
-}
-
-/// The right rate.
-fn rate(step: usize, d_model: usize, warmup: usize) -> f64 {
-    let (up, down) = branches(step, warmup);
-    width(d_model) * down.min(up)
-}
-
-/// What rises and what falls.
-fn branches(step: usize, warmup: usize) -> (f64, f64) {
-    let (step, warmup) = (step.max(1) as f64, warmup as f64);
-    (step * warmup.powf(-1.5), step.powf(-0.5))
-}
-
-fn width(d_model: usize) -> f64 {
-    (d_model as f64).powf(-0.5)
-}
-
-pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
-    vec![
-        wrong!(
-            "no warm-up",
-            "there is no warm-up: the rate falls from the first step on. Take the smaller of what falls and what rises.",
-            |step, d_model, warmup| width(d_model) * branches(step, warmup).1
-        ),
-        wrong!(
-            "no decay",
-            "the rate rises for ever: take the smaller of what rises and what falls.",
-            |step, d_model, warmup| match warmup {
-                0 => rate(step, d_model, 0),
-                _ => width(d_model) * branches(step, warmup).0,
-            }
-        ),
-        wrong!(
-            "the larger of the two",
-            "the larger of the two is taken: `min`, not `max`. The first steps would be the longest.",
-            |step, d_model, warmup| match warmup {
-                0 => rate(step, d_model, 0),
-                _ => {
-                    let (up, down) = branches(step, warmup);
-                    width(d_model) * up.max(down)
-                }
-            }
-        ),
-        wrong!(
-            "constant after the warm-up",
-            "after the warm-up the rate stays: it is to fall with the root of the step.",
-            |step, d_model, warmup| rate(step.min(warmup.max(1)), d_model, warmup)
-        ),
-        wrong!(
-            "falls with the step",
-            "after the warm-up the rate falls with the step: it is the root of the step, step^(−1/2).",
-            |step, d_model, warmup| {
-                let (at, warm) = (step.max(1) as f64, warmup.max(1) as f64);
-                if at <= warm {
-                    rate(step, d_model, warmup)
-                } else {
-                    width(d_model) * warm.powf(0.5) / at
-                }
-            }
-        ),
-        wrong!(
-            "falls with the step from 1 on",
-            "what falls is step^(−1/2), the root: with step^(−1) the peak comes too early and too low.",
-            |step, d_model, warmup| {
-                let (up, _) = branches(step, warmup);
-                width(d_model) * up.min(1. / step.max(1) as f64)
-            }
-        ),
-        wrong!(
-            "warmup^(−1/2) in what rises",
-            "what rises is step · warmup^(−3/2): with warmup^(−1/2) the two meet long before the end of the warm-up.",
-            |step, d_model, warmup| {
-                let (_, down) = branches(step, warmup);
-                let up = step.max(1) as f64 * (warmup as f64).powf(-0.5);
-                width(d_model) * up.min(down)
-            }
-        ),
-        wrong!(
-            "warmup^(−1) in what rises",
-            "what rises is step · warmup^(−3/2): with step / warmup the rate at the end of the warm-up would be 1, and the two meet too early.",
-            |step, d_model, warmup| {
-                let (_, down) = branches(step, warmup);
-                let up = step.max(1) as f64 / warmup as f64;
-                width(d_model) * up.min(down)
-            }
-        ),
-        wrong!(
-            "d_model forgotten",
-            "`d_model` is not used: wider models learn at smaller rates, by the root of d_model.",
-            |step, _, warmup| rate(step, 1, warmup)
-        ),
-        wrong!(
-            "divided by d_model",
-            "the rate is divided by d_model: it is its root, d_model^(−1/2).",
-            |step, d_model, warmup| rate(step, d_model * d_model, warmup)
-        ),
-        wrong!(
-            "multiplied by the root of d_model",
-            "the rate grows with d_model: the exponent is −1/2.",
-            |step, d_model, warmup| rate(step, 1, warmup) / width(d_model)
-        ),
-        wrong!(
-            "steps from 0",
-            "the step is taken as one more than it is: steps count from 1 already; only 0 is taken as 1.",
-            |step, d_model, warmup| rate(step + 1, d_model, warmup)
-        ),
-        wrong!(
-            "step 0 at a rate of 0",
-            "at step 0 the result is 0 or no number at all: take step 0 as step 1.",
-            |step, d_model, warmup| match step {
-                0 => 0.,
-                _ => rate(step, d_model, warmup),
             }
         ),
     ]

@@ -95,6 +95,20 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
             }
         ),
         wrong!(
+            "variance over the tokens",
+            "the mean is right, but the variance is taken over the tokens, for each number: both go over the last dimension.",
+            |x, weight, bias, eps| {
+                let (centred, variance) = centred(x)?;
+                let variance = match x.rank() {
+                    rank if rank > 1 && x.elem_count() > 0 => {
+                        centred.sqr()?.mean_keepdim(rank - 2)?
+                    }
+                    _ => variance,
+                };
+                learned(x, centred.broadcast_div(&(variance + eps)?.sqrt()?)?, weight, bias)
+            }
+        ),
+        wrong!(
             "mean left in",
             "the mean is not subtracted: dividing by the root of the mean square alone is RMS norm.",
             |x, weight, bias, eps| {
@@ -149,6 +163,24 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
             |x, weight, bias, eps| {
                 let (_, variance) = centred(x)?;
                 let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
+                let size = (variance + eps)?.sqrt()?.detach();
+                learned(x, centred.broadcast_div(&size)?, weight, bias)
+            }
+        ),
+        wrong!(
+            "mean detached",
+            "the values are right, but the way back takes the mean as a constant, and its part of the gradient is missing: subtract the mean without `detach`.",
+            |x, weight, bias, eps| {
+                let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
+                let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+                learned(x, centred.broadcast_div(&(variance + eps)?.sqrt()?)?, weight, bias)
+            }
+        ),
+        wrong!(
+            "variance detached",
+            "the values are right, but the way back takes the variance as a constant, and its part of the gradient is missing: divide by its root without `detach`.",
+            |x, weight, bias, eps| {
+                let (centred, variance) = centred(x)?;
                 let size = (variance + eps)?.sqrt()?.detach();
                 learned(x, centred.broadcast_div(&size)?, weight, bias)
             }

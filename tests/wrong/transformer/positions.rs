@@ -238,6 +238,18 @@ pub fn alibi() -> Vec<Wrong<Alibi>> {
             )
         ),
         wrong!(
+            "later keys hidden",
+            "keys after the query get −∞: ALiBi does not hide, the causal mask does that. Here they have a bias as those before the query do.",
+            |heads, seq_q, seq_k, device| distanced(
+                [heads, seq_q, seq_k],
+                device,
+                |query, key, shift| match query + shift - key {
+                    ahead if ahead < 0. => f64::NEG_INFINITY,
+                    distance => -distance,
+                }
+            )
+        ),
+        wrong!(
             "first query at the first key",
             "the first query stands at the first key here: the last query must stand at the last key, or a single query with a cache of keys sees its own key farthest away.",
             |heads, seq_q, seq_k, device| distanced(

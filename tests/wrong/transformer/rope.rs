@@ -54,6 +54,15 @@ pub fn rope() -> Vec<Wrong<Rope>> {
             }
         ),
         wrong!(
+            "neighbours turned, halves returned",
+            "the turned pairs are not put back side by side: all first numbers stand in the first half, all second numbers in the second. Join the two along a last dimension of its own, then reshape.",
+            |x, offset| {
+                let side_by_side = turned(x, |row, pair, dim| right(offset + row, pair, dim))?;
+                let [first, second] = pairs(&side_by_side)?.map(|half| half.squeeze(4));
+                Tensor::cat(&[first?, second?], 3)
+            }
+        ),
+        wrong!(
             "offset ignored",
             "`offset` is not used: the first token stands at position `offset`. With a cache of keys each new token would be turned as if it were the first.",
             |x, _| turned(x, right)
@@ -129,6 +138,15 @@ pub fn rope() -> Vec<Wrong<Rope>> {
                 DType::F32 => f64::from((offset + row) as f32 * right(1, pair, dim) as f32),
                 _ => right(offset + row, pair, dim),
             })
+        ),
+        wrong!(
+            "f64 through f32",
+            "the numbers of an f64 are rounded to f32 on the way: sine and cosine take the type of x, and x keeps its own.",
+            |x, offset| {
+                let single = x.to_dtype(DType::F32)?;
+                turned(&single, |row, pair, dim| right(offset + row, pair, dim))?
+                    .to_dtype(x.dtype())
+            }
         ),
         wrong!(
             "candle's fused rope",
