@@ -4,33 +4,6 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use dot_products::matmul::matmul;
 
-// ANCHOR: attention_entropy
-/// How widely each head looks: the mean over batch and queries of the entropy
-/// −Σ w ln w of a query's weights, in nats. A weight of 0 adds 0.
-///
-/// `weights` `(batch, heads, seq_q, seq_k)`, f32 or f64 → `(heads)`: 0 when every
-/// query looks at one key, ln(seq_k) when each looks at all keys alike. Errors
-/// when there are not four dimensions, or one of them is 0.
-pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
-    todo!()
-}
-// ANCHOR_END: attention_entropy
-
-// ANCHOR: head_diversity
-/// How differently any two heads of a model look: the mean over all real queries
-/// of ½ Σₖ |wₖ − uₖ|, where k runs over the keys, w and u are the two heads'
-/// weights.
-///
-/// `maps`: one `(batch, heads, seq_q, seq_k)` a layer, rows summing to one; `real`
-/// `(batch, seq_q)`, u8, 1 = a token, 0 = padding, whose queries do not count. →
-/// `(n, n)`, where n counts the heads of all layers, first layer first: 0 for two
-/// heads that look alike, 1 for two that never look at the same key. Errors
-/// without layers, when shapes do not fit or no query is real.
-pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
-    todo!()
-}
-// ANCHOR_END: head_diversity
-
 // ANCHOR: previous_token_score
 /// How much each head looks at the token before: the mean over batch and queries
 /// of the weight of query i on key i − 1. Query 0 has no token before it and does
@@ -57,6 +30,33 @@ pub fn induction_score(weights: &Tensor, period: usize) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: induction_score
+
+// ANCHOR: attention_entropy
+/// How widely each head looks: the mean over batch and queries of the entropy
+/// −Σ w ln w of a query's weights, in nats. A weight of 0 adds 0.
+///
+/// `weights` `(batch, heads, seq_q, seq_k)`, f32 or f64 → `(heads)`: 0 when every
+/// query looks at one key, ln(seq_k) when each looks at all keys alike. Errors
+/// when there are not four dimensions, or one of them is 0.
+pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: attention_entropy
+
+// ANCHOR: head_diversity
+/// How differently any two heads of a model look: the mean over all real queries
+/// of ½ Σₖ |wₖ − uₖ|, where k runs over the keys, w and u are the two heads'
+/// weights.
+///
+/// `maps`: one `(batch, heads, seq_q, seq_k)` a layer, rows summing to one; `real`
+/// `(batch, seq_q)`, u8, 1 = a token, 0 = padding, whose queries do not count. →
+/// `(n, n)`, where n counts the heads of all layers, first layer first: 0 for two
+/// heads that look alike, 1 for two that never look at the same key. Errors
+/// without layers, when shapes do not fit or no query is real.
+pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
+    todo!()
+}
+// ANCHOR_END: head_diversity
 
 // ANCHOR: ablate_head
 /// The heads' outputs with one head switched off: its numbers become 0 or, when

@@ -3,6 +3,50 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use dot_products::matmul::matmul;
 
+// ANCHOR: previous_token_score
+/// How much each head looks at the token before: the mean over batch and queries
+/// of the weight of query i on key i − 1. Query 0 has no token before it and does
+/// not count.
+///
+/// Self-attention `weights` `(batch, heads, seq, seq)` → `(heads)`, from 0 to 1.
+/// Errors unless there are as many keys as queries, at least two, and a batch and
+/// heads that are not empty.
+pub fn previous_token_score(weights: &Tensor) -> Result<Tensor> {
+    diagonal_mean(weights, 1, 0)
+}
+
+/// The mean weight of query `query` + n on key `key` + n, over the batch and as
+/// many n as there are queries.
+fn diagonal_mean(weights: &Tensor, query: usize, key: usize) -> Result<Tensor> {
+    let (_, _, seq, seq_k) = weights.dims4()?;
+    if seq != seq_k || seq <= query || weights.elem_count() == 0 {
+        let got = weights.dims();
+        bail!("weights: expected (batch, heads, seq, seq), seq above {query}; got {got:?}");
+    }
+    let rest = seq - query;
+    let eye = Tensor::eye(rest, weights.dtype(), weights.device())?;
+    let corner = weights.narrow(2, query, rest)?.narrow(3, key, rest)?;
+    corner.broadcast_mul(&eye)?.sum((2, 3))?.mean(0)? / rest as f64
+}
+// ANCHOR_END: previous_token_score
+
+// ANCHOR: induction_score
+/// How much each head looks for what came next last time, on sequences in which a
+/// block of `period` tokens repeats: the mean over batch and queries i ≥ `period`
+/// of the weight on key i − `period` + 1, the token after the one that stood at i
+/// a period ago (Olsson and others 2022).
+///
+/// Self-attention `weights` `(batch, heads, seq, seq)` → `(heads)`, from 0 to 1.
+/// Errors as `previous_token_score` does, when `period` is 0, or when nothing
+/// repeats: `period` is not below seq.
+pub fn induction_score(weights: &Tensor, period: usize) -> Result<Tensor> {
+    if period == 0 {
+        bail!("period: expected at least 1 token; got 0");
+    }
+    diagonal_mean(weights, period, 1)
+}
+// ANCHOR_END: induction_score
+
 // ANCHOR: attention_entropy
 /// How widely each head looks: the mean over batch and queries of the entropy
 /// −Σ w ln w of a query's weights, in nats. A weight of 0 adds 0.
@@ -52,50 +96,6 @@ pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
     Tensor::stack(&rows, 0)?.broadcast_div(&(real.sum_all()? * 2.)?)
 }
 // ANCHOR_END: head_diversity
-
-// ANCHOR: previous_token_score
-/// How much each head looks at the token before: the mean over batch and queries
-/// of the weight of query i on key i − 1. Query 0 has no token before it and does
-/// not count.
-///
-/// Self-attention `weights` `(batch, heads, seq, seq)` → `(heads)`, from 0 to 1.
-/// Errors unless there are as many keys as queries, at least two, and a batch and
-/// heads that are not empty.
-pub fn previous_token_score(weights: &Tensor) -> Result<Tensor> {
-    diagonal_mean(weights, 1, 0)
-}
-
-/// The mean weight of query `query` + n on key `key` + n, over the batch and as
-/// many n as there are queries.
-fn diagonal_mean(weights: &Tensor, query: usize, key: usize) -> Result<Tensor> {
-    let (_, _, seq, seq_k) = weights.dims4()?;
-    if seq != seq_k || seq <= query || weights.elem_count() == 0 {
-        let got = weights.dims();
-        bail!("weights: expected (batch, heads, seq, seq), seq above {query}; got {got:?}");
-    }
-    let rest = seq - query;
-    let eye = Tensor::eye(rest, weights.dtype(), weights.device())?;
-    let corner = weights.narrow(2, query, rest)?.narrow(3, key, rest)?;
-    corner.broadcast_mul(&eye)?.sum((2, 3))?.mean(0)? / rest as f64
-}
-// ANCHOR_END: previous_token_score
-
-// ANCHOR: induction_score
-/// How much each head looks for what came next last time, on sequences in which a
-/// block of `period` tokens repeats: the mean over batch and queries i ≥ `period`
-/// of the weight on key i − `period` + 1, the token after the one that stood at i
-/// a period ago (Olsson and others 2022).
-///
-/// Self-attention `weights` `(batch, heads, seq, seq)` → `(heads)`, from 0 to 1.
-/// Errors as `previous_token_score` does, when `period` is 0, or when nothing
-/// repeats: `period` is not below seq.
-pub fn induction_score(weights: &Tensor, period: usize) -> Result<Tensor> {
-    if period == 0 {
-        bail!("period: expected at least 1 token; got 0");
-    }
-    diagonal_mean(weights, period, 1)
-}
-// ANCHOR_END: induction_score
 
 // ANCHOR: ablate_head
 /// The heads' outputs with one head switched off: its numbers become 0 or, when

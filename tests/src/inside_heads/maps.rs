@@ -49,8 +49,8 @@ fn entropy_laws() -> Check<Measure> {
         same(&inputs(&[("weights", &weights)]), f(&weights), &expected, rounding(32))
     };
     Check::new("inside_heads::attention_entropy", wrong::inside_heads::attention_entropy())
-        .law(Weights, "two keys with half the weight each: ln 2", move |f| {
-            law(f, heads(&[[[0.5, 0.5]]])?, row(&[LN_2])?)
+        .law(Weights, "three keys with the same weight each: ln 3", move |f| {
+            law(f, heads(&[[[1. / 3.; 3]]])?, row(&[3f32.ln()])?)
         })
         .law(
             Weights,
@@ -213,6 +213,11 @@ fn diversity_laws() -> Check<Distances> {
                 law(f, &maps, real, expected)
             },
         )
+        .law(Edges, "300 real queries, more than a u8 can count", move |f| {
+            let map = heads(&[[[1., 0.]], [[0., 1.]]])?.repeat((1, 1, 300, 1))?;
+            let real = Tensor::ones((1, 300), DType::U8, &Device::Cpu)?;
+            law(f, &[map], real, matrix(&[[0., 1.], [1., 0.]])?)
+        })
         .law(Edges, "one head is 0 from itself; f64 maps are compared in f64", move |f| {
             law(f, &[heads(&[[[0.5, 0.5]]])?], real(&[[1]])?, matrix(&[[0.]])?)?;
             let maps = [drawn(1, (2, 3, 2, 4))?.to_dtype(DType::F64)?];

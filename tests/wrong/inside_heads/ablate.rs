@@ -126,7 +126,7 @@ pub fn ablate_head() -> Vec<Wrong<Ablate>> {
         ),
         wrong!(
             "mean over heads",
-            "the head got the mean of all heads: its own is asked for, which does not depend on the input any more.",
+            "the head got the mean of all heads: its own mean is asked for.",
             with(|one, heads, keep_mean| match keep_mean {
                 true => heads.mean_keepdim((0, 1, 2)),
                 false => right(one, false),

@@ -41,6 +41,14 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             }
         ),
         wrong!(
+            "a tiny number added",
+            "a tiny number was added to every weight before the logarithm: that changes all terms, if only a little. `maximum` raises nothing but 0.",
+            |weights| {
+                some(weights)?;
+                (weights * (weights + 1e-6)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
+            }
+        ),
+        wrong!(
             "divided by the largest",
             "the entropy is divided by ln(seq_k), its largest value: it is asked for in nats.",
             |weights| {
@@ -174,7 +182,7 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
     vec![
         wrong!(
             "padding counted",
-            "queries that are padding count like any other: multiply their distances by `real`, and divide by the number of real queries.",
+            "queries that are padding count like any other: let their distances add nothing to the sum, and divide by the number of real queries.",
             |maps: &[Tensor], real: &Tensor| {
                 let (heads, real) = checked(maps, real)?;
                 let real = real.ones_like()?;
@@ -187,6 +195,15 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
             |maps: &[Tensor], real: &Tensor| {
                 let (heads, real) = checked(maps, real)?;
                 table(&right(&heads)?, &real, real.elem_count() as f64)
+            }
+        ),
+        wrong!(
+            "counted in u8",
+            "the real queries were counted in u8, which starts anew at 256: turn `real` into the type of the maps before the sum.",
+            |maps: &[Tensor], real: &Tensor| {
+                let count = real.sum_all()?.to_scalar::<u8>()?;
+                let (heads, real) = checked(maps, real)?;
+                table(&right(&heads)?, &real, f64::from(count))
             }
         ),
         wrong!(
@@ -218,6 +235,11 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
             "mean over keys",
             "the differences are averaged over the keys: take half their sum. The two agree for 2 keys only.",
             with(|heads| apart(heads)?.abs()?.mean(D::Minus1))
+        ),
+        wrong!(
+            "squared differences",
+            "the differences are squared: their absolute values are asked for.",
+            with(|heads| apart(heads)?.sqr()?.sum(D::Minus1)? / 2.)
         ),
         wrong!(
             "overlap",
