@@ -10,11 +10,12 @@
 //! - [`tasks`]: copy, reverse, sort;
 //! - [`training`]: steps and held-out sequences; [`adam`] and [`schedule`]: how a step is taken;
 //! - [`checkpoint`]: a training on the disk; [`single`]: keeping candle to one thread;
-//! - [`plots`]: the figures; [`reason`]: errors without their backtraces.
+//! - [`device`]: where a model is computed; [`plots`]: the figures; [`reason`]: errors without their backtraces.
 
 pub mod adam;
 pub mod checkpoint;
 pub mod config;
+pub mod device;
 pub mod exercise;
 pub mod fused;
 pub mod init;

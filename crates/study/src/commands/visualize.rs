@@ -37,6 +37,9 @@ pub struct Visualize {
     /// Only this head, counted from 0
     #[arg(long, value_name = "N")]
     head: Option<usize>,
+    /// Where to compute
+    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda", "metal"])]
+    device: String,
     /// Put the pictures here, instead of `target/figures/visualize/MODEL`
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -89,6 +92,7 @@ impl Visualize {
             ("--text", self.text.clone().map(Into::into)),
             ("--layer", number(self.layer)),
             ("--head", number(self.head)),
+            ("--device", Some(self.device.clone().into())),
             ("--out", self.out.clone().map(Into::into)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

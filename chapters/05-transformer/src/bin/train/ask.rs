@@ -53,17 +53,6 @@ fn lengths(typed: &str) -> Result<RangeInclusive<usize>, String> {
     }
 }
 
-/// Where the computing is done, in words.
-pub fn device(asked: &str) -> Result<&'static str, String> {
-    match asked {
-        "auto" => Ok("cpu (auto: this build can compute nowhere else)"),
-        "cpu" => Ok("cpu"),
-        other => Err(format!(
-            "--device {other}: this build computes on the CPU only, and the model is small enough for it; type --device cpu"
-        )),
-    }
-}
-
 /// The settings in a line.
 pub fn shown(settings: &Settings) -> String {
     let (shortest, longest) = (settings.lengths.start(), settings.lengths.end());

@@ -11,7 +11,7 @@ mod run;
 use clap::Parser;
 use options::Options;
 use std::process::ExitCode;
-use transformer::{reason::reason, single::single_threaded_candle};
+use transformer::{device::chosen, reason::reason, single::single_threaded_candle};
 
 /// Steps allocate and free the same sizes again and again; this allocator does not give them back in between.
 #[global_allocator]
@@ -36,9 +36,10 @@ enum End {
 fn main() -> ExitCode {
     single_threaded_candle();
     let options = Cli::parse().options;
-    let (settings, device) = match ask::settings(&options)
-        .and_then(|settings| Ok((settings, ask::device(&options.device)?)))
-    {
+    let (settings, device) = match ask::settings(&options).and_then(|settings| {
+        let (_, device) = chosen(&options.device).map_err(|error| reason(&error))?;
+        Ok((settings, device))
+    }) {
         Ok(asked) => asked,
         Err(reason) => {
             eprintln!("error: {reason}");

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use transformer::reason::reason;
+use transformer::{device::chosen, reason::reason};
 
 fn main() -> ExitCode {
     match Options::read(env::args().skip(1)).and_then(|options| draw(&options)) {
@@ -27,6 +27,8 @@ fn main() -> ExitCode {
 }
 
 fn draw(options: &Options) -> Result<Vec<PathBuf>> {
+    let (_, device) = chosen(&options.device)?;
+    eprintln!("Device: {device}");
     let mut stacks = models::maps(&options.model, options.text.as_deref())?;
     let layers = stacks.iter().map(|(layer, _)| layer + 1).max().unwrap_or(0);
     let heads = stacks.first().map_or(Ok(0), |(_, maps)| maps.weights.dim(0))?;

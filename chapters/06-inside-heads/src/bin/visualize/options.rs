@@ -17,12 +17,14 @@ pub struct Options {
     pub head: Option<usize>,
     /// Where the pictures go.
     pub out: Option<PathBuf>,
+    /// Where the model is computed.
+    pub device: String,
 }
 
 impl Options {
     /// Reads `--name value` pairs.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { model: "minilm".into(), ..Self::default() };
+        let mut options = Self { model: "minilm".into(), device: "auto".into(), ..Self::default() };
         while let Some(name) = arguments.next() {
             let Some(value) = arguments.next() else {
                 bail!("{name}: expected a value behind it");
@@ -37,7 +39,8 @@ impl Options {
                 "--model" => options.model = value,
                 "--text" => options.text = Some(value),
                 "--out" => options.out = Some(value.into()),
-                _ => bail!("{name}: expected --model, --text, --layer, --head or --out"),
+                "--device" => options.device = value,
+                _ => bail!("{name}: expected --model, --text, --layer, --head, --device or --out"),
             }
         }
         Ok(options)
