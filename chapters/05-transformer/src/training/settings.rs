@@ -113,7 +113,7 @@ impl Settings {
     ) -> Self {
         let short = lengths.start() == lengths.end() && *lengths.end() <= 10;
         let (peak, warmup, steps) = match (task == Task::Sort, short) {
-            (false, true) => (3e-3, 40, 400),
+            (false, true) => (3e-3, 40, 500),
             (true, false) => (5e-3, 100, 1400),
             _ => (5e-3, 100, 700),
         };
