@@ -332,3 +332,13 @@ fn the_papers_model_has_the_papers_sizes() -> Result<()> {
     assert_eq!(count(&shapes), 44_138_496 + 3 * 37_000 * 512 + 37_000);
     Ok(())
 }
+
+/// candle's `gather` gives 0 for this index, without an error.
+#[test]
+fn the_largest_token_of_all_is_refused_as_a_target() -> Result<()> {
+    let log_probs = Tensor::zeros((2, 4), DType::F32, &Device::Cpu)?;
+    let targets = Tensor::new(&[1, u32::MAX], &Device::Cpu)?;
+    let error = transformer::solution::label_smoothing(&log_probs, &targets, 0., 0).unwrap_err();
+    assert!(error.to_string().contains("below 4"), "{error}");
+    Ok(())
+}

@@ -108,6 +108,28 @@ mod tests {
         Ok(())
     }
 
+    /// What the page says beside the score of the head that finds a pronoun's noun.
+    #[test]
+    fn most_pronouns_stand_for_the_first_noun() -> Result<()> {
+        let pronoun = |word: &str| ["it", "he", "she", "they", "who"].contains(&word);
+        let (mut first, mut all) = (0, 0);
+        for Sentence { words, pairs } in labelled()? {
+            let noun = |&(relation, from, to): &(Relation, usize, usize)| match relation {
+                Relation::Subject => Some(from).filter(|&at| !pronoun(&words[at].to_lowercase())),
+                Relation::Object => Some(from),
+                _ => Some(to),
+            };
+            let nearest = pairs.iter().filter_map(noun).min();
+            let stands = pairs.iter().filter(|pair| pair.0 == Relation::Pronoun);
+            for &(_, _, to) in stands {
+                all += 1;
+                first += usize::from(Some(to) == nearest);
+            }
+        }
+        assert_eq!((first, all), (13, 19));
+        Ok(())
+    }
+
     #[test]
     fn words_are_found_by_their_number() -> Result<()> {
         let sentences = read("the cat saw the dog .\n  determiner the.1>cat the.2>dog\n")?;

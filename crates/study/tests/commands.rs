@@ -16,6 +16,21 @@ struct Answer {
     err: String,
 }
 
+/// The kernel builds its packages in `.study`, inside this repository: cargo must not take them for the workspace's.
+#[test]
+fn a_package_of_the_kernel_is_none_of_the_workspace() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.study");
+    fs::create_dir_all(&home).unwrap();
+    let package = tempfile::Builder::new().prefix("test-").tempdir_in(home).unwrap();
+    let manifest = package.path().join("Cargo.toml");
+    fs::write(&manifest, "[package]\nname = \"ctx\"\n[lib]\npath = \"lib.rs\"\n").unwrap();
+    fs::write(package.path().join("lib.rs"), "").unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]);
+    let answer = cargo.arg(&manifest).output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+}
+
 impl Course {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();

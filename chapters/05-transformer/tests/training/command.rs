@@ -95,3 +95,28 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let file = home.path().join("checkpoints/copy-pre-readable.safetensors");
     assert!(Checkpoint::load(&file).unwrap().step >= 100);
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_what_follows_the_training() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    use std::{thread, time::Duration};
+
+    let home = tempfile::tempdir().unwrap();
+    let slow = ["--lengths", "200", "--batch", "1", "--steps", "1", "--no-checkpoint"];
+    let mut child =
+        program(&home, &slow).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    has(lines.next().unwrap().unwrap().as_bytes(), "step 1 of 1");
+    // Thousands of tokens are written now, one by one: none of that is waited for.
+    let pid = child.id().to_string();
+    let status = loop {
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        thread::sleep(Duration::from_millis(100));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(130));
+}

@@ -104,9 +104,9 @@ impl InductionModel {
             let query = split_heads(&project(&layer.q_proj, &placed)?, HEADS)?;
             let key = split_heads(&project(&layer.k_proj, &placed)?, HEADS)?;
             let value = split_heads(&project(&layer.v_proj, &x)?, HEADS)?;
-            let d_k = (D_MODEL / HEADS) as f64;
-            let weights = masked_softmax(&(scores(&query, &key)? / d_k.sqrt())?, Some(&mask))?;
-            let mut heads = weighted_average(&weights, &value)?; // (batch, HEADS, seq, d_k)
+            let scaled = (scores(&query, &key)? / ((D_MODEL / HEADS) as f64).sqrt())?;
+            let weights = masked_softmax(&scaled, Some(&mask))?;
+            let mut heads = weighted_average(&weights, &value)?;
             for &(_, head) in ablated.iter().filter(|&&(layer, _)| layer == at) {
                 heads = ablate_head(&heads, head, keep_mean)?;
             }
