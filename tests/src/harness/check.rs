@@ -3,7 +3,7 @@
 use super::{
     compare::{Breach, Outcome},
     quiet, show,
-    verdict::{Group, LawResult, State, Verdict},
+    verdict::{Cause, Group, LawResult, State, Verdict},
 };
 use crate::wrong::Wrong;
 use proptest::{
@@ -129,15 +129,16 @@ impl<F: ?Sized> Check<F> {
 
     /// The wrong answer that breaks the same laws with the same values or, failing that, the most alike of those whose
     /// first breach is the same and that break no law which the answer keeps. The laws themselves are the fingerprint,
-    /// so a wrong answer needs no description of its symptoms.
-    fn cause_of(&self, laws: &[LawResult]) -> Option<&'static str> {
+    /// so a wrong answer needs no description of its symptoms. It is the cause for sure enough when all its breaches
+    /// are among the answer's, which may have others of its own.
+    fn cause_of(&self, laws: &[LawResult]) -> Option<Cause> {
         let first =
             |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
         let (mut alike, mut most) = (None, 0);
         for known in &self.wrong {
             let theirs = self.results_of(known);
             if theirs == laws {
-                return Some(known.wrong.diagnosis);
+                return Some(Cause { diagnosis: known.wrong.diagnosis, same: true });
             }
             let breaks_more = theirs
                 .iter()
@@ -145,7 +146,12 @@ impl<F: ?Sized> Check<F> {
                 .any(|(theirs, ours)| theirs.state == State::Failed && ours.state != State::Failed);
             let shared = theirs.iter().zip(laws).filter(|(theirs, ours)| theirs == ours).count();
             if shared > most && !breaks_more && first(theirs) == first(laws) {
-                (alike, most) = (Some(known.wrong.diagnosis), shared);
+                let same = theirs
+                    .iter()
+                    .zip(laws)
+                    .all(|(theirs, ours)| theirs.state != State::Failed || theirs == ours);
+                let cause = Cause { diagnosis: known.wrong.diagnosis, same };
+                (alike, most) = (Some(cause), shared);
             }
         }
         alike

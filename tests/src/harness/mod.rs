@@ -13,4 +13,4 @@ pub mod verdict;
 pub use check::{Check, Proof};
 pub use compare::{Breach, Outcome};
 pub use run::{Entry, run};
-pub use verdict::{Group, LawResult, State, Verdict};
+pub use verdict::{Cause, Group, LawResult, State, Verdict};

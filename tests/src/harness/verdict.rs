@@ -46,6 +46,15 @@ pub struct LawResult {
     pub breach: Option<Breach>,
 }
 
+/// What the zoo knows of a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What is wrong, and what to do.
+    pub diagnosis: &'static str,
+    /// Whether all that this wrong answer breaks is broken here with the same values; else it is only the most alike.
+    pub same: bool,
+}
+
 /// The answer of a check: every law's result, and the likely cause when the zoo knows it.
 #[derive(Clone, PartialEq)]
 pub struct Verdict {
@@ -54,7 +63,7 @@ pub struct Verdict {
     /// In the order in which they were tried; the first failure is the smallest.
     pub laws: Vec<LawResult>,
     /// The diagnosis of the wrong answer that behaves the same.
-    pub cause: Option<&'static str>,
+    pub cause: Option<Cause>,
 }
 
 impl Verdict {
@@ -111,7 +120,8 @@ impl fmt::Display for Verdict {
             writeln!(out, "{breach}")?;
         }
         if let Some(cause) = self.cause {
-            writeln!(out, "Likely cause: {cause}\n")?;
+            let how = if cause.same { "Likely cause" } else { "Perhaps" };
+            writeln!(out, "{how}: {}\n", cause.diagnosis)?;
         }
         let mut others = self.failures().skip(1).peekable();
         if others.peek().is_some() {

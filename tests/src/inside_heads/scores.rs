@@ -63,10 +63,10 @@ fn previous_laws() -> Check<Measure> {
         )
         .law(
             Weights,
-            "of three tokens, two have one before them: the mean of ¾ and ⅝, 11⁄16",
+            "of three tokens, two have one before them: the mean of ½ and ⅝, 9⁄16",
             move |f| {
-                let weights = heads(&[[[1., 0., 0.], [0.75, 0.25, 0.], [0.125, 0.625, 0.25]]])?;
-                law(f, weights, row(&[0.6875])?)
+                let weights = heads(&[[[1., 0., 0.], [0.5, 0.5, 0.], [0.25, 0.625, 0.125]]])?;
+                law(f, weights, row(&[0.5625])?)
             },
         )
         .law(Weights, "a head that looks at the next token has a score of 0", move |f| {

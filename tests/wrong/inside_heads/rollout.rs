@@ -123,6 +123,11 @@ pub fn rollout() -> Vec<Wrong<Rollout>> {
             with(|map| layer(&map.sum(1)?))
         ),
         wrong!(
+            "identity for each head",
+            "the identity is added once for every head, to their mean: the residual path is one path, so it is added once.",
+            with(|map| normal(&map.mean(1)?.broadcast_add(&(eye(map)? * map.dim(1)? as f64)?)?))
+        ),
+        wrong!(
             "first head only",
             "only the first head counts: take the mean of all.",
             with(|map| layer(&map.narrow(1, 0, 1)?.squeeze(1)?))

@@ -95,6 +95,15 @@ pub fn previous_token_score() -> Vec<Wrong<Measure>> {
             }
         ),
         wrong!(
+            "largest of the queries",
+            "the largest weight of all queries is taken: take their mean, or one query alone makes a score.",
+            |weights| {
+                let seq = tokens(weights, 1)?;
+                let rows = before(seq).into_iter().map(|pair| sum_of(weights, &[pair], 1));
+                Tensor::stack(&rows.collect::<Result<Vec<_>>>()?, 0)?.max(0)
+            }
+        ),
+        wrong!(
             "how often it is the largest",
             "queries are counted whose largest weight lies on the token before: the mean of the weights themselves is asked for.",
             |weights| {
