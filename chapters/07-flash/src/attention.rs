@@ -1,0 +1,92 @@
+//! The public functions.
+
+use crate::op::Flash;
+use crate::shapes::Sizes;
+use crate::{Path, SdpaOptions, naive};
+use candle_core::{DType, Result, Tensor, bail};
+
+/// Scaled dot-product attention by what is fastest for the device: the tiled kernel on the CPU, whatever the size;
+/// plain candle operations elsewhere.
+///
+/// Shapes, options, special values and errors as [`flash_attention`], but for the device: any will do.
+pub fn sdpa(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result<Tensor> {
+    match q.device().is_cpu() {
+        true => flash_attention(q, k, v, options),
+        false => naive::attention(q, k, v, options),
+    }
+}
+
+/// softmax(Q·Kᵀ · scale + mask)·V in tiles: memory grows with the lengths, not with their product.
+///
+/// - q `(batch, heads_q, seq_q, d)`, k `(batch, heads_kv, seq_k, d)`, v `(batch, heads_kv, seq_k, d_v)` →
+///   `(batch, heads_q, seq_q, d_v)`. `heads_q` is a multiple of `heads_kv`; any length may be 0; any strides.
+/// - f32, f64, f16 or bf16, all three the same; the result has that type, f16 and bf16 are computed in f32.
+/// - A query with nothing to see, or with −∞ for all its scores, gets zeros.
+/// - NaN and ±∞ in the inputs do what they do in [`naive::attention`]: a NaN in a query, or in a key that it sees,
+///   makes its row NaN, and so does a score of +∞; a value that is not finite reaches every query that sees *or hides* it,
+///   since 0 · NaN and 0 · ∞ are NaN, and only queries with nothing to see stay zeros.
+///
+/// Errors when shapes, types or options do not fit, and when the tensors are not on the CPU.
+pub fn flash_attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &SdpaOptions,
+) -> Result<Tensor> {
+    Ok(run(Path::detect()?, q, k, v, options)?.0)
+}
+
+/// As [`flash_attention`], and each row's log-sum-exp, ln Σ exp(score): `(batch, heads_q, seq_q)`, f32, without a
+/// gradient. A query with nothing to see has −∞.
+pub fn flash_attention_with_lse(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &SdpaOptions,
+) -> Result<(Tensor, Tensor)> {
+    flash_attention_on(Path::detect()?, q, k, v, options)
+}
+
+/// As [`flash_attention_with_lse`], on the given path of the kernel: to compare them.
+///
+/// Errors also when this processor lacks the path's instructions.
+pub fn flash_attention_on(
+    path: Path,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &SdpaOptions,
+) -> Result<(Tensor, Tensor)> {
+    run(path.here()?, q, k, v, options)
+}
+
+fn run(
+    path: Path,
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    options: &SdpaOptions,
+) -> Result<(Tensor, Tensor)> {
+    let sizes = Sizes::of(q, k, v, options)?;
+    if !q.device().is_cpu() {
+        bail!(
+            "q: expected a tensor on the CPU; got one on {:?}. Use `flash::sdpa`, or `to_device(&Device::Cpu)`",
+            q.device().location()
+        );
+    }
+    let (dtype, inner) = (q.dtype(), naive::inner_dtype(q));
+    let [q, k, v] = [rows(q, inner)?, rows(k, inner)?, rows(v, inner)?];
+    let (flash, lse) = Flash::new(path, sizes, options, inner)?;
+    let out = q.apply_op3(&k, &v, flash)?.to_dtype(dtype)?;
+    let lse = lse.get().cloned().unwrap_or_default();
+    Ok((out, Tensor::from_vec(lse, (sizes.batch, sizes.heads_q, sizes.seq_q), q.device())?))
+}
+
+/// `x` in this type, copied only when its rows' numbers are not next to each other.
+fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    let x = x.to_dtype(dtype)?;
+    match x.dim(3)? <= 1 || x.stride()[3] == 1 {
+        true => Ok(x),
+        false => x.contiguous(),
+    }
+}

@@ -1,0 +1,223 @@
+//! The tile for AVX2 and FMA: six queries by 16 keys at a time in 12 registers; the scores of a panel go through L1.
+
+#![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
+
+use super::real::EXP2;
+use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, State, Step, Tile};
+use std::arch::x86_64::*;
+
+/// Proof that the processor has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    pub(super) fn new() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+/// The numbers in a register.
+const WIDTH: usize = 8;
+
+/// Calls `$f::<R>` for a number of rows that is known only now.
+macro_rules! sized {
+    ($rows:expr, $f:ident $args:tt) => {
+        match $rows {
+            1 => $f::<1> $args,
+            2 => $f::<2> $args,
+            3 => $f::<3> $args,
+            4 => $f::<4> $args,
+            5 => $f::<5> $args,
+            _ => $f::<6> $args,
+        }
+    };
+}
+
+impl Tile for Avx2 {
+    type Real = f32;
+
+    fn weights(
+        self,
+        step: &Step<f32>,
+        edit: Option<Edit<f32>>,
+        scores: &mut Scores<f32>,
+        state: &mut State<f32>,
+        out: &mut Output<f32>,
+    ) {
+        step.check(out);
+        for column in (0..step.keys).step_by(LANES) {
+            // SAFETY: `self` proves the instructions, `check` the lengths; a panel has `KEYS` columns.
+            unsafe { sized!(step.rows, product(step, column, scores)) }
+        }
+        if let Some(edit) = edit {
+            edit(scores);
+        }
+        for row in 0..step.rows {
+            // SAFETY: `self` proves the instructions.
+            unsafe { soften(row, step.keys.div_ceil(LANES), scores, state, out) };
+        }
+    }
+
+    fn add_values(self, step: &Step<f32>, weights: &Scores<f32>, out: &mut Output<f32>) {
+        step.check(out);
+        for column in (0..step.dim_v).step_by(LANES) {
+            // SAFETY: `self` proves the instructions, `check` the lengths.
+            unsafe { sized!(step.rows, add(step, column, weights, out)) }
+        }
+    }
+
+    fn vectorised<R>(self, work: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx2,fma")]
+        fn run<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        // SAFETY: `self` proves the instructions.
+        unsafe { run(work) }
+    }
+}
+
+/// Q·Kᵀ for `R` queries and 16 keys from `column` on.
+///
+/// # Safety
+/// [`Step::check`] has passed, `R` is `step.rows`, and `column + 16 ≤ KEYS`.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn product<const R: usize>(step: &Step<f32>, column: usize, scores: &mut Scores<f32>) {
+    let mut tile = [[_mm256_setzero_ps(); 2]; R];
+    let mut queries = step.queries.as_ptr();
+    let mut panel = step.panel.as_ptr().wrapping_add(column);
+    for _ in 0..step.dim {
+        // SAFETY: each of the `dim` rows of `queries` has `ROWS ≥ R` numbers, each of `panel` `KEYS ≥ column + 16`.
+        unsafe {
+            let keys = [_mm256_loadu_ps(panel), _mm256_loadu_ps(panel.add(WIDTH))];
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let query = _mm256_broadcast_ss(&*queries.add(row));
+                for (sum, key) in tile.iter_mut().zip(&keys) {
+                    *sum = _mm256_fmadd_ps(query, *key, *sum);
+                }
+            }
+        }
+        queries = queries.wrapping_add(ROWS);
+        panel = panel.wrapping_add(KEYS);
+    }
+    for (scores, tile) in scores.0.iter_mut().zip(&tile) {
+        for (scores, lane) in scores[column..column + LANES].chunks_exact_mut(WIDTH).zip(tile) {
+            // SAFETY: a chunk has 8 numbers.
+            unsafe { _mm256_storeu_ps(scores.as_mut_ptr(), *lane) };
+        }
+    }
+}
+
+/// One query's step of the online softmax: the scores of `16 · lanes` keys become weights.
+#[target_feature(enable = "avx2,fma")]
+fn soften(
+    row: usize,
+    lanes: usize,
+    scores: &mut Scores<f32>,
+    state: &mut State<f32>,
+    out: &mut Output<f32>,
+) {
+    let scores = scores.0[row][..lanes * LANES].as_chunks_mut::<WIDTH>().0;
+    // SAFETY: these have 8 numbers each.
+    let get = |lane: &[f32; WIDTH]| unsafe { _mm256_loadu_ps(lane.as_ptr()) };
+    let put = |lane: &mut [f32; WIDTH], x| unsafe { _mm256_storeu_ps(lane.as_mut_ptr(), x) };
+    let mut tops = get(&scores[0]);
+    for lane in &scores[1..] {
+        tops = _mm256_max_ps(get(lane), tops);
+    }
+    let (top, max) = (largest(tops), &mut state.max[row]);
+    let sums = state.sum[row].as_chunks_mut::<WIDTH>().0;
+    if top > *max + LAZY {
+        let down = exp2(_mm256_set1_ps(*max - top)); // 0 the first time
+        let out = out.numbers[row * out.stride..][..out.stride].as_chunks_mut::<WIDTH>().0;
+        for lane in sums.iter_mut().chain(out) {
+            put(lane, _mm256_mul_ps(get(lane), down));
+        }
+        *max = top;
+    }
+    // −∞ − −∞ would be NaN; −∞ − 0 gives weights of 0.
+    let base = _mm256_set1_ps(if *max == f32::NEG_INFINITY { 0. } else { *max });
+    let mut sum = [get(&sums[0]), get(&sums[1])];
+    for pair in scores.chunks_exact_mut(2) {
+        for (lane, sum) in pair.iter_mut().zip(&mut sum) {
+            let weights = exp2(_mm256_sub_ps(get(lane), base));
+            put(lane, weights);
+            *sum = _mm256_add_ps(*sum, weights);
+        }
+    }
+    for (to, sum) in sums.iter_mut().zip(sum) {
+        put(to, sum);
+    }
+}
+
+/// `out` += weights · V for `R` queries and up to 16 columns from `column` on.
+///
+/// # Safety
+/// [`Step::check`] has passed, `R` is `step.rows`, and `column < step.dim_v`.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn add<const R: usize>(
+    step: &Step<f32>,
+    column: usize,
+    weights: &Scores<f32>,
+    out: &mut Output<f32>,
+) {
+    let (full, mut tile) = (column + LANES <= step.dim_v, [[_mm256_setzero_ps(); 2]; R]);
+    // What is left of a row of values: −1 (read) or 0 for each number.
+    let rest = (step.dim_v - column).min(LANES) as i32;
+    let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    let masks =
+        [0, WIDTH as i32].map(|from| _mm256_cmpgt_epi32(_mm256_set1_epi32(rest - from), count));
+    // SAFETY: `out` has `ROWS ≥ R` rows of `stride` numbers, `dim_v` rounded up to a multiple of 16 or more; `values` has
+    // `keys` rows of `dim_v` numbers, and the masks keep the last vectors within.
+    unsafe {
+        let to = out.numbers.as_mut_ptr().add(column);
+        for (row, tile) in tile.iter_mut().enumerate() {
+            let to = to.add(row * out.stride);
+            *tile = [_mm256_loadu_ps(to), _mm256_loadu_ps(to.add(WIDTH))];
+        }
+        let mut from = step.values.numbers.as_ptr().wrapping_add(column);
+        for key in 0..step.keys {
+            let second = from.wrapping_add(WIDTH);
+            let values = match full {
+                true => [_mm256_loadu_ps(from), _mm256_loadu_ps(second)],
+                false => [_mm256_maskload_ps(from, masks[0]), _mm256_maskload_ps(second, masks[1])],
+            };
+            for (tile, weights) in tile.iter_mut().zip(&weights.0) {
+                let weight = _mm256_broadcast_ss(&*weights.as_ptr().add(key));
+                for (sum, value) in tile.iter_mut().zip(&values) {
+                    *sum = _mm256_fmadd_ps(weight, *value, *sum);
+                }
+            }
+            from = from.wrapping_add(step.values.stride);
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            let to = to.add(row * out.stride);
+            _mm256_storeu_ps(to, tile[0]);
+            _mm256_storeu_ps(to.add(WIDTH), tile[1]);
+        }
+    }
+}
+
+/// The largest of the 8 numbers.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn largest(x: __m256) -> f32 {
+    let x = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+    let x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)))
+}
+
+/// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn exp2(x: __m256) -> __m256 {
+    // 2⁻¹²⁷ is made as 0. Of NaN and a number, `max` gives the second.
+    let x = _mm256_max_ps(_mm256_set1_ps(-127.), x);
+    let whole = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
+    let rest = _mm256_sub_ps(x, whole);
+    let mut sum = _mm256_set1_ps(EXP2[4]);
+    for factor in [EXP2[3], EXP2[2], EXP2[1], EXP2[0], 1.] {
+        sum = _mm256_fmadd_ps(sum, rest, _mm256_set1_ps(factor));
+    }
+    let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
+    _mm256_mul_ps(sum, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
+}

@@ -1,0 +1,254 @@
+//! The tile for AVX-512: six queries by 64 keys in 24 registers, and the softmax while the scores are still there.
+
+#![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
+
+use super::real::EXP2;
+use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, State, Step, Tile};
+use std::arch::x86_64::*;
+
+/// Proof that the processor has AVX-512F.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    pub(super) fn new() -> Option<Self> {
+        is_x86_feature_detected!("avx512f").then_some(Self(()))
+    }
+}
+
+/// Calls `$f::<R, C>` for a number of rows and of vectors that is known only now.
+macro_rules! sized {
+    ($rows:expr, $vectors:expr, $f:ident $args:tt) => {
+        match $rows {
+            1 => sized!(@1, $vectors, $f $args),
+            2 => sized!(@2, $vectors, $f $args),
+            3 => sized!(@3, $vectors, $f $args),
+            4 => sized!(@4, $vectors, $f $args),
+            5 => sized!(@5, $vectors, $f $args),
+            _ => sized!(@6, $vectors, $f $args),
+        }
+    };
+    (@$rows:literal, $vectors:expr, $f:ident $args:tt) => {
+        match $vectors {
+            1 => $f::<$rows, 1> $args,
+            2 => $f::<$rows, 2> $args,
+            3 => $f::<$rows, 3> $args,
+            _ => $f::<$rows, 4> $args,
+        }
+    };
+}
+
+impl Tile for Avx512 {
+    type Real = f32;
+
+    fn weights(
+        self,
+        step: &Step<f32>,
+        edit: Option<Edit<f32>>,
+        scores: &mut Scores<f32>,
+        state: &mut State<f32>,
+        out: &mut Output<f32>,
+    ) {
+        step.check(out);
+        let vectors = step.keys.div_ceil(LANES);
+        // SAFETY: `self` proves the instructions, `check` the lengths.
+        unsafe { sized!(step.rows, vectors, weights(step, edit, scores, state, out)) }
+    }
+
+    fn add_values(self, step: &Step<f32>, weights: &Scores<f32>, out: &mut Output<f32>) {
+        step.check(out);
+        for column in (0..step.dim_v).step_by(4 * LANES) {
+            let vectors = (step.dim_v - column).div_ceil(LANES).min(4);
+            // SAFETY: `self` proves the instructions, `check` the lengths.
+            unsafe { sized!(step.rows, vectors, add(step, column, weights, out)) }
+        }
+    }
+
+    fn vectorised<R>(self, work: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f")]
+        fn run<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        // SAFETY: `self` proves the instructions.
+        unsafe { run(work) }
+    }
+}
+
+/// `R` queries and `16 · C` keys.
+///
+/// # Safety
+/// [`Step::check`] has passed, `R` is `step.rows`, and `16 · C` is `step.keys` rounded up.
+#[target_feature(enable = "avx512f")]
+unsafe fn weights<const R: usize, const C: usize>(
+    step: &Step<f32>,
+    edit: Option<Edit<f32>>,
+    scores: &mut Scores<f32>,
+    state: &mut State<f32>,
+    out: &mut Output<f32>,
+) {
+    // SAFETY: `queries` and `panel` have `dim` rows of `ROWS` and of `KEYS ≥ 16 · C` numbers.
+    let mut tile = unsafe { product::<R, C>(step) };
+    let weights = scores.0.as_mut_ptr().cast::<f32>();
+    if let Some(edit) = edit {
+        // SAFETY: `scores` has `ROWS` rows of `KEYS` numbers, and starts at a multiple of 64 bytes.
+        unsafe { store(&tile, weights) };
+        edit(scores);
+        for (row, tile) in tile.iter_mut().enumerate() {
+            for (at, lane) in tile.iter_mut().enumerate() {
+                // SAFETY: as above.
+                *lane = unsafe { _mm512_load_ps(scores.0[row].as_ptr().add(at * LANES)) };
+            }
+        }
+    }
+    for (row, tile) in tile.iter_mut().enumerate() {
+        let mut top = tile[0];
+        for lane in &tile[1..] {
+            top = _mm512_max_ps(*lane, top);
+        }
+        let (top, max) = (_mm512_reduce_max_ps(top), &mut state.max[row]);
+        // SAFETY: a row of sums has 16 numbers.
+        let mut sum = unsafe { _mm512_loadu_ps(state.sum[row].as_ptr()) };
+        if top > *max + LAZY {
+            let down = exp2(_mm512_set1_ps(*max - top)); // 0 the first time
+            sum = _mm512_mul_ps(sum, down);
+            *max = top;
+            let out = &mut out.numbers[row * out.stride..][..out.stride];
+            for lane in out.as_chunks_mut::<LANES>().0 {
+                // SAFETY: a chunk has 16 numbers.
+                unsafe {
+                    let x = _mm512_mul_ps(_mm512_loadu_ps(lane.as_ptr()), down);
+                    _mm512_storeu_ps(lane.as_mut_ptr(), x);
+                }
+            }
+        }
+        // −∞ − −∞ would be NaN; −∞ − 0 gives weights of 0.
+        let base = _mm512_set1_ps(if *max == f32::NEG_INFINITY { 0. } else { *max });
+        for lane in tile.iter_mut() {
+            *lane = exp2(_mm512_sub_ps(*lane, base));
+            sum = _mm512_add_ps(sum, *lane);
+        }
+        // SAFETY: a row of sums has 16 numbers.
+        unsafe { _mm512_storeu_ps(state.sum[row].as_mut_ptr(), sum) };
+    }
+    // SAFETY: as for the edit.
+    unsafe { store(&tile, scores.0.as_mut_ptr().cast()) };
+}
+
+/// Q·Kᵀ.
+///
+/// # Safety
+/// As [`weights`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn product<const R: usize, const C: usize>(step: &Step<f32>) -> [[__m512; C]; R] {
+    let mut tile = [[_mm512_setzero_ps(); C]; R];
+    let (mut queries, mut panel) = (step.queries.as_ptr(), step.panel.as_ptr());
+    for _ in 0..step.dim {
+        // SAFETY: each of the `dim` rows of `queries` has `ROWS ≥ R` numbers, each of `panel` `KEYS ≥ 16 · C`.
+        unsafe {
+            let keys: [__m512; C] = load(panel);
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let query = _mm512_set1_ps(*queries.add(row));
+                for (sum, key) in tile.iter_mut().zip(&keys) {
+                    *sum = _mm512_fmadd_ps(query, *key, *sum);
+                }
+            }
+            queries = queries.add(ROWS);
+            panel = panel.add(KEYS);
+        }
+    }
+    tile
+}
+
+/// `out` += weights · V for `R` queries and up to `16 · C` columns from `column` on.
+///
+/// # Safety
+/// [`Step::check`] has passed, `R` is `step.rows`, and `16 · (C − 1) < step.dim_v − column`.
+#[target_feature(enable = "avx512f")]
+unsafe fn add<const R: usize, const C: usize>(
+    step: &Step<f32>,
+    column: usize,
+    weights: &Scores<f32>,
+    out: &mut Output<f32>,
+) {
+    // The last vector reads only as many numbers as a row of values has.
+    let rest = (step.dim_v - column - (C - 1) * LANES).min(LANES);
+    let rest = (u16::MAX >> (LANES - rest)) as __mmask16;
+    let mut tile = [[_mm512_setzero_ps(); C]; R];
+    // SAFETY: `out` has `ROWS ≥ R` rows of `stride` numbers, `dim_v` rounded up to a multiple of 16 or more; `values` has
+    // `keys` rows of `dim_v` numbers, and the mask keeps the last vector within.
+    unsafe {
+        let to = out.numbers.as_mut_ptr().add(column);
+        for (row, tile) in tile.iter_mut().enumerate() {
+            *tile = load(to.add(row * out.stride));
+        }
+        let mut from = step.values.numbers.as_ptr().add(column);
+        for key in 0..step.keys {
+            let mut values = [_mm512_setzero_ps(); C];
+            for (at, value) in values.iter_mut().enumerate() {
+                let from = from.wrapping_add(at * LANES);
+                *value = match at + 1 == C {
+                    true => _mm512_maskz_loadu_ps(rest, from),
+                    false => _mm512_loadu_ps(from),
+                };
+            }
+            for (tile, weights) in tile.iter_mut().zip(&weights.0) {
+                let weight = _mm512_set1_ps(*weights.as_ptr().add(key));
+                for (sum, value) in tile.iter_mut().zip(&values) {
+                    *sum = _mm512_fmadd_ps(weight, *value, *sum);
+                }
+            }
+            from = from.wrapping_add(step.values.stride);
+        }
+        for (row, tile) in tile.iter().enumerate() {
+            for (at, lane) in tile.iter().enumerate() {
+                _mm512_storeu_ps(to.add(row * out.stride + at * LANES), *lane);
+            }
+        }
+    }
+}
+
+/// `16 · C` numbers.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load<const C: usize>(from: *const f32) -> [__m512; C] {
+    let mut lanes = [_mm512_setzero_ps(); C];
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *lane = unsafe { _mm512_loadu_ps(from.add(at * LANES)) };
+    }
+    lanes
+}
+
+/// A tile to rows of [`KEYS`].
+///
+/// # Safety
+/// `R` rows can be written.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mut f32) {
+    for (row, tile) in tile.iter().enumerate() {
+        for (at, lane) in tile.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_ps(to.add(row * KEYS + at * LANES), *lane) };
+        }
+    }
+}
+
+/// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn exp2(x: __m512) -> __m512 {
+    // The smallest 2ˣ above 0 is 2⁻¹⁴⁹. Of NaN and a number, `max` gives the second.
+    let x = _mm512_max_ps(_mm512_set1_ps(-200.), x);
+    let whole = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
+    let rest = _mm512_sub_ps(x, whole);
+    let mut sum = _mm512_set1_ps(EXP2[4]);
+    for factor in [EXP2[3], EXP2[2], EXP2[1], EXP2[0], 1.] {
+        sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(factor));
+    }
+    _mm512_scalef_ps(sum, whole)
+}

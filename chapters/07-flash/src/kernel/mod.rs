@@ -1,0 +1,35 @@
+//! The tiled kernel: one loop nest over small tiles, and for each set of instructions the tile.
+//!
+//! - [`nest`]: a block of queries on its way through the keys: which tiles, in which order;
+//! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
+//! - [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
+//! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
+//! - [`share`]: work for the threads; [`path`]: which instructions this processor has; [`real`]: f32 and f64.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod buffer;
+mod edits;
+mod nest;
+mod pack;
+mod path;
+mod portable;
+mod real;
+mod rows;
+mod share;
+mod spans;
+mod tile;
+
+pub(crate) use edits::{Edits, Mask};
+pub(crate) use nest::Problem;
+pub use path::Path;
+pub(crate) use real::Real;
+pub(crate) use rows::Rows4;
+pub(crate) use spans::Spans;
+
+/// The output `(batch, heads_q, seq_q, dim_v)` and each row's log-sum-exp `(batch, heads_q, seq_q)`.
+pub(crate) fn attend<T: Real>(path: Path, problem: &Problem<T>) -> (Vec<T>, Vec<T>) {
+    T::attend(path, problem)
+}

@@ -1,0 +1,142 @@
+//! Empty tensors, strides, threads, batches, sizes that pack.
+
+use crate::grid::{ALL, options};
+use crate::reference::{agrees, inputs, numbers};
+use candle_core::{DType, Result, Tensor};
+use flash::{
+    Causal, Path, SdpaOptions, flash_attention, flash_attention_on, flash_attention_with_lse,
+    naive, sdpa,
+};
+
+#[test]
+fn any_dimension_may_be_zero() -> Result<()> {
+    for empty in 0..7 {
+        for number in 0..ALL {
+            let mut sizes = [2, 2, 2, 3, 5, 4, 6];
+            sizes[empty] = 0;
+            if empty == 2 {
+                sizes[1] = 0; // no key-value heads serve no query heads
+            }
+            let [q, k, v] = inputs(1, sizes, DType::F32)?;
+            let options = options(number, sizes[1], sizes[3], sizes[4])?;
+            let (out, lse) = flash_attention_with_lse(&q, &k, &v, &options)?;
+            assert_eq!(out.dims(), [sizes[0], sizes[1], sizes[3], sizes[6]]);
+            assert_eq!(lse.dims(), [sizes[0], sizes[1], sizes[3]]);
+            if empty == 4 {
+                assert!(numbers(&out)?.iter().all(|x| *x == 0.));
+                assert!(numbers(&lse)?.iter().all(|x| *x == f64::NEG_INFINITY));
+            }
+            if sizes[1] != 0 && sizes[5] != 0 {
+                agrees(&format!("{sizes:?}"), &q, &k, &v, &options)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_dimensions_all_keys_weigh_the_same() -> Result<()> {
+    let [q, k, v] = inputs(1, [1, 1, 1, 2, 5, 0, 3], DType::F32)?;
+    let out = flash_attention(&q, &k, &v, &SdpaOptions::default())?;
+    let mean = v.mean_keepdim(2)?.broadcast_as(out.shape())?;
+    assert!((out - mean)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn strides_change_nothing() -> Result<()> {
+    let [q, k, v] = inputs(3, [2, 4, 2, 70, 90, 24, 40], DType::F32)?;
+    let between = |x: &Tensor| x.transpose(1, 2)?.contiguous()?.transpose(1, 2);
+    let columns = |x: &Tensor| x.transpose(2, 3)?.contiguous()?.transpose(2, 3);
+    let part = |x: &Tensor| Tensor::cat(&[x, x, x], 3)?.narrow(3, x.dim(3)?, x.dim(3)?);
+    for number in 0..ALL {
+        let options = options(number, 4, 70, 90)?;
+        for path in Path::available() {
+            let expected = numbers(&flash_attention_on(path, &q, &k, &v, &options)?.0)?;
+            for [a, b, c] in [
+                [between(&q)?, between(&k)?, between(&v)?],
+                [columns(&q)?, columns(&k)?, columns(&v)?],
+                [part(&q)?, part(&k)?, part(&v)?],
+                [q.clone(), columns(&k)?, between(&v)?],
+            ] {
+                let got = flash_attention_on(path, &a, &b, &c, &options)?.0;
+                assert_eq!(numbers(&got)?, expected, "{path:?}, {number}");
+            }
+        }
+    }
+    // One row for all: strides of 0.
+    let one = |x: &Tensor| x.narrow(2, 0, 1)?.broadcast_as(x.shape());
+    agrees("strides of 0", &one(&q)?, &one(&k)?, &one(&v)?, &SdpaOptions::default())
+}
+
+#[test]
+fn masks_may_have_any_strides_and_dimensions() -> Result<()> {
+    let [q, k, v] = inputs(3, [2, 2, 2, 33, 65, 8, 8], DType::F32)?;
+    for shape in
+        [&[65][..], &[33, 65], &[33, 1], &[1], &[], &[2, 1, 1], &[2, 1, 33, 65], &[2, 1, 1, 1]]
+    {
+        let bias = seeded::normal(5, shape)?;
+        agrees(&format!("bias {shape:?}"), &q, &k, &v, &SdpaOptions::default().bias(bias.clone()))?;
+        let half = SdpaOptions::default().bias(bias.to_dtype(DType::BF16)?);
+        agrees(&format!("bf16 bias {shape:?}"), &q, &k, &v, &half)?;
+        let keep = SdpaOptions::default().keep(bias.ge(0.)?);
+        agrees(&format!("keep {shape:?}"), &q, &k, &v, &keep)?;
+    }
+    let turned = seeded::normal(6, (65, 33))?.t()?;
+    agrees(
+        "a turned keep",
+        &q,
+        &k,
+        &v,
+        &SdpaOptions::default().keep(turned.ge(0.)?.t()?.contiguous()?.t()?),
+    )?;
+    let kept = (turned.ge(0.)? * 255.)?; // any number but 0 keeps
+    agrees("a keep of 255", &q, &k, &v, &SdpaOptions::default().keep(kept))
+}
+
+#[test]
+fn threads_change_nothing() -> Result<()> {
+    for sizes in
+        [[2, 4, 4, 300, 500, 32, 32], [1, 8, 2, 200, 70, 16, 48], [1, 1, 1, 700, 300, 64, 64]]
+    {
+        let [q, k, v] = inputs(4, sizes, DType::F32)?;
+        for number in 0..ALL {
+            let options = options(number, sizes[1], sizes[3], sizes[4])?;
+            agrees(&format!("{sizes:?}, {number}"), &q, &k, &v, &options)?;
+            let on = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let out = pool.expect("threads").install(|| flash_attention(&q, &k, &v, &options));
+                numbers(&out?)
+            };
+            let (one, four) = (on(1)?, on(4)?);
+            assert_eq!(one, four, "{sizes:?}, {number}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_naive_version_agrees_with_the_reference_and_sdpa_with_both() -> Result<()> {
+    for sizes in [[2, 4, 2, 9, 13, 8, 5], [1, 2, 2, 13, 9, 8, 8]] {
+        let [q, k, v] = inputs(4, sizes, DType::F64)?;
+        for number in 0..ALL {
+            let options = options(number, sizes[1], sizes[3], sizes[4])?;
+            let expected = crate::reference::reference(&q, &k, &v, &options)?.out;
+            for got in [naive::attention(&q, &k, &v, &options)?, sdpa(&q, &k, &v, &options)?] {
+                for (got, want) in numbers(&got)?.iter().zip(&expected) {
+                    assert!((got - want).abs() < 1e-13, "{number}: {got} {want}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_gradient_is_refused_not_lost() -> Result<()> {
+    let [q, k, v] = inputs(4, [1, 1, 1, 4, 4, 8, 8], DType::F32)?;
+    let q = candle_core::Var::from_tensor(&q)?;
+    let out = flash_attention(&q, &k, &v, &SdpaOptions::default().causal(Causal::TopLeft))?;
+    assert!(out.sum_all()?.backward().is_err());
+    Ok(())
+}

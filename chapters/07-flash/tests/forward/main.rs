@@ -1,0 +1,7 @@
+//! The kernel, on every path that this processor has, against attention in f64 by the definition.
+
+mod edges;
+mod errors;
+mod grid;
+mod reference;
+mod special;

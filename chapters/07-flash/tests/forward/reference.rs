@@ -1,0 +1,144 @@
+//! Attention by the definition, number by number in f64.
+
+use candle_core::{D, DType, Result, Tensor};
+use flash::{Causal, Mask, Path, SdpaOptions, flash_attention_on};
+
+/// What attention should give, and how far from it rounding may lead.
+pub struct Reference {
+    /// `batch · heads_q · seq_q · dim_v` numbers.
+    pub out: Vec<f64>,
+    /// `batch · heads_q · seq_q` numbers.
+    pub lse: Vec<f64>,
+    /// For each row, in units of the epsilon of the type computed in: see [`reference`].
+    pub slack: Vec<f64>,
+    /// The largest |v|.
+    pub largest: f64,
+}
+
+/// All numbers of a tensor as f64.
+pub fn numbers(x: &Tensor) -> Result<Vec<f64>> {
+    x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}
+
+/// The reference, with the slack of each row derived so: a score is a sum of d products; each rounding is at most half
+/// an epsilon of S = Σ|q·k|·scale, and d of them walk at random, so that a score is off by √d · S / 2 epsilons, and twice
+/// that leaves room. Factors, bias and softcap add a rounding of what they change: S and |bias|. A weight is off by as
+/// much, relatively, plus 4 for the exponential; their sums add √n / 2 each. All this multiplies the largest |v|.
+pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result<Reference> {
+    let ((batch, heads, seq_q, dim), (_, heads_kv, seq_k, dim_v)) = (q.dims4()?, v.dims4()?);
+    let scores = (batch, heads, seq_q, seq_k);
+    let [q, k, v] = [numbers(q)?, numbers(k)?, numbers(v)?];
+    let mask = |mask: &Tensor| numbers(&mask.to_dtype(DType::F64)?.broadcast_as(scores)?);
+    let (keep, bias) = match &options.mask {
+        Some(Mask::Keep(keep)) => (Some(mask(keep)?), None),
+        Some(Mask::Bias(bias)) => (None, Some(mask(bias)?)),
+        None => (None, None),
+    };
+    let scale = options.scale.unwrap_or(1. / (dim as f64).sqrt());
+    let (mut out, mut lse, mut slack) = (vec![], vec![], vec![]);
+    for row in 0..batch * heads * seq_q {
+        let (head, i) = (row / seq_q, row % seq_q);
+        let kv_head = head / heads * heads_kv + head % heads / (heads / heads_kv);
+        let q = &q[row * dim..][..dim];
+        let (mut size, mut scores) = (0f64, vec![]);
+        for j in 0..seq_k {
+            let k = &k[(kv_head * seq_k + j) * dim..][..dim];
+            let products = q.iter().zip(k).map(|(q, k)| q * k);
+            let mut score = products.clone().sum::<f64>() * scale;
+            let mut absolute = products.map(f64::abs).sum::<f64>() * scale.abs();
+            if let Some(cap) = options.softcap {
+                score = cap * (score / cap).tanh();
+            }
+            if let Some(bias) = &bias {
+                score += bias[row * seq_k + j];
+                absolute += bias[row * seq_k + j].abs();
+            }
+            let kept = keep.as_ref().is_none_or(|keep| keep[row * seq_k + j] != 0.);
+            if !kept || !sees(options, [i, j, seq_q, seq_k]) {
+                score = f64::NEG_INFINITY;
+            }
+            if score != f64::NEG_INFINITY {
+                size = size.max(absolute);
+            }
+            scores.push(score);
+        }
+        let top =
+            scores.iter().fold(f64::NEG_INFINITY, |a, b| if b.is_nan() { *b } else { a.max(*b) });
+        let nothing = top == f64::NEG_INFINITY;
+        let weight = |score: &f64| if nothing { 0. } else { (score - top).exp() };
+        let weights: Vec<f64> = scores.iter().map(weight).collect();
+        let sum: f64 = weights.iter().sum();
+        for column in 0..dim_v {
+            let value = |j: usize| v[(kv_head * seq_k + j) * dim_v + column];
+            let total: f64 = weights.iter().enumerate().map(|(j, weight)| weight * value(j)).sum();
+            out.push(if nothing { 0. } else { total / sum });
+        }
+        lse.push(if nothing { f64::NEG_INFINITY } else { top + sum.ln() });
+        slack.push(size * ((dim as f64).sqrt() + 2.) + 4. + (seq_k as f64).sqrt());
+    }
+    let largest = v.iter().fold(0., |a: f64, b| a.max(b.abs()));
+    Ok(Reference { out, lse, slack, largest })
+}
+
+fn sees(options: &SdpaOptions, [i, j, seq_q, seq_k]: [usize; 4]) -> bool {
+    let [i, j, seq_q, seq_k] = [i, j, seq_q, seq_k].map(|x| x as i64);
+    let here = i + seq_k - seq_q;
+    let causal = match options.causal {
+        None => true,
+        Some(Causal::TopLeft) => j <= i,
+        Some(Causal::BottomRight) => j <= here,
+    };
+    let reach = |keys: Option<usize>| keys.map_or(i64::MAX / 2, |keys| keys.min(1 << 40) as i64);
+    let (left, right) = options.window.unwrap_or_default();
+    causal && j >= here - reach(left) && j <= here + reach(right)
+}
+
+/// The type's epsilon.
+pub fn epsilon(dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => f64::EPSILON,
+        DType::F32 => f32::EPSILON.into(),
+        DType::F16 => 2f64.powi(-10),
+        _ => 2f64.powi(-7), // bf16
+    }
+}
+
+/// Panics unless the kernel agrees with the reference on every path.
+pub fn agrees(case: &str, q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result<()> {
+    let expected = reference(q, k, v, options)?;
+    for path in Path::available() {
+        let (out, lse) = flash_attention_on(path, q, k, v, options)?;
+        assert_eq!((out.dims4()?.3, out.dtype()), (v.dim(D::Minus1)?, q.dtype()));
+        let (out, lse) = (numbers(&out)?, numbers(&lse)?);
+        let inner = epsilon(if q.dtype() == DType::F64 { DType::F64 } else { DType::F32 });
+        let outer = if q.dtype().size_in_bytes() == 2 { epsilon(q.dtype()) / 2. } else { 0. };
+        let dim_v = out.len() / lse.len().max(1);
+        assert_eq!((out.len(), lse.len()), (expected.out.len(), expected.lse.len()), "{case}");
+        for (at, (got, want)) in out.iter().zip(&expected.out).enumerate() {
+            let allowed =
+                inner * expected.slack[at / dim_v] * expected.largest + outer * want.abs();
+            let same = (got - want).abs() <= allowed || (got.is_nan() && want.is_nan());
+            assert!(same, "{case}, {path:?}, out {at}: got {got}, expected {want} ± {allowed}");
+        }
+        for (at, (got, want)) in lse.iter().zip(&expected.lse).enumerate() {
+            // lse is rounded to f32.
+            let allowed = inner * expected.slack[at] + f64::from(f32::EPSILON) * want.abs();
+            let same = got == want
+                || (got - want).abs() <= allowed
+                || (got.is_nan() && (want.is_nan() || *want == f64::INFINITY));
+            assert!(same, "{case}, {path:?}, lse {at}: got {got}, expected {want} ± {allowed}");
+        }
+    }
+    Ok(())
+}
+
+/// Random q, k, v: batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v.
+pub fn inputs(seed: u64, sizes: [usize; 7], dtype: DType) -> Result<[Tensor; 3]> {
+    let [batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v] = sizes;
+    let draw = |seed, shape| seeded::normal(seed, shape)?.to_dtype(dtype);
+    Ok([
+        draw(3 * seed, (batch, heads_q, seq_q, dim))?,
+        draw(3 * seed + 1, (batch, heads_kv, seq_k, dim))?,
+        draw(3 * seed + 2, (batch, heads_kv, seq_k, dim_v))?,
+    ])
+}
