@@ -1,7 +1,7 @@
 //! `cargo run -p flash --example speed`: attention in several ways, in milliseconds.
 //!
 //! The ways take turns, several rounds; the table holds medians and, after ±, half the span of the middle half.
-//! `--rounds N`, `--only dense` (rows whose name begins so), `--ways ours-1,ours-2`, `--json` (for `bench/pytorch.py`).
+//! `--rounds N`, `--only dense` (rows whose name begins so), `--ways ours-1,ours-2`, `--json` (medians, for `bench/pytorch.py`), `--least` (the fastest runs in place of the medians: steadier on a busy machine).
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::attention::{AttnMask, flash_attn};
@@ -49,6 +49,7 @@ fn main() -> Result<()> {
     let (only, ways) = (option("--only").unwrap_or_default(), option("--ways"));
     let wanted = |way: &&str| ways.as_ref().is_none_or(|ways| ways.split(',').any(|w| w == *way));
     let ways: Vec<&str> = WAYS.into_iter().filter(wanted).collect();
+    let part = if args.iter().any(|arg| arg == "--least") { 0. } else { 0.5 };
     let json = args.iter().any(|arg| arg == "--json");
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pools =
@@ -69,7 +70,7 @@ fn main() -> Result<()> {
         times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
         let at =
             |times: &[f64], part: f64| times.get((times.len() as f64 * part) as usize).copied();
-        let median = |times: &[f64]| at(times, 0.5).unwrap_or(f64::NAN);
+        let median = |times: &[f64]| at(times, part).unwrap_or(f64::NAN);
         if json {
             let cells: Vec<_> =
                 ways.iter().zip(&times).map(|(w, t)| format!("\"{w}\": {}", median(t))).collect();

@@ -38,6 +38,17 @@ macro_rules! sized {
     };
 }
 
+/// `$body` for each row `0..$rows`, written out: a loop that the compiler leaves a loop would keep the tile in memory.
+macro_rules! each_row {
+    ($rows:ident, $row:ident, $body:block) => { each_row!(@0 1 2 3 4 5, $rows, $row, $body) };
+    (@$($at:literal)*, $rows:ident, $row:ident, $body:block) => {
+        $(if $at < $rows {
+            let $row = $at;
+            $body
+        })*
+    };
+}
+
 impl Tile for Avx512 {
     type Real = f32;
 
@@ -100,38 +111,55 @@ unsafe fn weights<const R: usize, const C: usize>(
             }
         }
     }
-    for (row, tile) in tile.iter_mut().enumerate() {
-        let mut top = tile[0];
-        for lane in &tile[1..] {
-            top = _mm512_max_ps(*lane, top);
+    // Each row's maximum, in 16 parts: they need be brought together only where one has grown.
+    let (mut tops, mut grown) = ([_mm512_setzero_ps(); R], 0);
+    each_row!(R, row, {
+        tops[row] = tile[row][0];
+        for lane in &tile[row][1..] {
+            tops[row] = _mm512_max_ps(*lane, tops[row]);
         }
-        let (top, max) = (_mm512_reduce_max_ps(top), &mut state.max[row]);
+        let limit = _mm512_set1_ps(state.max[row] + LAZY);
+        grown |= _mm512_cmp_ps_mask::<_CMP_GT_OQ>(tops[row], limit);
+    });
+    if grown != 0 {
+        for (row, top) in tops.iter().enumerate() {
+            grow(_mm512_reduce_max_ps(*top), row, state, out);
+        }
+    }
+    each_row!(R, row, {
+        // −∞ − −∞ would be NaN; −∞ − 0 gives weights of 0.
+        let max = state.max[row];
+        let base = _mm512_set1_ps(if max == f32::NEG_INFINITY { 0. } else { max });
         // SAFETY: a row of sums has 16 numbers.
         let mut sum = unsafe { _mm512_loadu_ps(state.sum[row].as_ptr()) };
-        if top > *max + LAZY {
-            let down = exp2(_mm512_set1_ps(*max - top)); // 0 the first time
-            sum = _mm512_mul_ps(sum, down);
-            *max = top;
-            let out = &mut out.numbers[row * out.stride..][..out.stride];
-            for lane in out.as_chunks_mut::<LANES>().0 {
-                // SAFETY: a chunk has 16 numbers.
-                unsafe {
-                    let x = _mm512_mul_ps(_mm512_loadu_ps(lane.as_ptr()), down);
-                    _mm512_storeu_ps(lane.as_mut_ptr(), x);
-                }
-            }
-        }
-        // −∞ − −∞ would be NaN; −∞ − 0 gives weights of 0.
-        let base = _mm512_set1_ps(if *max == f32::NEG_INFINITY { 0. } else { *max });
-        for lane in tile.iter_mut() {
+        for lane in &mut tile[row] {
             *lane = exp2(_mm512_sub_ps(*lane, base));
             sum = _mm512_add_ps(sum, *lane);
         }
-        // SAFETY: a row of sums has 16 numbers.
+        // SAFETY: as above.
         unsafe { _mm512_storeu_ps(state.sum[row].as_mut_ptr(), sum) };
-    }
+    });
     // SAFETY: as for the edit.
     unsafe { store(&tile, scores.0.as_mut_ptr().cast()) };
+}
+
+/// Brings a row's sums and output down when its maximum has grown to `top`.
+#[cold]
+#[target_feature(enable = "avx512f")]
+fn grow(top: f32, row: usize, state: &mut State<f32>, out: &mut Output<f32>) {
+    let max = &mut state.max[row];
+    if top > *max + LAZY {
+        let down = exp2(_mm512_set1_ps(*max - top)); // 0 the first time
+        *max = top;
+        let out = &mut out.numbers[row * out.stride..][..out.stride];
+        for lane in state.sum[row..=row].iter_mut().chain(out.as_chunks_mut::<LANES>().0) {
+            // SAFETY: a lane has 16 numbers.
+            unsafe {
+                let x = _mm512_mul_ps(_mm512_loadu_ps(lane.as_ptr()), down);
+                _mm512_storeu_ps(lane.as_mut_ptr(), x);
+            }
+        }
+    }
 }
 
 /// Q·Kᵀ.

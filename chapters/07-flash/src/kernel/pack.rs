@@ -35,12 +35,15 @@ pub(super) fn queries<T: Real>(
 ) {
     for (group, first) in queries.clone().step_by(ROWS).enumerate() {
         let group = &mut groups[group * dim * ROWS..][..dim * ROWS];
-        for at in 0..ROWS {
-            let to = group.iter_mut().skip(at).step_by(ROWS);
-            match first + at < queries.end {
-                true => to.zip(from.row(first + at, 0, dim)).for_each(|(to, x)| *to = *x * factor),
-                false => to.for_each(|to| *to = T::ZERO),
-            }
+        let rows: [&[T]; ROWS] = std::array::from_fn(|at| {
+            if first + at < queries.end { from.row(first + at, 0, dim) } else { &[] }
+        });
+        let full = rows.iter().all(|row| row.len() == dim);
+        for (at, to) in group.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+            *to = match full {
+                true => rows.map(|row| row[at] * factor),
+                false => rows.map(|row| row.get(at).map_or(T::ZERO, |x| *x * factor)),
+            };
         }
     }
 }
