@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use super::real::EXP2;
-use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, State, Step, Tile};
+use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, Sixteen, State, Step, Tile};
 use std::arch::x86_64::*;
 
 /// Proof that the processor has AVX-512F.
@@ -73,6 +73,16 @@ impl Tile for Avx512 {
             // SAFETY: `self` proves the instructions, `check` the lengths.
             unsafe { sized!(step.rows, vectors, add(step, column, weights, out)) }
         }
+    }
+
+    fn transpose(self, rows: &Sixteen<f32>, column: usize, panel: &mut [f32]) -> usize {
+        let dim = rows.iter().map(|row| row.len()).min().unwrap_or(0) / LANES * LANES;
+        assert!(column + LANES <= KEYS && panel.len() >= dim * KEYS);
+        for start in (0..dim).step_by(LANES) {
+            // SAFETY: `self` proves the instructions; rows and panel have `start + 16` numbers and rows.
+            unsafe { transpose(rows, start, panel.as_mut_ptr().add(start * KEYS + column)) };
+        }
+        dim
     }
 
     fn vectorised<R>(self, work: impl FnOnce() -> R) -> R {
@@ -232,6 +242,50 @@ unsafe fn add<const R: usize, const C: usize>(
             for (at, lane) in tile.iter().enumerate() {
                 _mm512_storeu_ps(to.add(row * out.stride + at * LANES), *lane);
             }
+        }
+    }
+}
+
+/// Numbers `start .. start + 16` of each row as columns.
+///
+/// # Safety
+/// Each row has them, and 16 rows of [`KEYS`] numbers can be written but for what follows the 16th of the last.
+#[target_feature(enable = "avx512f")]
+unsafe fn transpose(rows: &Sixteen<f32>, start: usize, to: *mut f32) {
+    // Of two vectors, or of each part of them: the first halves, the second ones; the even quarters, the odd ones.
+    const LOW: i32 = 0b01_00_01_00;
+    const HIGH: i32 = 0b11_10_11_10;
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    // Pairs, then fours: `fours[4 · i + j]` has in its part p number 4 · p + j of rows 4 · i .. 4 · i + 4.
+    let mut fours = [_mm512_setzero_ps(); 16];
+    for (fours, rows) in fours.chunks_exact_mut(4).zip(rows.chunks_exact(4)) {
+        let mut four = [_mm512_setzero_ps(); 4];
+        for (four, row) in four.iter_mut().zip(rows) {
+            // SAFETY: the caller's promise.
+            *four = unsafe { _mm512_loadu_ps(row.as_ptr().add(start)) };
+        }
+        let [a, b, c, d] = four;
+        let [ab, cd] = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
+        fours[0] = _mm512_shuffle_ps::<LOW>(ab, cd);
+        fours[1] = _mm512_shuffle_ps::<HIGH>(ab, cd);
+        let [ab, cd] = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
+        fours[2] = _mm512_shuffle_ps::<LOW>(ab, cd);
+        fours[3] = _mm512_shuffle_ps::<HIGH>(ab, cd);
+    }
+    for j in 0..4 {
+        let [a, b, c, d] = [fours[j], fours[4 + j], fours[8 + j], fours[12 + j]];
+        let even = [_mm512_shuffle_f32x4::<EVEN>(a, b), _mm512_shuffle_f32x4::<EVEN>(c, d)];
+        let odd = [_mm512_shuffle_f32x4::<ODD>(a, b), _mm512_shuffle_f32x4::<ODD>(c, d)];
+        let columns = [
+            _mm512_shuffle_f32x4::<EVEN>(even[0], even[1]),
+            _mm512_shuffle_f32x4::<EVEN>(odd[0], odd[1]),
+            _mm512_shuffle_f32x4::<ODD>(even[0], even[1]),
+            _mm512_shuffle_f32x4::<ODD>(odd[0], odd[1]),
+        ];
+        for (part, column) in columns.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_ps(to.add((4 * part + j) * KEYS), column) };
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn attend<T: Tile>(tile: T, problem: &Problem<T::Real>) -> (Vec<T::Re
     let threads = if work < ALONE { 1 } else { threads() };
     let block = block(&problem.sizes, threads);
     let uses = problem.sizes.group() * seq_q.div_ceil(block);
-    let keys = prepare(problem, uses > 2, threads);
+    let keys = prepare(tile, problem, uses > 2, threads);
     let items = items(problem, block, &mut out, &mut lse);
     let scratch = || Scratch::new(&problem.sizes, block, keys.packed.is_none());
     share(items.len(), threads, scratch, |scratch, at| {
@@ -110,7 +110,12 @@ struct Keys<T> {
 }
 
 /// Packs the keys, when `pack` says so, and looks for values that are not finite, where it matters.
-fn prepare<T: Real>(problem: &Problem<T>, pack: bool, threads: usize) -> Keys<T> {
+fn prepare<T: Real>(
+    tile: impl Tile<Real = T>,
+    problem: &Problem<T>,
+    pack: bool,
+    threads: usize,
+) -> Keys<T> {
     let Sizes { batch, heads_kv, seq_k, dim, dim_v, .. } = problem.sizes;
     let may_skip = problem.spans.hide() || problem.edits.hide();
     let (panel, heads) = (dim * KEYS, batch * heads_kv);
@@ -137,7 +142,7 @@ fn prepare<T: Real>(problem: &Problem<T>, pack: bool, threads: usize) -> Keys<T>
         if pack {
             let keys = problem.k.head(batch, head);
             for (to, at) in to.chunks_exact_mut(panel.max(1)).zip(panels.clone()) {
-                pack::keys(keys, at * KEYS..((at + 1) * KEYS).min(seq_k), dim, to);
+                pack::keys(tile, keys, at * KEYS..((at + 1) * KEYS).min(seq_k), dim, to);
             }
         }
         if may_skip {
@@ -217,7 +222,7 @@ impl<T: Real> Scratch<T> {
                 }
                 None => {
                     let keys = start..(start + KEYS).min(seq_k);
-                    pack::keys(k, keys, dim, self.panel.get_mut());
+                    pack::keys(tile, k, keys, dim, self.panel.get_mut());
                     self.panel.get()
                 }
             };
@@ -261,10 +266,14 @@ impl<T: Real> Scratch<T> {
                 tile.add_values(&step, &self.scores, &mut out);
             }
         }
-        self.finish(stride, dim_v, item);
+        tile.vectorised(
+            #[inline(always)]
+            || self.finish(stride, dim_v, item),
+        );
     }
 
     /// Divides by the sums and writes the results, which are zeros and −∞ until then.
+    #[inline(always)]
     fn finish(&self, stride: usize, dim_v: usize, item: &mut Item<T>) {
         for (row, lse) in item.lse.iter_mut().enumerate() {
             let state = &self.states[row / ROWS];

@@ -2,25 +2,32 @@
 
 use super::real::Real;
 use super::rows::Rows;
-use super::tile::{KEYS, ROWS};
+use super::tile::{KEYS, LANES, ROWS, Sixteen, Tile};
 use std::ops::Range;
 
-/// Keys, at most [`KEYS`], as a panel `(dim, KEYS)`, zeros for those that are missing.
-pub(super) fn keys<T: Real>(from: Rows<T>, keys: Range<usize>, dim: usize, panel: &mut [T]) {
-    const BLOCK: usize = 16; // as many rows are read, and numbers written, next to each other
-    for start in (0..KEYS).step_by(BLOCK) {
-        let rows: [&[T]; BLOCK] = std::array::from_fn(|at| {
-            let key = keys.start + start + at;
-            if key < keys.end { from.row(key, 0, dim) } else { &[] }
-        });
+/// Keys, at most [`KEYS`], as a panel `(dim, KEYS)`. Zeros follow the last key up to a multiple of [`LANES`]; further
+/// columns stay as they are, and are not read.
+pub(super) fn keys<T: Real>(
+    tile: impl Tile<Real = T>,
+    from: Rows<T>,
+    keys: Range<usize>,
+    dim: usize,
+    panel: &mut [T],
+) {
+    for (block, key) in keys.clone().step_by(LANES).enumerate() {
+        let rows: Sixteen<T> =
+            std::array::from_fn(
+                |at| {
+                    if key + at < keys.end { from.row(key + at, 0, dim) } else { &[] }
+                },
+            );
         let full = rows.iter().all(|row| row.len() == dim);
-        for (at, panel) in panel.chunks_exact_mut(KEYS).take(dim).enumerate() {
-            let to = &mut panel[start..start + BLOCK];
+        let done = if full { tile.transpose(&rows, block * LANES, panel) } else { 0 };
+        for (at, panel) in panel.chunks_exact_mut(KEYS).take(dim).enumerate().skip(done) {
+            let to = panel[block * LANES..][..LANES].iter_mut().zip(&rows);
             match full {
-                true => to.iter_mut().zip(&rows).for_each(|(to, row)| *to = row[at]),
-                false => to.iter_mut().zip(&rows).for_each(|(to, row)| {
-                    *to = row.get(at).copied().unwrap_or(T::ZERO);
-                }),
+                true => to.for_each(|(to, row)| *to = row[at]),
+                false => to.for_each(|(to, row)| *to = row.get(at).copied().unwrap_or(T::ZERO)),
             }
         }
     }

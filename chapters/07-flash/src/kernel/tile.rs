@@ -69,6 +69,9 @@ impl<T: Real> Step<'_, T> {
     }
 }
 
+/// Rows to be packed together.
+pub(super) type Sixteen<'a, T> = [&'a [T]; LANES];
+
 /// Changes a tile of scores.
 pub(super) type Edit<'a, T> = &'a mut dyn FnMut(&mut Scores<T>);
 
@@ -95,6 +98,17 @@ pub(super) trait Tile: Copy + Send + Sync {
         weights: &Scores<Self::Real>,
         out: &mut Output<Self::Real>,
     );
+
+    /// Sixteen rows of the same length as columns `column ..` of a panel: as many numbers of each row as go fast, and
+    /// says how many.
+    fn transpose(
+        self,
+        _rows: &Sixteen<Self::Real>,
+        _column: usize,
+        _panel: &mut [Self::Real],
+    ) -> usize {
+        0
+    }
 
     /// Runs `work` compiled for these instructions, where it is `#[inline(always)]`.
     fn vectorised<R>(self, work: impl FnOnce() -> R) -> R;
