@@ -78,8 +78,10 @@ fn run(
     let [q, k, v] = [rows(q, inner)?, rows(k, inner)?, rows(v, inner)?];
     let (flash, lse) = Flash::new(path, sizes, options, inner)?;
     let out = q.apply_op3(&k, &v, flash)?.to_dtype(dtype)?;
-    let lse = lse.get().cloned().unwrap_or_default();
-    Ok((out, Tensor::from_vec(lse, (sizes.batch, sizes.heads_q, sizes.seq_q), q.device())?))
+    match lse.get() {
+        Some(lse) => Ok((out, lse.to_dtype(DType::F32)?)),
+        None => bail!("flash-attention: the forward pass left no log-sum-exp"),
+    }
 }
 
 /// `x` in this type, copied only when its rows' numbers are not next to each other.

@@ -3,12 +3,15 @@
 use crate::kernel::{self, Edits, Mask, Path, Problem, Real, Rows4, Spans};
 use crate::shapes::Sizes;
 use crate::{SdpaOptions, options};
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor, bail,
+};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-/// Each row's log-sum-exp, once the forward pass has run: what the way back needs.
-pub(crate) type Lse = Arc<OnceLock<Vec<f32>>>;
+/// Each row's log-sum-exp `(batch, heads_q, seq_q)` in the type computed in, once the forward pass has run: what the way
+/// back needs.
+pub(crate) type Lse = Arc<OnceLock<Tensor>>;
 
 /// Attention of q, k and v, which are f32 or f64 with the numbers of a row next to each other.
 pub(crate) struct Flash {
@@ -67,8 +70,8 @@ impl Flash {
             spans: self.spans,
         };
         let (out, lse) = kernel::attend(self.path, &problem);
-        let _ = self.lse.set(lse.into_iter().map(|lse| lse.to_f64() as f32).collect());
         let Sizes { batch, heads_q, seq_q, dim_v, .. } = self.sizes;
+        let _ = self.lse.set(Tensor::from_vec(lse, (batch, heads_q, seq_q), &Device::Cpu)?);
         Ok((T::to_cpu_storage_owned(out), Shape::from((batch, heads_q, seq_q, dim_v))))
     }
 }
