@@ -26,7 +26,20 @@ pub fn sdpa(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result
 ///   makes its row NaN, and so does a score of +∞; a value that is not finite reaches every query that sees *or hides* it,
 ///   since 0 · NaN and 0 · ∞ are NaN, and only queries with nothing to see stay zeros.
 ///
-/// Errors when shapes, types or options do not fit, and when the tensors are not on the CPU.
+/// Errors when shapes, types or options do not fit, and when the tensors are not on the CPU. Until it has a backward pass,
+/// `backward` through it errors too.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use flash::{Causal, SdpaOptions, flash_attention};
+///
+/// let q = Tensor::randn(0f32, 1., (1, 8, 100, 64), &Device::Cpu)?;
+/// let (k, v) = (q.narrow(1, 0, 2)?, q.narrow(1, 2, 2)?); // four query heads share a key-value head
+/// let options = SdpaOptions::default().causal(Causal::BottomRight).window(31, None);
+/// let out = flash_attention(&q, &k, &v, &options)?;
+/// assert_eq!(out.dims(), [1, 8, 100, 64]);
+/// # candle_core::Result::Ok(())
+/// ```
 pub fn flash_attention(
     q: &Tensor,
     k: &Tensor,

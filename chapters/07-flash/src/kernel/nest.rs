@@ -29,7 +29,7 @@ pub(crate) struct Problem<'a, T> {
 /// Queries that go through the keys together: 16 groups, whose output and queries stay in the caches.
 const BLOCK: usize = 16 * ROWS;
 /// Multiplications and additions below which a second thread costs more than it brings.
-const ALONE: usize = 2_000_000;
+const ALONE: usize = 4_000_000;
 /// Panels that a thread packs at once.
 const CHUNK: usize = 8;
 

@@ -30,7 +30,7 @@ pub(super) fn share<S>(
     };
     match threads.min(items) {
         0 | 1 => run(),
-        // The caller works too: when the pool is busy it does everything, and it never waits for a thread to wake up.
+        // The caller works too, and does most of it when the pool is busy.
         threads => rayon::in_place_scope(|scope| {
             (1..threads).for_each(|_| scope.spawn(|_| run()));
             run();

@@ -35,6 +35,25 @@ fn any_dimension_may_be_zero() -> Result<()> {
 }
 
 #[test]
+fn parts_of_tensors_may_be_empty() -> Result<()> {
+    let [q, k, v] = inputs(1, [2, 4, 2, 6, 7, 8, 9], DType::F32)?;
+    let plain = SdpaOptions::default();
+    for x in 0..=6 {
+        let (no_q, no_k, no_v) = (q.narrow(2, x, 0)?, k.narrow(2, x, 0)?, v.narrow(2, x, 0)?);
+        assert_eq!(flash_attention(&no_q, &k, &v, &plain)?.dims(), [2, 4, 0, 9]);
+        agrees("no keys", &q, &no_k, &no_v, &plain.clone().causal(Causal::BottomRight))?;
+        let no_columns = flash_attention(&q, &k, &v.narrow(3, x, 0)?, &plain)?;
+        assert_eq!(no_columns.dims(), [2, 4, 6, 0]);
+        assert!(flash_attention(&q.narrow(3, x, 0)?, &k.narrow(3, x, 0)?, &v, &plain).is_ok());
+        assert!(
+            flash_attention(&q.narrow(0, 2, 0)?, &k.narrow(0, 2, 0)?, &v.narrow(0, 2, 0)?, &plain)
+                .is_ok()
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn without_dimensions_all_keys_weigh_the_same() -> Result<()> {
     let [q, k, v] = inputs(1, [1, 1, 1, 2, 5, 0, 3], DType::F32)?;
     let out = flash_attention(&q, &k, &v, &SdpaOptions::default())?;
