@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use super::real::EXP2;
-use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, State, Step, Tile};
+use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, Sixteen, State, Step, Tile};
 use std::arch::x86_64::*;
 
 /// Proof that the processor has AVX2 and FMA.
@@ -64,6 +64,21 @@ impl Tile for Avx2 {
             // SAFETY: `self` proves the instructions, `check` the lengths.
             unsafe { sized!(step.rows, add(step, column, weights, out)) }
         }
+    }
+
+    fn transpose(self, rows: &Sixteen<f32>, column: usize, panel: &mut [f32]) -> usize {
+        let dim = rows.iter().map(|row| row.len()).min().unwrap_or(0) / WIDTH * WIDTH;
+        assert!(column + LANES <= KEYS && panel.len() >= dim * KEYS);
+        for start in (0..dim).step_by(WIDTH) {
+            for (half, rows) in rows.as_chunks().0.iter().enumerate() {
+                // SAFETY: `self` proves the instructions; rows and panel have `start + 8` numbers and rows.
+                unsafe {
+                    let to = panel.as_mut_ptr().add(start * KEYS + column + half * WIDTH);
+                    transpose(rows, start, to);
+                }
+            }
+        }
+        dim
     }
 
     fn vectorised<R>(self, work: impl FnOnce() -> R) -> R {
@@ -193,6 +208,41 @@ unsafe fn add<const R: usize>(
             let to = to.add(row * out.stride);
             _mm256_storeu_ps(to, tile[0]);
             _mm256_storeu_ps(to.add(WIDTH), tile[1]);
+        }
+    }
+}
+
+/// Numbers `start .. start + 8` of each row as columns.
+///
+/// # Safety
+/// Each row has them, and 8 rows of [`KEYS`] numbers can be written but for what follows the 8th of the last.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn transpose(rows: &[&[f32]; WIDTH], start: usize, to: *mut f32) {
+    // Of two vectors, in each half of them: the first halves, the second ones.
+    const LOW: i32 = 0b01_00_01_00;
+    const HIGH: i32 = 0b11_10_11_10;
+    // `fours[4 · i + j]` has in its half h number 4 · h + j of rows 4 · i .. 4 · i + 4.
+    let mut fours = [_mm256_setzero_ps(); WIDTH];
+    for (fours, rows) in fours.chunks_exact_mut(4).zip(rows.chunks_exact(4)) {
+        let mut four = [_mm256_setzero_ps(); 4];
+        for (four, row) in four.iter_mut().zip(rows) {
+            // SAFETY: the caller's promise.
+            *four = unsafe { _mm256_loadu_ps(row.as_ptr().add(start)) };
+        }
+        let [a, b, c, d] = four;
+        let [ab, cd] = [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d)];
+        fours[0] = _mm256_shuffle_ps::<LOW>(ab, cd);
+        fours[1] = _mm256_shuffle_ps::<HIGH>(ab, cd);
+        let [ab, cd] = [_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d)];
+        fours[2] = _mm256_shuffle_ps::<LOW>(ab, cd);
+        fours[3] = _mm256_shuffle_ps::<HIGH>(ab, cd);
+    }
+    for j in 0..4 {
+        let (a, b) = (fours[j], fours[4 + j]);
+        // SAFETY: the caller's promise.
+        unsafe {
+            _mm256_storeu_ps(to.add(j * KEYS), _mm256_permute2f128_ps::<0x20>(a, b));
+            _mm256_storeu_ps(to.add((4 + j) * KEYS), _mm256_permute2f128_ps::<0x31>(a, b));
         }
     }
 }
