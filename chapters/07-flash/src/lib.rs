@@ -4,6 +4,7 @@
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
 //! - [`naive`]: the same in candle operations, to compare with;
+//! - [`rungs`]: the ways from there to the kernel, each with one change;
 //! - [`Path`]: which instructions the kernel uses, and how to force one.
 
 mod attention;
@@ -11,6 +12,7 @@ mod kernel;
 pub mod naive;
 mod op;
 mod options;
+pub mod rungs;
 mod shapes;
 
 pub use attention::{flash_attention, flash_attention_on, flash_attention_with_lse, sdpa};
