@@ -1,6 +1,7 @@
 //! The tiled kernel: one loop nest over small tiles, and for each set of instructions the tile.
 //!
-//! - [`nest`]: a block of queries on its way through the keys: which tiles, in which order; [`plan`]: which blocks;
+//! - [`problem`]: what is to be computed; [`plan`]: into which blocks of queries it is cut;
+//! - [`nest`]: a block on its way through the keys: which tiles, in which order;
 //! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
 //! - [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
 //! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
@@ -17,6 +18,7 @@ mod pack;
 mod path;
 mod plan;
 mod portable;
+mod problem;
 mod real;
 mod rows;
 mod share;
@@ -24,8 +26,8 @@ mod spans;
 mod tile;
 
 pub(crate) use edits::{Edits, Mask};
-pub(crate) use nest::Problem;
 pub use path::Path;
+pub(crate) use problem::Problem;
 pub(crate) use real::Real;
 pub(crate) use rows::Heads;
 pub(crate) use spans::Hiding;

@@ -1,63 +1,18 @@
 //! The loop nest: blocks of queries on their way through the keys.
 
 use super::buffer::Buffer;
-use super::edits::{Edits, Kept};
+use super::edits::Kept;
 use super::pack;
 use super::plan::{Item, Plan, Results};
+use super::problem::Problem;
 use super::real::Real;
-use super::rows::Heads;
 use super::share::share;
-use super::spans::{Hiding, Spans};
 use super::tile::{KEYS, LANES, Output, ROWS, Scores, State, Step, Tile};
-use crate::ragged::Ragged;
 use crate::shapes::Sizes;
 use std::f64::consts::LN_2;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// An attention to compute: `sizes.batch` sequences.
-pub(crate) struct Problem<'a, T> {
-    pub(crate) sizes: Sizes,
-    /// The sequences, when they are packed one after the other; without, all have the lengths in `sizes`.
-    pub(crate) ragged: Option<&'a Ragged>,
-    pub(crate) q: Heads<'a, T>,
-    pub(crate) k: Heads<'a, T>,
-    pub(crate) v: Heads<'a, T>,
-    /// What queries are multiplied by, from [`Edits::factor`].
-    pub(crate) factor: T,
-    pub(crate) edits: Edits<'a, T>,
-    pub(crate) hiding: Hiding,
-}
-
-impl<T: Real> Problem<'_, T> {
-    /// The queries and keys of a sequence.
-    pub(super) fn lens(&self, sequence: usize) -> (usize, usize) {
-        match self.ragged {
-            Some(ragged) => ragged.lens(sequence),
-            None => (self.sizes.seq_q, self.sizes.seq_k),
-        }
-    }
-
-    /// Which keys the queries of a sequence see.
-    pub(super) fn spans(&self, sequence: usize) -> Spans {
-        let (seq_q, seq_k) = self.lens(sequence);
-        self.hiding.spans(seq_q, seq_k)
-    }
-
-    /// The queries of all sequences.
-    fn queries(&self) -> usize {
-        match self.ragged {
-            Some(ragged) => ragged.totals().0,
-            None => self.sizes.batch * self.sizes.seq_q,
-        }
-    }
-
-    /// How many heads the output has side by side: `(batch, heads_q, seq_q, dim_v)` one, `(total_q, heads_q, dim_v)` all.
-    pub(super) fn heads_beside(&self) -> usize {
-        if self.ragged.is_some() { self.sizes.heads_q } else { 1 }
-    }
-}
 
 /// Panels that a thread packs at once.
 const CHUNK: usize = 8;
@@ -92,8 +47,8 @@ pub(super) fn attend<T: Tile>(tile: T, problem: &Problem<T::Real>) -> (Vec<T::Re
 struct Keys<T> {
     /// Panels `(dim, KEYS)`: for each sequence that has them packed, and each key-value head.
     packed: Buffer<T>,
-    /// For each sequence and key-value head, whether all values are finite. Else tiles with nothing to see must not be
-    /// left out, for 0 · NaN is NaN.
+    /// For each sequence and key-value head, where keys may be hidden, whether all values are finite. Else tiles with
+    /// nothing to see must not be left out, for 0 · NaN is NaN.
     finite: Vec<AtomicBool>,
 }
 
@@ -110,7 +65,8 @@ struct Piece<'a, T> {
 fn prepare<T: Real>(tile: impl Tile<Real = T>, problem: &Problem<T>, plan: &Plan) -> Keys<T> {
     let Sizes { batch, heads_kv, dim, dim_v, .. } = problem.sizes;
     let (may_skip, panel) = (problem.hiding.hides() || problem.edits.hide(), dim * KEYS);
-    let finite: Vec<_> = (0..batch * heads_kv).map(|_| AtomicBool::new(true)).collect();
+    let looked_at = if may_skip { batch * heads_kv } else { 0 };
+    let finite: Vec<_> = (0..looked_at).map(|_| AtomicBool::new(true)).collect();
     let mut packed = Buffer::new(plan.panels * panel);
     let (mut pieces, mut rest) = (vec![], packed.get_mut());
     for (sequence, cut) in plan.cuts.iter().enumerate() {
@@ -202,7 +158,8 @@ impl<T: Real> Scratch<T> {
         self.states.fill(State::new());
 
         let stride = dim_v.next_multiple_of(LANES);
-        let skip = keys.finite[sequence * heads_kv + kv_head].load(Ordering::Relaxed);
+        let finite = keys.finite.get(sequence * heads_kv + kv_head);
+        let skip = finite.is_none_or(|finite| finite.load(Ordering::Relaxed));
         let any = |queries| if skip { spans.any(queries) } else { 0..seq_k };
         // The panels of this head, when they are packed.
         let packed = plan.cuts[sequence].panels.map(|first| {
@@ -273,7 +230,7 @@ impl<T: Real> Scratch<T> {
             if sum == T::ZERO {
                 continue; // nothing to see
             }
-            let at = row * beside + item.head % beside;
+            let at = row * beside + item.head % beside; // heads that are not beside others are alone
             let from = &self.out.get()[row * stride..][..dim_v];
             let to = &mut results.out[at * dim_v..][..dim_v];
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from / sum);

@@ -1,6 +1,6 @@
 //! How the work is cut: sequences into blocks of queries, and all blocks of all sequences and heads into one queue.
 
-use super::nest::Problem;
+use super::problem::Problem;
 use super::real::Real;
 use super::share::threads;
 use super::tile::{KEYS, ROWS};
@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) threads: usize,
     /// One a sequence.
     pub(super) cuts: Vec<Cut>,
+    /// Blocks of all sequences and heads.
+    items: usize,
     /// The most queries of a block.
     pub(super) block: usize,
     /// Panels to be packed, of all sequences and key-value heads.
@@ -58,16 +60,17 @@ impl Plan {
         let work = 2 * heads_q * scores * (dim + dim_v);
         let threads = if work < ALONE { 1 } else { threads() };
         let most = most(heads_q, threads, || lens().map(|(seq_q, _)| seq_q));
-        let (mut panels, mut cuts) = (0, Vec::with_capacity(batch));
+        let (mut items, mut panels, mut cuts) = (0, 0, Vec::with_capacity(batch));
         for (seq_q, seq_k) in lens() {
             let blocks = seq_q.div_ceil(most).max(1);
             let block = seq_q.div_ceil(blocks).next_multiple_of(ROWS).max(ROWS);
+            items += heads_q * seq_q.div_ceil(block);
             let uses = problem.sizes.group() * seq_q.div_ceil(block);
             cuts.push(Cut { block, panels: (uses > 2).then_some(panels) });
             panels += if uses > 2 { heads_kv * seq_k.div_ceil(KEYS) } else { 0 };
         }
         let block = cuts.iter().map(|cut| cut.block).max().unwrap_or(ROWS);
-        Self { threads, cuts, block, panels }
+        Self { threads, cuts, items, block, panels }
     }
 
     /// All blocks of all sequences and heads, and where their results go. Where some have more to do than others they
@@ -80,7 +83,8 @@ impl Plan {
     ) -> (Vec<Item>, Vec<Mutex<Results<'a, T>>>) {
         let Sizes { heads_q, dim_v, .. } = problem.sizes;
         let beside = problem.heads_beside();
-        let (mut items, mut results) = (vec![], vec![]);
+        let (mut items, mut results) =
+            (Vec::with_capacity(self.items), Vec::with_capacity(self.items / beside));
         for (sequence, cut) in self.cuts.iter().enumerate() {
             let (seq_q, first) = (problem.lens(sequence).0, results.len());
             for head in 0..heads_q {
