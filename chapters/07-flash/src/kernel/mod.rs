@@ -3,7 +3,7 @@
 //! - [`problem`]: what is to be computed; [`plan`]: into which blocks of queries it is cut;
 //! - [`nest`]: a block on its way through the keys: which tiles, in which order;
 //! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
-//! - [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
+//! - [`prepare`]: what is done before any block; [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
 //! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
 //! - [`share`]: work for the threads; [`path`]: which instructions this processor has; [`real`]: f32 and f64.
 
@@ -18,6 +18,7 @@ mod pack;
 mod path;
 mod plan;
 mod portable;
+mod prepare;
 mod problem;
 mod real;
 mod rows;

@@ -44,6 +44,11 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
+    /// Whether there may be tiles with nothing to see.
+    pub(super) fn may_skip(&self) -> bool {
+        self.hiding.hides() || self.edits.hide()
+    }
+
     /// How many heads the output has side by side: `(batch, heads_q, seq_q, dim_v)` one, `(total_q, heads_q, dim_v)` all.
     pub(super) fn heads_beside(&self) -> usize {
         if self.ragged.is_some() { self.sizes.heads_q } else { 1 }

@@ -96,6 +96,19 @@ fn long_sequences_among_short_ones() -> Result<()> {
     Ok(())
 }
 
+/// More keys than are packed at once: the sequences are gone through in several waves.
+#[test]
+fn many_keys_go_in_waves() -> Result<()> {
+    let lens = [(210, 5000), (0, 100), (300, 300), (7, 900), (220, 6000), (200, 4500), (1, 1)];
+    let batch = Batch::new(&lens, [2, 2], [64, 64]);
+    let inputs = batch.inputs(7)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    for options in [SdpaOptions::default(), SdpaOptions::default().causal(Causal::BottomRight)] {
+        pool.install(|| agrees(&format!("{options:?}"), &batch, &inputs, &options))?;
+    }
+    Ok(())
+}
+
 #[test]
 fn threads_change_nothing() -> Result<()> {
     let batch =
