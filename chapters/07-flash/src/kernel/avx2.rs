@@ -19,7 +19,7 @@ impl Avx2 {
 }
 
 /// The numbers in a register.
-const WIDTH: usize = 8;
+pub(super) const WIDTH: usize = 8;
 
 /// Calls `$f::<R>` for a number of rows that is known only now.
 macro_rules! sized {
@@ -34,6 +34,8 @@ macro_rules! sized {
         }
     };
 }
+
+pub(super) use sized;
 
 impl Tile for Avx2 {
     type Real = f32;
@@ -194,7 +196,8 @@ pub(super) unsafe fn add<const R: usize>(sum: &Sum<f32>) {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn add_some<const R: usize, const PART: bool>(sum: &Sum<f32>) {
     // For each number of a row: −1 (there) or 0.
-    let (columns, count) = (sum.columns.min(LANES) as i32, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    let (columns, count) =
+        (sum.columns.min(LANES) as i32, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     let masks =
         [0, WIDTH as i32].map(|from| _mm256_cmpgt_epi32(_mm256_set1_epi32(columns - from), count));
     // SAFETY, for both: the caller's promise; the masks keep a part within.
@@ -284,7 +287,7 @@ fn largest(x: __m256) -> f32 {
 /// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn exp2(x: __m256) -> __m256 {
+pub(super) fn exp2(x: __m256) -> __m256 {
     // 2⁻¹²⁷ is made as 0. Of NaN and a number, `max` gives the second.
     let x = _mm256_max_ps(_mm256_set1_ps(-127.), x);
     let whole = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);

@@ -40,6 +40,8 @@ macro_rules! sized {
     };
 }
 
+pub(super) use sized;
+
 /// `$body` for each row `0..$rows`, written out: a loop that the compiler leaves a loop would keep the tile in memory.
 macro_rules! each_row {
     ($rows:ident, $row:ident, $body:block) => { each_row!(@0 1 2 3 4 5, $rows, $row, $body) };
@@ -331,7 +333,7 @@ unsafe fn load<const C: usize>(from: *const f32) -> [__m512; C] {
 /// `R` rows can be written.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mut f32) {
+pub(super) unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mut f32) {
     for (row, tile) in tile.iter().enumerate() {
         for (at, lane) in tile.iter().enumerate() {
             // SAFETY: the caller's promise.
@@ -343,7 +345,7 @@ unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mu
 /// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn exp2(x: __m512) -> __m512 {
+pub(super) fn exp2(x: __m512) -> __m512 {
     // The smallest 2ˣ above 0 is 2⁻¹⁴⁹. Of NaN and a number, `max` gives the second.
     let x = _mm512_max_ps(_mm512_set1_ps(-200.), x);
     let whole = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 /// Queries that go through the keys together: 16 groups, whose output and queries stay in the caches.
 const BLOCK: usize = 16 * ROWS;
 /// Multiplications and additions below which a second thread costs more than it brings.
-const ALONE: usize = 4_000_000;
+pub(super) const ALONE: usize = 4_000_000;
 
 /// What is decided before the work begins.
 pub(super) struct Plan {
