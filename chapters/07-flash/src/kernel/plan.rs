@@ -15,7 +15,7 @@ const BLOCK: usize = 16 * ROWS;
 /// than a few threads that wait for the last block of a wave.
 const WAVE: usize = 4 << 20;
 /// Multiplications and additions below which a second thread costs more than it brings.
-const ALONE: usize = 4_000_000;
+pub(super) const ALONE: usize = 4_000_000;
 
 /// What is decided before the work begins.
 pub(super) struct Plan {

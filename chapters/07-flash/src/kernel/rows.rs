@@ -100,6 +100,12 @@ impl<'a, T: Copy> Rows<'a, T> {
         Self { numbers: self.numbers.get(row * self.stride..).unwrap_or(&[]), ..*self }
     }
 
+    /// Whether the matrix has so many rows and columns, the columns next to each other.
+    pub(super) fn has(&self, rows: usize, columns: usize) -> bool {
+        let last = rows.saturating_sub(1) * self.stride;
+        rows * columns == 0 || (self.column == 1 && self.numbers.len() >= last + columns)
+    }
+
     /// Numbers `from .. from + len` of a row; a single one when all columns are the same.
     #[inline(always)]
     pub(super) fn row(&self, row: usize, from: usize, len: usize) -> &'a [T] {
