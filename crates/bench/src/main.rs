@@ -52,7 +52,11 @@ fn run(options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &options.page {
-        for file in page::write(&Run::load(file)?, &root())? {
+        let folders = match &options.out {
+            Some(folder) => [folder.clone(), folder.clone()],
+            None => page::folders(&root()),
+        };
+        for file in page::write(&Run::load(file)?, &folders)? {
             println!("{}", file.display());
         }
         return Ok(ExitCode::SUCCESS);
@@ -99,7 +103,9 @@ fn measure(options: &Options) -> Result<ExitCode> {
     if !table.is_empty() {
         print!("{}", table.markdown());
     }
-    println!("\n{}", page::footer(&run));
+    if !run.cells.is_empty() {
+        println!("\n{}", page::footer(&run));
+    }
     if let Some(file) = &options.json {
         eprintln!("Kept in {}", file.display());
     }

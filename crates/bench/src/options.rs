@@ -32,6 +32,9 @@ pub struct Options {
     /// Measure nothing: make the pages' tables and the figure of such a file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "threads", "torch", "json", "list"])]
     pub page: Option<PathBuf>,
+    /// Put these there, instead of the chapters' folders
+    #[arg(long, value_name = "FOLDER", requires = "page")]
+    pub out: Option<PathBuf>,
     /// Measure nothing: name the rows
     #[arg(long)]
     pub list: bool,

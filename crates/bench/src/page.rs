@@ -31,16 +31,19 @@ const RAGGED: [(&str, &str); 6] = [
     ("varlen", "ours, packed"),
 ];
 
-/// Writes all that the run has cells for into the chapters' folders `bench`, and names the files.
-pub fn write(run: &Run, root: &Path) -> Result<Vec<PathBuf>> {
-    let flash = root.join("chapters/07-flash/bench");
-    let varlen = root.join("chapters/08-varlen/bench");
+/// Where pages include it from, week 7's and week 8's.
+pub fn folders(root: &Path) -> [PathBuf; 2] {
+    ["07-flash", "08-varlen"].map(|chapter| root.join("chapters").join(chapter).join("bench"))
+}
+
+/// Writes all that the run has cells for into these folders, week 7's and week 8's, and names the files.
+pub fn write(run: &Run, [flash, varlen]: &[PathBuf; 2]) -> Result<Vec<PathBuf>> {
     let mut files = vec![];
     for (folder, name, table) in [
-        (&flash, "speed.md", speed(run)),
-        (&flash, "rungs.md", rungs(run)),
-        (&flash, "memory.md", memory(run)),
-        (&varlen, "ragged.md", ragged(run)),
+        (flash, "speed.md", speed(run)),
+        (flash, "rungs.md", rungs(run)),
+        (flash, "memory.md", memory(run)),
+        (varlen, "ragged.md", ragged(run)),
     ] {
         if !table.is_empty() {
             let text = format!("{}\n{}\n", table.markdown(), footer(run));
@@ -48,7 +51,7 @@ pub fn write(run: &Run, root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     if let Some(figure) = figure(run)? {
-        files.push(save(&flash, "rungs.svg", format!("{}\n", figure.svg()))?);
+        files.push(save(flash, "rungs.svg", format!("{}\n", figure.svg()))?);
     }
     Ok(files)
 }
@@ -70,7 +73,7 @@ pub fn speed(run: &Run) -> Table {
     let with_torch = run.cells.iter().any(|cell| cell.way == "torch");
     let mut head = vec!["milliseconds".to_owned(), "naive".into(), "candle-nn".into()];
     for count in &threads {
-        let on = if *count == 1 { "1 thread".to_owned() } else { format!("{count} threads") };
+        let on = on_threads(*count);
         head.push(format!("kernel, {on}"));
         if with_torch {
             head.extend([format!("PyTorch, {on}"), "ratio".to_owned()]);
@@ -106,7 +109,6 @@ pub fn rungs(run: &Run) -> Table {
     for (way, name) in RUNGS {
         let cell = |row| run.cell(row, way, run.threads());
         let Some(dense) = cell("dense") else { continue };
-        let time = |cell: &Cell| format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms));
         table.row(vec![
             name.to_owned(),
             time(dense),
@@ -144,11 +146,11 @@ pub fn memory(run: &Run) -> Table {
 /// The ragged batch, way by way.
 pub fn ragged(run: &Run) -> Table {
     let most = run.threads();
-    let mut table =
-        Table::new(["", "1 thread, ms", &format!("{most} threads, ms"), "GFLOP/s of use"]);
+    let (one, all) = (on_threads(1), on_threads(most));
+    let head = ["".to_owned(), format!("{one}, ms"), format!("{all}, ms"), "GFLOP/s".to_owned()];
+    let mut table = Table::new(head);
     for (way, name) in RAGGED {
         let Some(cell) = run.cell("ragged", way, most) else { continue };
-        let time = |cell: &Cell| format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms));
         let one = show(run.cell("ragged", way, 1), |cell| Some(time(cell)));
         table.row(vec![name.to_owned(), one, time(cell), digits(cell.gflops)]);
     }
@@ -161,7 +163,7 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
     let reached = |row, way| run.cell(row, way, threads).map(|cell| cell.gflops);
     let (mut bars, mut count) = (Bars::new("What each rung makes of the processor"), 0);
     bars = bars.names(["dense", "causal"]).decimals(0);
-    bars = bars.x(format!("GFLOP/s on {threads} threads: 2,048 tokens, 8 heads of 64"));
+    bars = bars.x(format!("GFLOP/s on {}: 2,048 tokens, 8 heads of 64", on_threads(threads)));
     for (way, name) in RUNGS {
         if let (Some(dense), Some(causal)) = (reached("dense", way), reached("causal", way)) {
             bars = bars.group(name, &[dense, causal]);
@@ -177,6 +179,18 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
     }
 }
 
+/// Median and spread, where there is one.
+fn time(cell: &Cell) -> String {
+    match cell.runs {
+        0 | 1 => ms(cell.median_ms),
+        _ => format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms)),
+    }
+}
+
+fn on_threads(count: usize) -> String {
+    if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") }
+}
+
 const NONE: &str = "–";
 
 fn show(cell: Option<&Cell>, what: impl Fn(&Cell) -> Option<String>) -> String {
@@ -186,6 +200,7 @@ fn show(cell: Option<&Cell>, what: impl Fn(&Cell) -> Option<String>) -> String {
 /// Where the numbers come from.
 pub fn footer(run: &Run) -> String {
     let Run { versions, machine, rounds, .. } = run;
+    let threads = on_threads(run.threads());
     let torch = versions.torch.as_ref().map(|version| format!(", PyTorch {version}"));
     let turns =
         if *rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds in turn") };
@@ -195,11 +210,10 @@ pub fn footer(run: &Run) -> String {
     }
     let peak = match peaks.is_empty() {
         true => String::new(),
-        false => format!(" Peak on {} threads: {}.", run.threads(), peaks.join(", ")),
+        false => format!(" Peak on {threads}: {}.", peaks.join(", ")),
     };
     format!(
-        "(Medians of {turns}, {} threads where no number stands; {}, {} cores; Rust {}, candle {}{}; {}.{peak})",
-        run.threads(),
+        "(Medians of {turns}, {threads} where no number stands; {}, {} cores; Rust {}, candle {}{}; {}.{peak})",
         machine.cpu,
         machine.cores,
         versions.rustc,

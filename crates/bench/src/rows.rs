@@ -70,7 +70,8 @@ impl Row {
             Case::BackwardCausal => "forward + backward, causal",
             Case::Ragged => return format!("{} sequences of up to {keys} tokens", self.batch),
             Case::Matmul => {
-                return format!("matrix product of {queries} × {dim} and {dim} × {keys}");
+                let dim = thousands(dim);
+                return format!("matrix product, {queries} × {dim} × {keys}");
             }
         };
         let tokens = match self.queries == self.keys {

@@ -57,7 +57,7 @@ fn line(cell: &Cell) -> Vec<String> {
         cell.way.clone(),
         cell.threads.to_string(),
         ms(cell.median_ms),
-        ms(cell.spread_ms),
+        or((cell.runs > 1).then(|| ms(cell.spread_ms)), "–"),
         ms(cell.min_ms),
         digits(cell.gflops),
         or(cell.share_of_peak.map(percent), "–"),

@@ -87,7 +87,7 @@ impl Drop for Torch {
 
 fn request(row: &Row, way: &str, threads: usize, op: &str, span: f64) -> Result<Value> {
     let shape = [row.batch, row.heads, row.heads_kv, row.queries, row.keys, row.dim];
-    let lengths = if row.case == Case::Ragged { ragged::lengths()? } else { vec![] };
+    let lengths = if row.case == Case::Ragged { ragged::lengths(row)? } else { vec![] };
     Ok(json!({
         "op": op, "case": row.case.name(), "way": way, "shape": shape, "lengths": lengths,
         "threads": threads, "span": span,
