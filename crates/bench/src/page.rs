@@ -115,6 +115,7 @@ pub fn rungs(run: &Run) -> Table {
             show(cell("causal"), |cell| Some(time(cell))),
             digits(dense.gflops),
             show(Some(dense), |cell| cell.share_of_peak.map(percent)),
+            show(Some(dense), |cell| cell.times_torch.map(times)),
             show(Some(dense), |cell| cell.peak_bytes.map(bytes)),
         ]);
     }
@@ -143,16 +144,24 @@ pub fn memory(run: &Run) -> Table {
     table
 }
 
-/// The ragged batch, way by way.
+/// The ragged batch, way by way, and how many times as fast ours is when packed.
 pub fn ragged(run: &Run) -> Table {
     let most = run.threads();
     let (one, all) = (on_threads(1), on_threads(most));
-    let head = ["".to_owned(), format!("{one}, ms"), format!("{all}, ms"), "GFLOP/s".to_owned()];
+    let head = [
+        "".to_owned(),
+        format!("{one}, ms"),
+        format!("{all}, ms"),
+        "GFLOP/s".to_owned(),
+        "ours packed is faster by".to_owned(),
+    ];
+    let packed = run.cell("ragged", "varlen", most).map(|cell| cell.median_ms);
     let mut table = Table::new(head);
     for (way, name) in RAGGED {
         let Some(cell) = run.cell("ragged", way, most) else { continue };
         let one = show(run.cell("ragged", way, 1), |cell| Some(time(cell)));
-        table.row(vec![name.to_owned(), one, time(cell), digits(cell.gflops)]);
+        let ratio = packed.map_or(NONE.to_owned(), |packed| times(cell.median_ms / packed));
+        table.row(vec![name.to_owned(), one, time(cell), digits(cell.gflops), ratio]);
     }
     table
 }

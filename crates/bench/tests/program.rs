@@ -58,6 +58,31 @@ fn rows_are_measured_and_kept_and_become_tables_and_a_figure() {
     assert!(read("speed.md").contains(run["machine"]["cpu"].as_str().unwrap()));
 }
 
+/// A run is kept beside the tables that were made of it.
+#[test]
+fn the_pages_tables_are_those_of_the_run_that_is_kept() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let [flash, varlen] =
+        ["07-flash", "08-varlen"].map(|chapter| root.join("chapters").join(chapter).join("bench"));
+    let run = flash.join("speed.json");
+    if !run.exists() {
+        return; // nothing was measured yet
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for file in bench(folder.path(), &["--page", run.to_str().unwrap(), "--out", "."]).lines() {
+        let name = Path::new(file).file_name().unwrap();
+        let of = if name == "ragged.md" { &varlen } else { &flash };
+        let [made, kept] =
+            [folder.path(), of].map(|folder| fs::read_to_string(folder.join(name)).unwrap());
+        assert!(
+            made == kept,
+            "{}: type `cargo study bench --page {}`",
+            of.display(),
+            run.display()
+        );
+    }
+}
+
 #[test]
 fn a_device_that_is_not_there_is_refused() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));

@@ -26,9 +26,10 @@ use crate::tools::program::Program;
           cargo study bench --torch python3 --json speed.json
           cargo study bench --page speed.json
 
-The ways take turns, so that a machine that is slower for a while is so for all of them. Each cell is a median; ± is half
-of what the middle half of the runs spans. Memory is the most that was held at once beyond inputs and results. Ctrl-C ends it, and what was
-measured until then is kept. The first time, candle is compiled once more, as a release: some minutes.")]
+The ways take turns, so that a machine that is slower for a while is so for all of them. Each cell is a median; ± is
+half of what the middle half of the runs spans. Memory is the most that was held at once beyond inputs and results;
+PyTorch's is how far its process grew. Ctrl-C ends it, and what was measured until then is kept. The first time,
+candle is compiled once more, as a release: some minutes.")]
 pub struct Bench {
     #[command(flatten)]
     options: Options,
