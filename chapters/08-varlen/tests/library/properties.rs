@@ -51,7 +51,7 @@ fn options() -> impl Strategy<Value = SdpaOptions> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn packed_equals_one_by_one(batch in batch(), options in options(), seed in 0..1000u64) {
