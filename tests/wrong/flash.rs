@@ -1,0 +1,1 @@
+//! Week 7's wrong answers.
