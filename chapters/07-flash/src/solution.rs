@@ -11,9 +11,9 @@ use std::ops::Range;
 ///
 /// Returns `(m, l)`. Nothing to see, no scores or only −∞, gives (−∞, 0). NaN and
 /// +∞ are not expected.
-pub fn online_softmax(scores: impl IntoIterator<Item = f32>) -> (f32, f32) {
+pub fn online_softmax(scores: &[f32]) -> (f32, f32) {
     let (mut m, mut l) = (f32::NEG_INFINITY, 0.);
-    for score in scores {
+    for &score in scores {
         if score > m {
             l *= (m - score).exp(); // what was summed so far, relative to the new maximum
             m = score;

@@ -28,6 +28,19 @@ impl Partial {
     }
 }
 
+// The checks know no chapter: they make and take these as tensors.
+impl From<[Tensor; 3]> for Partial {
+    fn from([m, l, acc]: [Tensor; 3]) -> Self {
+        Self { m, l, acc }
+    }
+}
+
+impl From<Partial> for [Tensor; 3] {
+    fn from(Partial { m, l, acc }: Partial) -> Self {
+        [m, l, acc]
+    }
+}
+
 /// What the way back through a tile needs of its queries.
 #[derive(Clone, Debug)]
 pub struct QueryBlock {
@@ -39,6 +52,12 @@ pub struct QueryBlock {
     pub lse: Tensor,
     /// Σ out · d_out, `(rows, 1)`.
     pub delta: Tensor,
+}
+
+impl From<[Tensor; 4]> for QueryBlock {
+    fn from([q, d_out, lse, delta]: [Tensor; 4]) -> Self {
+        Self { q, d_out, lse, delta }
+    }
 }
 
 /// `0..len` in ranges of `block`, the last perhaps shorter. Errors when `block` is 0.

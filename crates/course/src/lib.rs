@@ -28,5 +28,7 @@ pub mod check {
     pub use checks::inside_heads::{
         self, ablate_head, attention_entropy, induction_score, previous_token_score, rollout,
     };
-    pub use checks::{dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*};
+    pub use checks::{
+        dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*,
+    };
 }
