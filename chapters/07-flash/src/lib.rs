@@ -9,7 +9,7 @@
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
 //! - [`naive`]: the same in candle operations, to compare with;
-//! - [`Path`]: which instructions the kernel uses, and how to force one.
+//! - [`Path`]: which instructions the kernel uses, and how to force one; [`plots`]: the figures of the page.
 
 mod attention;
 pub mod exercise;
@@ -17,6 +17,7 @@ mod kernel;
 pub mod naive;
 mod op;
 mod options;
+pub mod plots;
 mod shapes;
 pub mod solution;
 pub mod tiles;
