@@ -9,6 +9,7 @@
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
 //! - [`naive`]: the same in candle operations, to compare with;
+//! - [`rungs`]: the ways from there to the kernel, each with one change;
 //! - [`Path`]: which instructions the kernel uses, and how to force one; [`plots`]: the figures of the page.
 
 mod attention;
@@ -18,6 +19,7 @@ pub mod naive;
 mod op;
 mod options;
 pub mod plots;
+pub mod rungs;
 mod shapes;
 pub mod solution;
 pub mod tiles;

@@ -68,6 +68,11 @@ impl Sizes {
         [self.batch, self.heads_q, self.seq_q, self.seq_k]
     }
 
+    /// The shape of the output.
+    pub(crate) fn out(&self) -> [usize; 4] {
+        [self.batch, self.heads_q, self.seq_q, self.dim_v]
+    }
+
     /// The number of query heads that share a key-value head.
     pub(crate) fn group(&self) -> usize {
         self.heads_q / self.heads_kv.max(1)
