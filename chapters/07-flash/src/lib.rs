@@ -8,6 +8,7 @@
 //! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores;
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
+//! - [`ragged`]: the same for sequences of different lengths, packed one after the other;
 //! - [`naive`]: the same in candle operations, to compare with;
 //! - [`rungs`]: the ways from there to the kernel, each with one change;
 //! - [`Path`]: which instructions the kernel uses, and how to force one; [`plots`]: the figures of the page.
@@ -19,6 +20,7 @@ pub mod naive;
 mod op;
 mod options;
 pub mod plots;
+pub mod ragged;
 pub mod rungs;
 mod shapes;
 pub mod solution;
