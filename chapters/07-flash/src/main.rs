@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     plots::traffic_by_block(4096, DIM, &[1, 4, 16, 64, 96, 256])?
         .save(folder.join("traffic-by-block.svg"))?;
     plots::tile_map((512, 512), (64, 64))?.save(folder.join("tiles.svg"))?;
-    plots::exp2_error(-4., 0., 480)?.save(folder.join("exp2.svg"))?;
+    plots::exp2_error(-2., 0., 480)?.save(folder.join("exp2.svg"))?;
     println!("\nFigures: {}", folder.display());
     Ok(())
 }

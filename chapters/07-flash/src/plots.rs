@@ -106,16 +106,16 @@ pub fn tile_map(
 
 /// How far the kernel's 2ˣ is from the true one, relative to it, for x from `low` to `high`, at `count` places.
 pub fn exp2_error(low: f32, high: f32, count: usize) -> Result<Figure> {
+    const UNIT: f64 = 1e-7;
     let place = |at: usize| low + (high - low) * at as f32 / count.max(1) as f32;
-    let error = |x: f32| (f64::from(Real::exp2(x)) / f64::from(x).exp2() - 1.) * 1e7;
+    let error = |x: f32| (f64::from(Real::exp2(x)) / f64::from(x).exp2() - 1.).abs() / UNIT;
     let points: Vec<_> = (0..=count).map(|at| (place(at), error(place(at)))).collect();
-    let rounding = f64::from(f32::EPSILON) / 2. * 1e7;
-    let one = |side: f64| [(low, side * rounding), (high, side * rounding)];
-    let figure = Lines::new("The kernel's 2ˣ is right to about two roundings")
+    let epsilon = f64::from(f32::EPSILON) / UNIT;
+    let figure = Lines::new("How far the kernel's 2ˣ is from the true one")
         .x("x")
         .y("relative error, times 10⁻⁷")
         .line("polynomial, in f32", &points);
-    drawn(figure.theory("one rounding", &one(1.)).theory("and downwards", &one(-1.)).draw())
+    drawn(figure.theory("f32's epsilon", &[(low, epsilon), (high, epsilon)]).y_range(0, 2).draw())
 }
 
 fn drawn(figure: std::result::Result<Figure, FigureError>) -> Result<Figure> {

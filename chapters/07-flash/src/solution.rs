@@ -1,6 +1,8 @@
 //! Week 7, solved: FlashAttention in candle operations, one head, one tile at a time.
 
-use crate::tiles::{Partial, QueryBlock, blocks, keep_tile, tile_scores, zero_if_infinite};
+use crate::tiles::{
+    Partial, QueryBlock, blocks, keep_tile, lengths, tile_scores, zero_if_infinite,
+};
 use candle_core::{D, Result, Tensor, bail};
 use dot_products::matmul::matmul;
 use std::ops::Range;
@@ -123,7 +125,7 @@ pub fn flash_attention(
     causal: bool,
     block: (usize, usize),
 ) -> Result<(Tensor, Tensor)> {
-    let (seq_q, seq_k) = (q.dim(0)?, k.dim(0)?);
+    let (seq_q, seq_k) = lengths(q, k, v)?;
     let (mut out, mut lse) = (vec![], vec![]);
     for queries in blocks(seq_q, block.0)? {
         let q = q.narrow(0, queries.start, queries.len())?;

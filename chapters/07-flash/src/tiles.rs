@@ -60,6 +60,17 @@ impl From<[Tensor; 4]> for QueryBlock {
     }
 }
 
+/// How many queries and keys there are: q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)` → `(seq_q, seq_k)`. Errors
+/// when shapes do not fit: a tile cut out of longer values would not notice.
+pub fn lengths(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<(usize, usize)> {
+    match (q.dims(), k.dims(), v.dims()) {
+        ([seq_q, d_q], [seq_k, d_k], [values, _]) if d_q == d_k && seq_k == values => {
+            Ok((*seq_q, *seq_k))
+        }
+        (q, k, v) => bail!("expected q (n, d), k (m, d), v (m, d_v); got {q:?}, {k:?}, {v:?}"),
+    }
+}
+
 /// `0..len` in ranges of `block`, the last perhaps shorter. Errors when `block` is 0.
 pub fn blocks(len: usize, block: usize) -> Result<impl Iterator<Item = Range<usize>>> {
     if block == 0 {
