@@ -18,7 +18,7 @@ pub use tile::{TileAttention, tile_attention};
 use crate::{
     Proof,
     harness::{
-        Outcome,
+        Breach, Outcome,
         compare::{Rounding, exactly, same, value},
         fixtures::Fixtures,
     },
@@ -65,6 +65,19 @@ fn shown(keep: Option<&Tensor>) -> String {
     keep.map_or("none".into(), crate::harness::show::tensor)
 }
 
+/// One outcome for several results of a call: those that are not as expected, by name.
+fn together(given: &str, results: &[(&str, Outcome)]) -> Outcome {
+    let mut all = Breach::text(given, "", "");
+    for (name, outcome) in results {
+        if let Err(breach) = outcome {
+            let gap = if all.got.is_empty() { "" } else { "\n" };
+            all.expected += &format!("{gap}{name}: {}", breach.expected);
+            all.got += &format!("{gap}{name}: {}", breach.got);
+        }
+    }
+    if all.got.is_empty() { Ok(()) } else { Err(all) }
+}
+
 /// The law that `[m, l, acc]` are as expected, m to `scores`, the others to `sums`.
 fn same_parts(
     given: &str,
@@ -73,9 +86,12 @@ fn same_parts(
     [scores, sums]: [Rounding; 2],
 ) -> Outcome {
     let [our_m, our_l, our_acc] = value(given, answer)?;
-    same(&format!("{given}\nlooked at: m"), Ok(our_m), m, scores)?;
-    same(&format!("{given}\nlooked at: l"), Ok(our_l), l, sums)?;
-    same(&format!("{given}\nlooked at: acc"), Ok(our_acc), acc, sums)
+    let results = [
+        ("m", same("", Ok(our_m), m, scores)),
+        ("l", same("", Ok(our_l), l, sums)),
+        ("acc", same("", Ok(our_acc), acc, sums)),
+    ];
+    together(given, &results)
 }
 
 /// The law that an output and its log-sum-exp are as expected.
@@ -86,18 +102,17 @@ fn same_output(
     rounding: Rounding,
 ) -> Outcome {
     let (our_out, our_lse) = value(given, answer)?;
-    same(&format!("{given}\nlooked at: the output"), Ok(our_out), out, rounding)?;
-    same(&format!("{given}\nlooked at: the log-sum-exp"), Ok(our_lse), lse, rounding)
+    let results = [
+        ("output", same("", Ok(our_out), out, rounding)),
+        ("log-sum-exp", same("", Ok(our_lse), lse, rounding)),
+    ];
+    together(given, &results)
 }
 
 /// What is left before the first key.
 fn nothing(rows: usize, dim_v: usize) -> Result<Parts> {
     let l = Tensor::zeros((rows, 1), DType::F32, &Device::Cpu)?;
-    Ok([
-        (&l + f64::NEG_INFINITY)?,
-        l,
-        Tensor::zeros((rows, dim_v), DType::F32, &Device::Cpu)?,
-    ])
+    Ok([(&l + f64::NEG_INFINITY)?, l, Tensor::zeros((rows, dim_v), DType::F32, &Device::Cpu)?])
 }
 
 /// `[m, l, acc]` with m as it is: merging takes one of two maxima and computes none.

@@ -1,6 +1,6 @@
 //! What the way back must hold: `delta`, and the gradients of one tile.
 
-use super::{causal_keep, drawn_keep, keep_where, pytorch, reference, shown};
+use super::{causal_keep, drawn_keep, keep_where, pytorch, reference, shown, together};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -123,9 +123,12 @@ fn same_gradient(
     rounding: Rounding,
 ) -> Outcome {
     let (our_q, our_k, our_v) = value(given, answer)?;
-    same(&format!("{given}\nlooked at: d_v"), Ok(our_v), d_v, rounding)?;
-    same(&format!("{given}\nlooked at: d_q"), Ok(our_q), d_q, rounding)?;
-    same(&format!("{given}\nlooked at: d_k"), Ok(our_k), d_k, rounding)
+    let results = [
+        ("d_q", same("", Ok(our_q), d_q, rounding)),
+        ("d_k", same("", Ok(our_k), d_k, rounding)),
+        ("d_v", same("", Ok(our_v), d_v, rounding)),
+    ];
+    together(given, &results)
 }
 
 /// The law for one tile, with numbers of size 2.
@@ -168,7 +171,7 @@ fn agrees(
         "{}\nlooked at: the gradients of its tiles of {block_k} keys, put together",
         given(&block, [k, v], scale, keep)
     );
-    let together = || -> Result<Gradient> {
+    let whole = || -> Result<Gradient> {
         let (mut d_q, mut d_k, mut d_v) = (q.zeros_like()?, vec![], vec![]);
         for start in (0..keys).step_by(block_k) {
             let cols = block_k.min(keys - start);
@@ -183,7 +186,7 @@ fn agrees(
     };
     // A score has d products of size 3, delta and dp have d_v such products, and a gradient sums over rows or keys.
     let allowed = rounding(8 * (d + v.dim(1)?) + rows + keys + 8);
-    same_gradient(&given, together(), expected, allowed)
+    same_gradient(&given, whole(), expected, allowed)
 }
 
 /// One query with scores 0 and ln 3, so weights ¼ and ¾, values 0 and 1, and an output gradient of 1.
