@@ -46,6 +46,7 @@ enum Command {
     Verify(commands::verify::Verify),
     Fetch(commands::fetch::Fetch),
     Visualize(commands::visualize::Visualize),
+    Bench(commands::bench::Bench),
     Notebooks(commands::notebooks::Notebooks),
     Doctor(commands::doctor::Doctor),
 }
@@ -65,6 +66,7 @@ impl Command {
             Self::Verify(command) => command.run(context),
             Self::Fetch(command) => command.run(context),
             Self::Visualize(command) => command.run(context),
+            Self::Bench(command) => command.run(context),
             Self::Notebooks(command) => command.run(context),
             Self::Doctor(command) => command.run(context),
         }

@@ -1,7 +1,7 @@
 //! Running other programs.
 
 use std::io::{BufReader, Read};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -93,6 +93,15 @@ pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finish
 pub fn foreground(mut command: Command) -> Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.status().with_context(|| format!("can't start `{name}`"))
+}
+
+/// The exit code of a program, for this one.
+pub fn same(status: ExitStatus) -> ExitCode {
+    match status.code().map(u8::try_from) {
+        Some(Ok(code)) => ExitCode::from(code),
+        Some(Err(_)) => ExitCode::FAILURE,
+        None => ExitCode::from(interrupt::EXIT_CODE), // ended by a signal
+    }
 }
 
 /// What `program` prints for `arguments`, or nothing when there is no such program or it fails.

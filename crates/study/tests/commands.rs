@@ -233,6 +233,31 @@ fn a_mistyped_training_is_refused_before_anything_is_compiled() {
 }
 
 #[test]
+fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
+    let course = Course::new();
+    for (arguments, says, code) in [
+        (
+            &["--only", "dens"][..],
+            "--only dens: no row has such a name; type `cargo study bench --list`",
+            1,
+        ),
+        (&["--rounds", "0"], "expected a whole number from 1 to 1024", 2),
+        (&["--threads", "1,two"], "expected a whole number from 1 to 1024", 2),
+        (&["--device", "gpu"], "possible values: auto, cpu, cuda, metal", 2),
+        (&["--torch", "no-such-python"], "--torch no-such-python: can't be started", 1),
+        (&["--torch", env!("CARGO")], "`import torch` fails there", 1),
+        (&["--json", "nowhere/run.json"], "--json nowhere/run.json: can't be written", 1),
+        (&["--page", "nowhere.json"], "--page nowhere.json:", 1),
+        (&["--page", "nowhere.json", "--torch", "python3"], "cannot be used with", 2),
+    ] {
+        let answer = course.study(&[&["bench"], arguments].concat());
+        has(&answer.err, says);
+        assert_eq!(answer.code, Some(code), "{arguments:?}");
+    }
+    has(&course.study(&["bench", "--list"]).out, "causal, 2,048 tokens, 8 heads of 64");
+}
+
+#[test]
 fn every_command_shows_an_example() {
     let course = Course::new();
     let commands = [
@@ -248,6 +273,7 @@ fn every_command_shows_an_example() {
         "train",
         "fetch",
         "visualize",
+        "bench",
         "notebooks",
         "doctor",
     ];

@@ -44,6 +44,11 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
+    /// Whether there may be tiles with nothing to see.
+    pub(super) fn may_skip(&self) -> bool {
+        self.hiding.hides() || self.edits.hide()
+    }
+
     /// The keys of all sequences.
     pub(super) fn keys(&self) -> usize {
         match self.ragged {

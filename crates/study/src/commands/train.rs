@@ -6,7 +6,7 @@
 mod options;
 
 use std::env;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -81,16 +81,7 @@ impl Train {
         interrupt::check()?;
         let mut command = cargo(&here, &[&["run", "--quiet"], &program[..], &["--"]].concat());
         command.args(env::args_os().skip(2)); // behind `study train`
-        Ok(same(process::foreground(command)?))
-    }
-}
-
-/// The exit code of a program, for this one.
-fn same(status: ExitStatus) -> ExitCode {
-    match status.code().map(u8::try_from) {
-        Some(Ok(code)) => ExitCode::from(code),
-        Some(Err(_)) => ExitCode::FAILURE,
-        None => ExitCode::from(interrupt::EXIT_CODE), // ended by a signal
+        Ok(process::same(process::foreground(command)?))
     }
 }
 

@@ -46,9 +46,9 @@ pub struct Visualize {
 }
 
 /// What draws SVG.
-const DRAW: Program = Program { package: "inside-heads", binary: "visualize" };
+const DRAW: Program = Program { package: "inside-heads", binary: "visualize", profile: "dev" };
 /// What makes PNG of it.
-const TO_PNG: Program = Program { package: "to-png", binary: "to-png" };
+const TO_PNG: Program = Program { package: "to-png", binary: "to-png", profile: "dev" };
 
 impl Visualize {
     /// Draws, and says where the pictures are.

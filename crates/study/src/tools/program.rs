@@ -16,12 +16,14 @@ pub struct Program {
     pub package: &'static str,
     /// The program's name in it.
     pub binary: &'static str,
+    /// How it is compiled: `dev`, with the notebooks' candle, or `release`.
+    pub profile: &'static str,
 }
 
 impl Program {
     /// Compiles it, with progress. When it does not compile, cargo's own words are shown.
     pub fn build(&self, context: &Context) -> Result<()> {
-        let arguments = ["build", "--package", self.package, "--bin", self.binary];
+        let arguments = [&["build"], &self.which()[..]].concat();
         let built =
             compile(cargo(context.root(), &arguments), &format!("Compiling {}", self.package))?;
         if !built.status.success() {
@@ -36,6 +38,10 @@ impl Program {
 
     /// The program, to be run in `folder`; its arguments are still to be added.
     pub fn command(&self, folder: &Path) -> Command {
-        cargo(folder, &["run", "--quiet", "--package", self.package, "--bin", self.binary, "--"])
+        cargo(folder, &[&["run", "--quiet"], &self.which()[..], &["--"]].concat())
+    }
+
+    fn which(&self) -> [&str; 6] {
+        ["--package", self.package, "--bin", self.binary, "--profile", self.profile]
     }
 }

@@ -1,0 +1,118 @@
+//! The options of `cargo study bench`. The command and the program that measures share this file.
+
+use super::rows::{self, ROWS, Row};
+use clap::Args;
+use std::env;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What to measure, and where the results go.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Only these rows: names divided by commas, with `*` for anything
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Option<String>,
+    /// How many times every way has its turn
+    #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
+    pub rounds: usize,
+    /// Numbers of threads, divided by commas, for the kernel and PyTorch; the other ways get the last. Without it, 1
+    /// and all
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = positive)]
+    pub threads: Vec<usize>,
+    /// Measure PyTorch too: the Python that has it
+    #[arg(long, value_name = "PYTHON")]
+    pub torch: Option<PathBuf>,
+    /// Where to compute
+    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda", "metal"])]
+    pub device: String,
+    /// Keep the results here
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Measure nothing: make the pages' tables and the figure of such a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "threads", "torch", "json", "list"])]
+    pub page: Option<PathBuf>,
+    /// Measure nothing: name the rows
+    #[arg(long)]
+    pub list: bool,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1024) => Ok(number),
+        _ => Err("expected a whole number from 1 to 1024".to_owned()),
+    }
+}
+
+impl Options {
+    /// What is not as it must be, before anything is measured.
+    pub fn check(&self) -> Result<(), String> {
+        self.rows()?;
+        if let Some(file) = &self.page {
+            std::fs::metadata(file)
+                .map_err(|error| format!("--page {}: {error}", file.display()))?;
+        }
+        if let Some(python) = &self.torch {
+            has_torch(python)?;
+        }
+        if let Some(file) = &self.json {
+            // Opened as it will be, and left as it is.
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(file)
+                .map_err(|error| format!("--json {}: can't be written: {error}", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The rows to measure; an error when there are none.
+    pub fn rows(&self) -> Result<Vec<&'static Row>, String> {
+        let Some(pattern) = &self.only else { return Ok(ROWS.iter().collect()) };
+        let rows = rows::chosen(pattern);
+        match rows.is_empty() {
+            true => Err(format!(
+                "--only {pattern}: no row has such a name; type `cargo study bench --list` to see them all"
+            )),
+            false => Ok(rows),
+        }
+    }
+
+    /// How many threads, ascending.
+    pub fn threads(&self) -> Vec<usize> {
+        let mut threads = self.threads.clone();
+        if threads.is_empty() {
+            let set = env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+            let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+            threads = vec![1, set.filter(|set| *set > 0).unwrap_or_else(cores)];
+        }
+        threads.sort_unstable();
+        threads.dedup();
+        threads
+    }
+}
+
+/// A line for each row.
+pub fn list() -> String {
+    let line = |row: &Row| format!("{:<16} {}\n", row.name, row.title());
+    ROWS.iter().map(line).collect()
+}
+
+fn has_torch(python: &Path) -> Result<(), String> {
+    let name = python.display();
+    let mut command = Command::new(python);
+    command.args(["-c", "import torch"]).stdin(Stdio::null());
+    match command.output() {
+        Err(error) => Err(format!(
+            "--torch {name}: can't be started: {error}. Give the Python that has PyTorch, such as `--torch python3`"
+        )),
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().last().unwrap_or("it ended without a word").to_owned();
+            Err(format!(
+                "--torch {name}: `import torch` fails there: {last}. Type `{name} -m pip install torch`, or leave `--torch` out"
+            ))
+        }
+    }
+}

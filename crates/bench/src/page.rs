@@ -1,0 +1,210 @@
+//! What the pages show of a run: tables in Markdown, and the figure of the rungs.
+
+use crate::report::{Cell, Run};
+use crate::rows::{Case, ROWS, Row, thousands};
+use crate::table::{Table, bytes, digits, ms, percent, times};
+use crate::ways::AVX2;
+use anyhow::{Context, Result};
+use figures::{Bars, Figure};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The ways of the rungs' table and figure, from the lowest to the highest, with what a reader calls them.
+const RUNGS: [(&str, &str); 8] = [
+    ("naive", "naive: candle operations"),
+    ("rowwise", "row by row, online softmax"),
+    ("candle-nn", "candle-nn's CPU flash"),
+    ("tiled", "tiled, plain loops"),
+    ("vectorised", "tiled, autovectorised"),
+    (AVX2, "the kernel, AVX2 forced"),
+    ("kernel", "the kernel"),
+    ("torch", "PyTorch"),
+];
+
+/// The ways of the ragged table.
+const RAGGED: [(&str, &str); 6] = [
+    ("torch-padded", "PyTorch, padded with a mask"),
+    ("torch-one-by-one", "PyTorch, one by one"),
+    ("kernel-padded", "ours, padded with a mask"),
+    ("kernel-one-by-one", "ours, one by one"),
+    ("candle-nn", "candle-nn's CPU flash, packed"),
+    ("varlen", "ours, packed"),
+];
+
+/// Writes all that the run has cells for into the chapters' folders `bench`, and names the files.
+pub fn write(run: &Run, root: &Path) -> Result<Vec<PathBuf>> {
+    let flash = root.join("chapters/07-flash/bench");
+    let varlen = root.join("chapters/08-varlen/bench");
+    let mut files = vec![];
+    for (folder, name, table) in [
+        (&flash, "speed.md", speed(run)),
+        (&flash, "rungs.md", rungs(run)),
+        (&flash, "memory.md", memory(run)),
+        (&varlen, "ragged.md", ragged(run)),
+    ] {
+        if !table.is_empty() {
+            let text = format!("{}\n{}\n", table.markdown(), footer(run));
+            files.push(save(folder, name, text)?);
+        }
+    }
+    if let Some(figure) = figure(run)? {
+        files.push(save(&flash, "rungs.svg", format!("{}\n", figure.svg()))?);
+    }
+    Ok(files)
+}
+
+fn save(folder: &Path, name: &str, text: String) -> Result<PathBuf> {
+    let file = folder.join(name);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&file, text))
+        .with_context(|| format!("can't write `{}`", file.display()))?;
+    Ok(file)
+}
+
+/// Row by row: the other ways' milliseconds, the kernel's and PyTorch's on each number of threads, and the ratios.
+pub fn speed(run: &Run) -> Table {
+    let most = run.threads();
+    let mut threads: Vec<usize> = run.cells.iter().map(|cell| cell.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let with_torch = run.cells.iter().any(|cell| cell.way == "torch");
+    let mut head = vec!["milliseconds".to_owned(), "naive".into(), "candle-nn".into()];
+    for count in &threads {
+        let on = if *count == 1 { "1 thread".to_owned() } else { format!("{count} threads") };
+        head.push(format!("kernel, {on}"));
+        if with_torch {
+            head.extend([format!("PyTorch, {on}"), "ratio".to_owned()]);
+        }
+    }
+    head.extend(["GFLOP/s".to_owned(), "of the peak".to_owned()]);
+    let mut table = Table::new(head);
+    let shown = |row: &&Row| !matches!(row.case, Case::Ragged | Case::Matmul);
+    for row in ROWS.iter().filter(shown) {
+        let cell = |way, threads| run.cell(row.name, way, threads);
+        let Some(kernel) = cell("kernel", most) else { continue };
+        let time = |cell: Option<&Cell>| show(cell, |cell| Some(ms(cell.median_ms)));
+        let mut cells = vec![row.title(), time(cell("naive", most)), time(cell("candle-nn", most))];
+        for count in &threads {
+            let kernel = cell("kernel", *count);
+            cells.push(time(kernel));
+            if with_torch {
+                cells.push(time(cell("torch", *count)));
+                cells.push(show(kernel, |cell| cell.times_torch.map(times)));
+            }
+        }
+        cells.push(digits(kernel.gflops));
+        cells.push(show(Some(kernel), |cell| cell.share_of_peak.map(percent)));
+        table.row(cells);
+    }
+    table
+}
+
+/// Rung by rung, at 2,048 tokens: time, GFLOP/s, the part of the peak, and memory.
+pub fn rungs(run: &Run) -> Table {
+    let mut table =
+        Table::new(["", "dense, ms", "causal, ms", "GFLOP/s", "of the peak", "most memory"]);
+    for (way, name) in RUNGS {
+        let cell = |row| run.cell(row, way, run.threads());
+        let Some(dense) = cell("dense") else { continue };
+        let time = |cell: &Cell| format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms));
+        table.row(vec![
+            name.to_owned(),
+            time(dense),
+            show(cell("causal"), |cell| Some(time(cell))),
+            digits(dense.gflops),
+            show(Some(dense), |cell| cell.share_of_peak.map(percent)),
+            show(Some(dense), |cell| cell.peak_bytes.map(bytes)),
+        ]);
+    }
+    table
+}
+
+/// Way by way, over the number of tokens: the most bytes at once beyond inputs and output.
+pub fn memory(run: &Run) -> Table {
+    let lengths = ["n1000", "dense", "dense-n4096", "n16384"];
+    let rows: Vec<&Row> = lengths
+        .iter()
+        .filter_map(|name| ROWS.iter().find(|row| row.name == *name))
+        .filter(|row| run.cell(row.name, "kernel", run.threads()).is_some())
+        .collect();
+    let head = rows.iter().map(|row| format!("{} tokens", thousands(row.keys)));
+    let mut table = Table::new(["".to_owned()].into_iter().chain(head));
+    for (way, name) in RUNGS {
+        let cell = |row: &&Row| {
+            show(run.cell(row.name, way, run.threads()), |cell| cell.peak_bytes.map(bytes))
+        };
+        let cells: Vec<String> = rows.iter().map(cell).collect();
+        if cells.iter().any(|cell| cell != NONE) && way != AVX2 {
+            table.row([vec![name.to_owned()], cells].concat());
+        }
+    }
+    table
+}
+
+/// The ragged batch, way by way.
+pub fn ragged(run: &Run) -> Table {
+    let most = run.threads();
+    let mut table =
+        Table::new(["", "1 thread, ms", &format!("{most} threads, ms"), "GFLOP/s of use"]);
+    for (way, name) in RAGGED {
+        let Some(cell) = run.cell("ragged", way, most) else { continue };
+        let time = |cell: &Cell| format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms));
+        let one = show(run.cell("ragged", way, 1), |cell| Some(time(cell)));
+        table.row(vec![name.to_owned(), one, time(cell), digits(cell.gflops)]);
+    }
+    table
+}
+
+/// What each rung reaches, in one figure; nothing when the run has no such rows.
+pub fn figure(run: &Run) -> Result<Option<Figure>> {
+    let threads = run.threads();
+    let reached = |row, way| run.cell(row, way, threads).map(|cell| cell.gflops);
+    let (mut bars, mut count) = (Bars::new("What each rung makes of the processor"), 0);
+    bars = bars.names(["dense", "causal"]).decimals(0);
+    bars = bars.x(format!("GFLOP/s on {threads} threads: 2,048 tokens, 8 heads of 64"));
+    for (way, name) in RUNGS {
+        if let (Some(dense), Some(causal)) = (reached("dense", way), reached("causal", way)) {
+            bars = bars.group(name, &[dense, causal]);
+            count += 1;
+        }
+    }
+    if let Some(peak) = run.peak(run.best(), threads) {
+        bars = bars.group("the processor's peak, measured", &[peak, peak]);
+    }
+    match count {
+        0 => Ok(None),
+        _ => Ok(Some(bars.draw()?)),
+    }
+}
+
+const NONE: &str = "–";
+
+fn show(cell: Option<&Cell>, what: impl Fn(&Cell) -> Option<String>) -> String {
+    cell.and_then(what).unwrap_or_else(|| NONE.to_owned())
+}
+
+/// Where the numbers come from.
+pub fn footer(run: &Run) -> String {
+    let Run { versions, machine, rounds, .. } = run;
+    let torch = versions.torch.as_ref().map(|version| format!(", PyTorch {version}"));
+    let turns =
+        if *rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds in turn") };
+    let mut peaks: Vec<String> = vec![];
+    for peak in run.peaks.iter().filter(|peak| peak.threads == run.threads()) {
+        peaks.push(format!("{} GFLOP/s with {}", digits(peak.gflops), peak.instructions));
+    }
+    let peak = match peaks.is_empty() {
+        true => String::new(),
+        false => format!(" Peak on {} threads: {}.", run.threads(), peaks.join(", ")),
+    };
+    format!(
+        "(Medians of {turns}, {} threads where no number stands; {}, {} cores; Rust {}, candle {}{}; {}.{peak})",
+        run.threads(),
+        machine.cpu,
+        machine.cores,
+        versions.rustc,
+        versions.candle,
+        torch.unwrap_or_default(),
+        run.date,
+    )
+}
