@@ -43,11 +43,13 @@ fn law(f: &OnlineSoftmax, scores: &[f32], expected: (f64, f64), units: usize) ->
     if m == expected.0 && (l == expected.1 || (l - expected.1).abs() <= allowed) {
         return Ok(());
     }
-    let [[want_m, got_m], [want_l, got_l]] =
-        [numbers_apart(expected.0, m), numbers_apart(expected.1, l)];
-    let (expected, got) =
-        (format!("m = {want_m}, l = {want_l}"), format!("m = {got_m}, l = {got_l}"));
-    Err(Breach::text(&given, &expected, &got))
+    let shown = |expected: f64, got: f64| match expected == got {
+        true => [number(expected), number(got)],
+        false => numbers_apart(expected, got),
+    };
+    let ([want_m, got_m], [want_l, got_l]) = (shown(expected.0, m), shown(expected.1, l));
+    let text = |m: String, l: String| format!("m = {m}, l = {l}");
+    Err(Breach::text(&given, &text(want_m, want_l), &text(got_m, got_l)))
 }
 
 /// In two passes and f64.

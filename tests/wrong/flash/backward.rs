@@ -146,6 +146,14 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
             }
         ),
         wrong!(
+            "delta not stretched",
+            "delta is a column, `(rows, 1)`, and dp is `(rows, cols)`: candle's `-` wants equal shapes, `broadcast_sub` stretches the column.",
+            |block, k, v, scale, keep| {
+                let tile = Tile::right(block, k, v, scale, keep)?;
+                tile.scaled(&(&tile.p * (&tile.d_p - tile.delta)?)?)
+            }
+        ),
+        wrong!(
             "delta outside",
             "this is p · dp − delta: p multiplies both, p · (dp − delta), or a key of weight 0 would get a gradient.",
             |block, k, v, scale, keep| {

@@ -299,6 +299,22 @@ pub fn tiled_traffic() -> Vec<Wrong<Traffic>> {
             }
         ),
         wrong!(
+            "full blocks only",
+            "only the full blocks are counted, with their queries and outputs: a last block with fewer queries reads all keys and values as well.",
+            |seq, d, block_q| {
+                some(block_q)?;
+                Ok(seq / block_q * (2 * block_q * d + 2 * seq * d))
+            }
+        ),
+        wrong!(
+            "last block counted as full",
+            "the last block is counted as if it were full: it reads all keys and values, but only the queries that are left, and writes as many outputs.",
+            |seq, d, block_q| {
+                some(block_q)?;
+                Ok(seq.div_ceil(block_q) * (2 * block_q * d + 2 * seq * d))
+            }
+        ),
+        wrong!(
             "fractions of a block",
             "a last block that is half full is counted as half a block: it reads all keys and values, too.",
             |seq, d, block_q| {

@@ -324,6 +324,33 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             })
         ),
         wrong!(
+            "only whole tiles visited",
+            "only the tiles that need no mask are visited: those that the diagonal crosses have keys that are seen. Visit the first `visit` ones, and mask from `whole` on.",
+            but!(sees: |at| at.keys.end + at.seq_q < at.queries.start + 2 + at.seq_k)
+        ),
+        wrong!(
+            "one tile too many without a mask",
+            "one tile too many goes without a mask: tiles count from 0, so the first `whole` ones are those below `whole`.",
+            but!(sees: |at| {
+                let whole = at.keys.start + at.seq_q <= at.queries.start + 1 + at.seq_k;
+                let visited = at.keys.start + at.seq_q < at.queries.end + at.seq_k;
+                bottom_right(at) || (whole && visited)
+            })
+        ),
+        wrong!(
+            "tiles to visit by places within the block",
+            "how many tiles are visited goes by places within the block, as if every block began at query 0: hand on where its queries stand in the sequence.",
+            but!(sees: |at| {
+                let visited = at.keys.start + at.seq_q < at.queries.len() + at.seq_k;
+                visited && bottom_right(at)
+            })
+        ),
+        wrong!(
+            "lengths of the tile handed to the mask",
+            "the mask of a tile is made with the tile's own lengths: the diagonal is where the whole sequences put it, `(seq_q, seq_k)`.",
+            but!(sees: |at| at.key + at.queries.len() <= at.query + at.keys.len())
+        ),
+        wrong!(
             "other lengths refused",
             "causal attention with different numbers of queries and keys is an error here: it is defined, bottom-right, and decoding with a cache needs it.",
             |q, k, v, scale, causal, block| {

@@ -126,6 +126,16 @@ pub fn merge() -> Vec<Wrong<Merge>> {
             }
         ),
         wrong!(
+            "factors not stretched",
+            "the factors are a column, `(rows, 1)`, and acc is `(rows, d_v)`: candle's `*` wants equal shapes, `broadcast_mul` stretches the column.",
+            |a, b| {
+                if a[2].dims() != a[1].dims() || b[2].dims() != b[1].dims() {
+                    (&a[2] * &a[1])?;
+                }
+                merged(a, b)
+            }
+        ),
+        wrong!(
             "log-sum-exp instead of the maximum",
             "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are put together. m is a maximum, so the larger of two.",
             |a, b| {
