@@ -286,6 +286,11 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             but!(finish: |parts| Ok((parts[2].clone(), finished(parts)?.1)))
         ),
         wrong!(
+            "always causal",
+            "the causal mask is used whether `causal` is true or not: ask for it first, and without it visit all tiles and mask none.",
+            |q, k, v, scale, _, block| RIGHT.run([q, k, v], scale, true, block)
+        ),
+        wrong!(
             "causal ignored",
             "`causal` is not used: every query sees every key.",
             but!(sees: |_| true)
