@@ -9,6 +9,7 @@
 //!   shown. `cargo test -p checks --test zoo` proves that each one fails and is diagnosed.
 
 pub mod dot_products;
+pub mod flash;
 pub mod harness;
 pub mod inside_heads;
 pub mod masking;
@@ -30,6 +31,7 @@ pub fn zoo() -> Vec<Proof> {
         multi_head::zoo(),
         transformer::zoo(),
         inside_heads::zoo(),
+        flash::zoo(),
     ]
     .into_iter()
     .flatten()

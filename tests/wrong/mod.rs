@@ -1,6 +1,7 @@
 //! The zoo: plausible wrong answers, one module a chapter.
 
 pub mod dot_products;
+pub mod flash;
 pub mod inside_heads;
 pub mod masking;
 pub mod multi_head;

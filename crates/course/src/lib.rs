@@ -9,6 +9,7 @@ pub use figures;
 pub use seeded;
 
 pub use dot_products;
+pub use flash;
 pub use inside_heads;
 pub use masking;
 pub use multi_head;
@@ -27,5 +28,7 @@ pub mod check {
     pub use checks::inside_heads::{
         self, ablate_head, attention_entropy, induction_score, previous_token_score, rollout,
     };
-    pub use checks::{dot_products::*, masking::*, multi_head::*, scaling::*, transformer::*};
+    pub use checks::{
+        dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*,
+    };
 }

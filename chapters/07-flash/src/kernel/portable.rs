@@ -84,6 +84,7 @@ fn product<T: Real, const WIDTH: usize>(step: &Step<T>, column: usize, scores: &
     }
 }
 
+// ANCHOR: soften
 /// One query's step of the online softmax: scores become weights.
 #[inline(always)]
 fn soften<T: Real>(scores: &mut [T], max: &mut T, sum: &mut [T; LANES], out: &mut [T]) {
@@ -108,6 +109,7 @@ fn soften<T: Real>(scores: &mut [T], max: &mut T, sum: &mut [T; LANES], out: &mu
         }
     }
 }
+// ANCHOR_END: soften
 
 /// `WIDTH` columns of weights · V.
 #[inline(always)]

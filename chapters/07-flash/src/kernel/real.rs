@@ -49,11 +49,13 @@ macro_rules! with_tile {
     }};
 }
 
+// ANCHOR: coefficients
 /// 2ʳ ≈ 1 + r·(c₀ + c₁r + … + c₄r⁴) for |r| ≤ ½, fitted by reweighted least squares so that the largest relative
 /// error is least: 9.2e-8, and 1.9e-7 with the roundings of f32.
 #[allow(clippy::excessive_precision, reason = "the digits that the fit gave")]
 pub(super) const EXP2: [f32; 5] =
     [6.931470037e-1, 2.402224243e-1, 5.550733581e-2, 9.671512991e-3, 1.326472731e-3];
+// ANCHOR_END: coefficients
 
 /// Adding it to a small number rounds that to a whole one: 1.5 · 2²³.
 const ROUND: f32 = 12_582_912.;
