@@ -1,6 +1,7 @@
 //! The kernel as an operation in candle's graph.
 
-use crate::kernel::{self, Edits, Mask, Path, Problem, Real, Rows4, Spans};
+use crate::kernel::{self, Edits, Heads, Hiding, Mask, Path, Problem, Real};
+use crate::ragged::Ragged;
 use crate::shapes::Sizes;
 use crate::{SdpaOptions, options};
 use candle_core::{
@@ -9,8 +10,8 @@ use candle_core::{
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-/// Each row's log-sum-exp `(batch, heads_q, seq_q)` in the type computed in, once the forward pass has run: what the way
-/// back needs.
+/// Each row's log-sum-exp `(batch, heads_q, seq_q)`, packed `(heads_q, total_q)`, in the type computed in, once the forward
+/// pass has run: what the way back needs.
 pub(crate) type Lse = Arc<OnceLock<Tensor>>;
 
 /// Attention of q, k and v, which are f32 or f64 with the numbers of a row next to each other.
@@ -19,7 +20,9 @@ pub(crate) struct Flash {
     sizes: Sizes,
     scale: f64,
     softcap: Option<f64>,
-    spans: Spans,
+    hiding: Hiding,
+    /// Of a packed batch, in which q, k and v are `(total, heads, d)`.
+    ragged: Option<Ragged>,
     /// Broadcast to the scores; a bias is of the type of q.
     mask: Option<options::Mask>,
     lse: Lse,
@@ -28,7 +31,7 @@ pub(crate) struct Flash {
 impl Flash {
     pub(crate) fn new(
         path: Path,
-        sizes: Sizes,
+        (sizes, ragged): (Sizes, Option<&Ragged>),
         options: &SdpaOptions,
         dtype: DType,
     ) -> Result<(Self, Lse)> {
@@ -40,9 +43,10 @@ impl Flash {
                 Some(options::Mask::Bias(view(bias.to_dtype(dtype)?)?))
             }
         };
-        let spans = Spans::new(&sizes, options);
-        let (scale, softcap, lse) = (sizes.scale(options), options.softcap, Lse::default());
-        Ok((Self { path, sizes, scale, softcap, spans, mask, lse: lse.clone() }, lse))
+        let (hiding, ragged, lse) = (Hiding::of(options), ragged.cloned(), Lse::default());
+        let (scale, softcap) = (sizes.scale(options), options.softcap);
+        let kept = lse.clone();
+        Ok((Self { path, sizes, scale, softcap, hiding, ragged, mask, lse: kept }, lse))
     }
 
     fn forward<T: Real>(
@@ -53,26 +57,50 @@ impl Flash {
         let storage = storage.as_ref().map(|(storage, layout)| (storage.deref(), *layout));
         let mask = match (&self.mask, storage) {
             (Some(options::Mask::Keep(_)), Some((storage, layout))) => {
-                Some(Mask::Keep(Rows4::of(cpu(storage)?, layout)?))
+                Some(Mask::Keep(Heads::dense(cpu(storage)?, layout)?))
             }
             (Some(options::Mask::Bias(_)), Some((storage, layout))) => {
-                Some(Mask::Bias(Rows4::of(cpu(storage)?, layout)?))
+                Some(Mask::Bias(Heads::dense(cpu(storage)?, layout)?))
             }
             _ => None,
         };
+        let ragged = self.ragged.as_ref();
+        let (starts_q, starts_k) = ragged.map(Ragged::starts).unzip();
         let problem = Problem {
             sizes: self.sizes,
-            q: Rows4::<T>::of(q.0, q.1)?,
-            k: Rows4::<T>::of(k.0, k.1)?,
-            v: Rows4::<T>::of(v.0, v.1)?,
+            ragged,
+            q: heads::<T>(q, starts_q)?,
+            k: heads::<T>(k, starts_k)?,
+            v: heads::<T>(v, starts_k)?,
             factor: Edits::<T>::factor(self.scale, self.softcap),
             edits: Edits::new(self.softcap, mask),
-            spans: self.spans,
+            hiding: self.hiding,
         };
         let (out, lse) = kernel::attend(self.path, &problem);
         let Sizes { batch, heads_q, seq_q, dim_v, .. } = self.sizes;
-        let _ = self.lse.set(Tensor::from_vec(lse, (batch, heads_q, seq_q), &Device::Cpu)?);
-        Ok((T::to_cpu_storage_owned(out), Shape::from((batch, heads_q, seq_q, dim_v))))
+        let (shape, lse) = match ragged.map(Ragged::totals) {
+            None => {
+                let lse = Tensor::from_vec(lse, (batch, heads_q, seq_q), &Device::Cpu)?;
+                (Shape::from((batch, heads_q, seq_q, dim_v)), lse)
+            }
+            Some((total_q, _)) => {
+                let lse = Tensor::from_vec(lse, (total_q, heads_q), &Device::Cpu)?;
+                (Shape::from((total_q, heads_q, dim_v)), lse.t()?.contiguous()?)
+            }
+        };
+        let _ = self.lse.set(lse);
+        Ok((T::to_cpu_storage_owned(out), shape))
+    }
+}
+
+/// An input's matrices; with `starts` of a packed one.
+fn heads<'a, T: Real>(
+    (storage, layout): (&'a CpuStorage, &Layout),
+    starts: Option<&'a [usize]>,
+) -> Result<Heads<'a, T>> {
+    match starts {
+        Some(starts) => Heads::packed(storage, layout, starts),
+        None => Heads::dense(storage, layout),
     }
 }
 

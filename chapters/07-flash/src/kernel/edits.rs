@@ -1,7 +1,7 @@
 //! What options change in a tile of scores, between the product and the softmax.
 
 use super::real::Real;
-use super::rows::{Rows, Rows4};
+use super::rows::{Heads, Rows};
 use super::spans::Spans;
 use super::tile::{KEYS, Scores};
 use std::f64::consts::LOG2_E;
@@ -10,8 +10,8 @@ use std::ops::Range;
 /// A mask, broadcast to the scores.
 #[derive(Clone, Copy)]
 pub(crate) enum Mask<'a, T> {
-    Keep(Rows4<'a, u8>),
-    Bias(Rows4<'a, T>),
+    Keep(Heads<'a, u8>),
+    Bias(Heads<'a, T>),
 }
 
 /// Softcap and mask. The scores come and go multiplied by log2 e; with a softcap they come as 2 · log2 e · score / cap.
@@ -50,12 +50,12 @@ impl<'a, T: Real> Edits<'a, T> {
         matches!(self.mask, Some(Mask::Keep(_)))
     }
 
-    /// The edits of one head.
-    pub(super) fn of(&self, batch: usize, head: usize) -> HeadEdits<'a, T> {
+    /// The edits of one head of a sequence.
+    pub(super) fn of(&self, sequence: usize, head: usize) -> HeadEdits<'a, T> {
         let (mut keep, mut bias) = (None, None);
         match &self.mask {
-            Some(Mask::Keep(rows)) => keep = Some(rows.head(batch, head)),
-            Some(Mask::Bias(rows)) => bias = Some(rows.head(batch, head)),
+            Some(Mask::Keep(rows)) => keep = Some(rows.head(sequence, head)),
+            Some(Mask::Bias(rows)) => bias = Some(rows.head(sequence, head)),
             None => {}
         }
         HeadEdits { softcap: self.softcap, keep, bias }

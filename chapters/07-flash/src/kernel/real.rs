@@ -1,8 +1,9 @@
 //! The two types that the kernel computes in.
 
-use super::nest::{self, Problem};
+use super::nest;
 use super::path::Path;
 use super::portable::Portable;
+use super::problem::Problem;
 use candle_core::WithDType;
 use std::f64::consts::LN_2;
 
