@@ -10,7 +10,7 @@ use masking::solution::padding_mask;
 ///
 /// Multiplying many small chances gives such lengths: most are short, few are very
 /// long. The cut stands for what a service lets through.
-pub fn lengths(seed: u64, count: usize) -> Result<Vec<usize>> {
+pub fn log_normal_lengths(seed: u64, count: usize) -> Result<Vec<usize>> {
     let normal = seeded::normal(seed, count)?.to_vec1::<f32>()?;
     Ok(normal.iter().map(|z| (120. * (0.8 * z).exp()).clamp(8., 512.) as usize).collect())
 }

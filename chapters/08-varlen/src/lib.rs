@@ -4,7 +4,8 @@
 //! - [`exercise`]: the same with `todo!()`, for you; [`packed`]: what `unpad` returns;
 //! - [`attention`], the library: [`flash_attention_varlen`] and its variants, week 7's kernel on sequences of different
 //!   lengths in one call; [`lengths`]: made-up lengths, to measure it with;
-//! - [`batch`], [`six`], [`plots`]: ragged batches to try things on, the six variants compared, the page's figures.
+//! - [`batch`], [`six`], [`timing`], [`plots`]: ragged batches to try things on, the six variants compared, ways to batch
+//!   timed, the page's figures.
 
 pub mod attention;
 pub mod batch;
@@ -14,6 +15,7 @@ pub mod packed;
 pub mod plots;
 pub mod six;
 pub mod solution;
+pub mod timing;
 
 pub use attention::{
     flash_attention_varlen, flash_attention_varlen_windowed,

@@ -3,15 +3,16 @@
 use candle_core::Device;
 use std::{error::Error, fs, path::Path};
 use varlen::{
-    batch::{Batch, lengths},
+    batch::{Batch, log_normal_lengths},
     plots, six,
     solution::{cu_seqlens, padding_waste},
+    timing,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("target/figures/08-varlen");
     fs::create_dir_all(folder)?;
-    let lengths = lengths(1, 32)?;
+    let lengths = log_normal_lengths(1, 32)?;
     let (tokens, pairs) = padding_waste(&lengths);
     let (total, longest) = (lengths.iter().sum::<usize>(), lengths.iter().max().unwrap_or(&0));
     println!("32 sequences, {total} tokens, the longest {longest}. Padded to it,");
@@ -21,8 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         100. * pairs
     );
 
-    println!("The six variants, 4 heads of 64, medians of 5:\n");
-    print!("{}", six::table(&Batch::new(1, &lengths, 4, 64)?, 5)?);
+    let batch = Batch::new(1, &lengths, 4, 64)?;
+    let [padded, one_by_one, packed] = timing::three_ways(&batch, 5)?;
+    println!("Attention, 4 heads of 64, medians of 5:\n");
+    println!("padded, with a mask {padded:>8.1} ms");
+    println!("one by one          {one_by_one:>8.1} ms");
+    println!("packed              {packed:>8.1} ms\n");
+
+    println!("The six variants on the same batch:\n");
+    print!("{}", six::table(&batch, 5)?);
 
     plots::padding("A padded batch", &lengths)?.save(folder.join("padding.svg"))?;
     plots::documents(&cu_seqlens(&[2, 3, 4], &Device::Cpu)?)?.save(folder.join("documents.svg"))?;

@@ -1,8 +1,8 @@
 //! Given: the six variants, compared and timed.
 
-use crate::{batch::Batch, solution};
+use crate::{batch::Batch, solution, timing::medians};
 use candle_core::{Result, Tensor};
-use std::{fmt::Write, time::Instant};
+use std::fmt::Write;
 
 /// A variant that takes q, k, v `(batch, seq, hidden)`, heads and their size, and a keep-mask.
 pub type Padded = fn(&Tensor, &Tensor, &Tensor, usize, usize, &Tensor) -> Result<Tensor>;
@@ -68,21 +68,9 @@ pub fn differences(batch: &Batch) -> Result<[f32; 6]> {
 
 /// The median time of each of [`SIX`] over so many rounds, in ms. They take turns.
 pub fn times(batch: &Batch, rounds: usize) -> Result<[f64; 6]> {
-    let mut taken: [Vec<f64>; 6] = Default::default();
-    // The first round warms up.
-    for round in 0..=rounds {
-        for ((_, variant), taken) in SIX.iter().zip(&mut taken) {
-            let start = Instant::now();
-            variant.run(batch)?;
-            if round > 0 {
-                taken.push(start.elapsed().as_secs_f64() * 1e3);
-            }
-        }
-    }
-    Ok(taken.map(|mut taken| {
-        taken.sort_by(f64::total_cmp);
-        taken.get(taken.len() / 2).copied().unwrap_or(f64::NAN)
-    }))
+    let runs = SIX.map(|(_, variant)| move || variant.run(batch));
+    let [a, b, c, d, e, f] = &runs;
+    medians(rounds, [a, b, c, d, e, f])
 }
 
 /// Both as a table for the terminal.
