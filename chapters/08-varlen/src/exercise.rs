@@ -2,7 +2,7 @@
 #![allow(unused)] // a stub uses nothing yet
 
 use crate::{flash_attention_varlen, packed::Packed};
-use candle_core::{D, Device, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 use flash::{Causal, SdpaOptions, sdpa};
 use masking::{
     conventions::Align,
@@ -93,8 +93,15 @@ fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     split_heads(x, num_heads)
 }
 
-/// A keep-mask `(batch, seq)` of keys, for all heads and queries: `(batch, 1, 1, seq)`.
-fn keys(keep: &Tensor) -> Result<Tensor> {
+/// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
+fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
+    let (batch, seq, _) = k.dims3()?;
+    if keep.dtype() != DType::U8 || keep.dims() != [batch, seq] {
+        let (dims, dtype) = (keep.dims(), keep.dtype());
+        bail!(
+            "keep: expected (batch, seq) = ({batch}, {seq}) of type U8; got {dims:?} of {dtype:?}"
+        );
+    }
     keep.unsqueeze(1)?.unsqueeze(1)
 }
 
@@ -104,8 +111,8 @@ fn keys(keep: &Tensor) -> Result<Tensor> {
 ///
 /// q, k, v `(batch, seq, hidden)` with `hidden = num_heads · head_dim`; `keep`
 /// `(batch, seq)`, u8, not 0 = real → `(batch, seq, hidden)`. What padded queries
-/// get is of no use. Scores are divided by √head_dim. Errors when shapes do not
-/// fit.
+/// get is of no use, but finite. Scores are divided by √head_dim. Errors when
+/// shapes do not fit, or `keep` is not u8.
 pub fn eager_bidirectional(
     q: &Tensor,
     k: &Tensor,

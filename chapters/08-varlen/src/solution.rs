@@ -1,7 +1,7 @@
 //! Week 8, solved: packing, and attention six ways.
 
 use crate::{flash_attention_varlen, packed::Packed};
-use candle_core::{D, Device, Result, Tensor, bail};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 use flash::{Causal, SdpaOptions, sdpa};
 use masking::{
     conventions::Align,
@@ -16,14 +16,14 @@ use multi_head::solution::{combine_heads, split_heads};
 ///
 /// Both from 0 to 1; (0, 0) for a batch without tokens.
 pub fn padding_waste(lengths: &[usize]) -> (f64, f64) {
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    let waste = |real: usize, padded: usize| 1. - real as f64 / padded.max(1) as f64;
-    if longest == 0 {
+    let longest = lengths.iter().copied().max().unwrap_or(0) as f64;
+    if longest == 0. {
         return (0., 0.);
     }
-    let tokens = waste(lengths.iter().sum(), lengths.len() * longest);
-    let pairs = waste(lengths.iter().map(|n| n * n).sum(), lengths.len() * longest * longest);
-    (tokens, pairs)
+    let batch = lengths.len() as f64;
+    let real = |power| lengths.iter().map(|n| (*n as f64).powi(power)).sum::<f64>();
+    let waste = |power| 1. - real(power) / (batch * longest.powi(power));
+    (waste(1), waste(2)) // tokens, pairs
 }
 // ANCHOR_END: padding_waste
 
@@ -145,8 +145,15 @@ fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     split_heads(x, num_heads)
 }
 
-/// A keep-mask `(batch, seq)` of keys, for all heads and queries: `(batch, 1, 1, seq)`.
-fn keys(keep: &Tensor) -> Result<Tensor> {
+/// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
+fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
+    let (batch, seq, _) = k.dims3()?;
+    if keep.dtype() != DType::U8 || keep.dims() != [batch, seq] {
+        let (dims, dtype) = (keep.dims(), keep.dtype());
+        bail!(
+            "keep: expected (batch, seq) = ({batch}, {seq}) of type U8; got {dims:?} of {dtype:?}"
+        );
+    }
     keep.unsqueeze(1)?.unsqueeze(1)
 }
 
@@ -156,8 +163,8 @@ fn keys(keep: &Tensor) -> Result<Tensor> {
 ///
 /// q, k, v `(batch, seq, hidden)` with `hidden = num_heads · head_dim`; `keep`
 /// `(batch, seq)`, u8, not 0 = real → `(batch, seq, hidden)`. What padded queries
-/// get is of no use. Scores are divided by √head_dim. Errors when shapes do not
-/// fit.
+/// get is of no use, but finite. Scores are divided by √head_dim. Errors when
+/// shapes do not fit, or `keep` is not u8.
 pub fn eager_bidirectional(
     q: &Tensor,
     k: &Tensor,
@@ -167,7 +174,7 @@ pub fn eager_bidirectional(
     keep: &Tensor,
 ) -> Result<Tensor> {
     let heads = |x| split(x, num_heads, head_dim);
-    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&keys(keep)?))?;
+    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&keys(keep, k)?))?;
     combine_heads(&out)
 }
 // ANCHOR_END: eager_bidirectional
@@ -185,7 +192,7 @@ pub fn eager_causal(
     let heads = |x| split(x, num_heads, head_dim);
     let seq = keep.dim(1)?;
     let causal = causal_mask(seq, seq, Align::TopLeft, keep.device())?;
-    let mask = combine_masks(&keys(keep)?, &causal)?; // (batch, 1, seq, seq)
+    let mask = combine_masks(&keys(keep, k)?, &causal)?; // (batch, 1, seq, seq)
     let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&mask))?;
     combine_heads(&out)
 }
@@ -202,7 +209,7 @@ pub fn sdpa_bidirectional(
     keep: &Tensor,
 ) -> Result<Tensor> {
     let heads = |x| split(x, num_heads, head_dim);
-    let options = SdpaOptions::default().keep(keys(keep)?);
+    let options = SdpaOptions::default().keep(keys(keep, k)?);
     combine_heads(&sdpa(&heads(q)?, &heads(k)?, &heads(v)?, &options)?)
 }
 // ANCHOR_END: sdpa_bidirectional
@@ -218,7 +225,7 @@ pub fn sdpa_causal(
     keep: &Tensor,
 ) -> Result<Tensor> {
     let heads = |x| split(x, num_heads, head_dim);
-    let options = SdpaOptions::default().keep(keys(keep)?).causal(Causal::TopLeft);
+    let options = SdpaOptions::default().keep(keys(keep, k)?).causal(Causal::TopLeft);
     combine_heads(&sdpa(&heads(q)?, &heads(k)?, &heads(v)?, &options)?)
 }
 // ANCHOR_END: sdpa_causal
