@@ -108,7 +108,7 @@ pub(crate) fn apply(
 }
 
 /// `x` in this type, copied only when its rows' numbers are not next to each other.
-fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
+pub(crate) fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
     let x = x.to_dtype(dtype)?;
     match x.dim(D::Minus1)? <= 1 || x.stride().last() == Some(&1) {
         true => Ok(x),

@@ -18,6 +18,7 @@ use flash::{Causal, SdpaOptions};
 /// - `scale` multiplies the scores: 1/√d, mostly.
 /// - `causal` hides the future, bottom-right aligned: the last query of a sequence sees all its keys.
 /// - A query with nothing to see gets zeros. A sequence gets the same bits, whatever else is in the batch.
+/// - q, k and v get gradients, in memory that grows with the totals.
 ///
 /// Errors when shapes, types or lengths do not fit, naming the argument and the entry, and when the tensors are not on the
 /// CPU.

@@ -70,6 +70,11 @@ pub(super) struct HeadEdits<'a, T> {
 }
 
 impl<T: Real> HeadEdits<'_, T> {
+    /// Whether scores are capped.
+    pub(super) fn cap(&self) -> bool {
+        self.softcap.is_some()
+    }
+
     /// What the keep-mask lets through of a tile.
     pub(super) fn kept(&self, queries: Range<usize>, keys: &Range<usize>) -> Kept {
         let Some(keep) = &self.keep else { return Kept::All };
@@ -95,13 +100,45 @@ impl<T: Real> HeadEdits<'_, T> {
         keys: &Range<usize>,
         spans: &Spans,
     ) {
+        if let Some(cap) = self.softcap {
+            scores.0.iter_mut().flatten().for_each(|score| *score = score.tanh_folded() * cap);
+        }
+        self.hide(scores, queries, keys, spans);
+    }
+
+    /// As [`apply`](Self::apply); `slopes` become what a capped score grows by when the score does: 1 − tanh², 1 without a
+    /// softcap.
+    #[inline(always)]
+    pub(super) fn apply_with_slopes(
+        &self,
+        (scores, slopes): (&mut Scores<T>, &mut Scores<T>),
+        queries: Range<usize>,
+        keys: &Range<usize>,
+        spans: &Spans,
+    ) {
+        let one = T::from_f64(1.);
+        let all = scores.0.iter_mut().flatten().zip(slopes.0.iter_mut().flatten());
+        match self.softcap {
+            None => all.for_each(|(_, slope)| *slope = one),
+            Some(cap) => all.for_each(|(score, slope)| {
+                let tanh = score.tanh_folded();
+                (*score, *slope) = (tanh * cap, one - tanh * tanh);
+            }),
+        }
+        self.hide(scores, queries, keys, spans);
+    }
+
+    /// Adds the bias, and makes −∞ what may not be seen.
+    #[inline(always)]
+    fn hide(
+        &self,
+        scores: &mut Scores<T>,
+        queries: Range<usize>,
+        keys: &Range<usize>,
+        spans: &Spans,
+    ) {
         let log2_e = T::from_f64(LOG2_E);
         for (scores, query) in scores.0.iter_mut().zip(queries) {
-            if let Some(cap) = self.softcap {
-                for score in scores.iter_mut() {
-                    *score = score.tanh_folded() * cap;
-                }
-            }
             if let Some(bias) = &self.bias {
                 match bias.row(query, keys.start, keys.len()) {
                     [one] => scores.iter_mut().for_each(|score| *score += *one * log2_e),

@@ -2,8 +2,9 @@
 //!
 //! - [`problem`]: what is to be computed; [`plan`]: into which blocks of queries it is cut;
 //! - [`nest`]: a block on its way through the keys: which tiles, in which order;
+//! - [`backward`]: the way back, with a loop nest and tiles of its own;
 //! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
-//! - [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
+//! - [`prepare`]: what is done before any block; [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
 //! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
 //! - [`share`]: work for the threads; [`path`]: which instructions this processor has; [`real`]: f32 and f64.
 
@@ -11,6 +12,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod backward;
 mod buffer;
 mod edits;
 mod nest;
@@ -18,6 +20,7 @@ mod pack;
 mod path;
 mod plan;
 mod portable;
+mod prepare;
 mod problem;
 mod real;
 mod rows;
@@ -25,6 +28,7 @@ mod share;
 mod spans;
 mod tile;
 
+pub(crate) use backward::{Backward, Gradients};
 pub(crate) use edits::{Edits, Mask};
 pub use path::Path;
 pub(crate) use problem::Problem;
@@ -36,4 +40,9 @@ pub(crate) use spans::Hiding;
 /// packed, `(total_q, heads_q, dim_v)` and `(total_q, heads_q)`.
 pub(crate) fn attend<T: Real>(path: Path, problem: &Problem<T>) -> (Vec<T>, Vec<T>) {
     T::attend(path, problem)
+}
+
+/// The gradients of q, k and v.
+pub(crate) fn gradients<T: Real>(path: Path, backward: &Backward<T>) -> Gradients<T> {
+    T::gradients(path, backward)
 }

@@ -33,6 +33,18 @@ pub(super) fn keys<T: Real>(
     }
 }
 
+/// Values as rows that begin `stride` numbers after each other.
+pub(super) fn values<T: Real>(
+    from: Rows<T>,
+    keys: Range<usize>,
+    (dim_v, stride): (usize, usize),
+    panel: &mut [T],
+) {
+    for (to, key) in panel.chunks_exact_mut(stride.max(1)).zip(keys) {
+        to[..dim_v].copy_from_slice(from.row(key, 0, dim_v));
+    }
+}
+
 /// Queries times `factor` in groups `(dim, ROWS)`, zeros for those that are missing in the last.
 pub(super) fn queries<T: Real>(
     from: Rows<T>,

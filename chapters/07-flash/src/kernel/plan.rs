@@ -11,19 +11,25 @@ use std::sync::Mutex;
 
 /// Queries that go through the keys together: 16 groups, whose output and queries stay in the caches.
 const BLOCK: usize = 16 * ROWS;
+/// Bytes of packed keys and values for each thread, above which sequences are gone through in several waves: fresh memory costs more
+/// than a few threads that wait for the last block of a wave.
+const WAVE: usize = 4 << 20;
 /// Multiplications and additions below which a second thread costs more than it brings.
-const ALONE: usize = 4_000_000;
+pub(super) const ALONE: usize = 4_000_000;
 
 /// What is decided before the work begins.
 pub(super) struct Plan {
     pub(super) threads: usize,
     /// One a sequence.
     pub(super) cuts: Vec<Cut>,
-    /// Blocks of all sequences and heads.
-    items: usize,
+    /// Sequences whose keys are packed together, before their queries meet them.
+    pub(super) waves: Vec<Range<usize>>,
+    /// Whether values are packed too, because they lie far apart, with other heads between them: so they would drive each
+    /// other out of the caches.
+    pub(super) apart: bool,
     /// The most queries of a block.
     pub(super) block: usize,
-    /// Panels to be packed, of all sequences and key-value heads.
+    /// The most packed panels of a wave.
     pub(super) panels: usize,
 }
 
@@ -31,7 +37,8 @@ pub(super) struct Plan {
 pub(super) struct Cut {
     /// Queries that go together.
     block: usize,
-    /// The first of its packed panels, those of its first head; `None` when each block packs its own.
+    /// The first of its packed panels, those of its first head, among those of its wave; `None` when each block packs its
+    /// own.
     pub(super) panels: Option<usize>,
 }
 
@@ -60,42 +67,54 @@ impl Plan {
         let work = 2 * heads_q * scores * (dim + dim_v);
         let threads = if work < ALONE { 1 } else { threads() };
         let most = most(heads_q, threads, || lens().map(|(seq_q, _)| seq_q));
-        let (mut items, mut panels, mut cuts) = (0, 0, Vec::with_capacity(batch));
-        for (seq_q, seq_k) in lens() {
+        let apart = problem.v.row() > dim_v;
+        let numbers = (dim + if apart { dim_v } else { 0 }) * KEYS;
+        let room = threads * WAVE / (numbers * size_of::<T>()).max(1);
+        let (mut cuts, mut waves) = (Vec::with_capacity(batch), Vec::with_capacity(1));
+        let (mut first, mut panels, mut most_panels) = (0, 0, 0);
+        for (sequence, (seq_q, seq_k)) in lens().enumerate() {
             let blocks = seq_q.div_ceil(most).max(1);
             let block = seq_q.div_ceil(blocks).next_multiple_of(ROWS).max(ROWS);
-            items += heads_q * seq_q.div_ceil(block);
-            let uses = problem.sizes.group() * seq_q.div_ceil(block);
-            cuts.push(Cut { block, panels: (uses > 2).then_some(panels) });
-            panels += if uses > 2 { heads_kv * seq_k.div_ceil(KEYS) } else { 0 };
+            let pack = problem.sizes.group() * seq_q.div_ceil(block) > 2;
+            let more = if pack { heads_kv * seq_k.div_ceil(KEYS) } else { 0 };
+            if panels > 0 && panels + more > room {
+                waves.push(first..sequence);
+                (first, panels) = (sequence, 0);
+            }
+            cuts.push(Cut { block, panels: pack.then_some(panels) });
+            panels += more;
+            most_panels = most_panels.max(panels);
         }
+        waves.push(first..batch);
         let block = cuts.iter().map(|cut| cut.block).max().unwrap_or(ROWS);
-        Self { threads, cuts, items, block, panels }
+        Self { threads, cuts, waves, apart, block, panels: most_panels }
     }
 
-    /// All blocks of all sequences and heads, and where their results go. Where some have more to do than others they
-    /// come first: the last ones to be taken are then short, and no thread waits long for another.
+    /// All blocks of all heads of these sequences, and where their results go: what is next of output and log-sum-exp. Where
+    /// some blocks have more to do than others they come first: the last ones to be taken are then short, and no thread
+    /// waits long for another.
     pub(super) fn items<'a, T: Real>(
         &self,
         problem: &Problem<T>,
-        mut out: &'a mut [T],
-        mut lse: &'a mut [T],
+        sequences: &Range<usize>,
+        [out, lse]: [&mut &'a mut [T]; 2],
     ) -> (Vec<Item>, Vec<Mutex<Results<'a, T>>>) {
         let Sizes { heads_q, dim_v, .. } = problem.sizes;
         let beside = problem.heads_beside();
-        let (mut items, mut results) =
-            (Vec::with_capacity(self.items), Vec::with_capacity(self.items / beside));
-        for (sequence, cut) in self.cuts.iter().enumerate() {
-            let (seq_q, first) = (problem.lens(sequence).0, results.len());
+        let blocks = |at| problem.lens(at).0.div_ceil(self.cuts[at].block);
+        let all = heads_q * sequences.clone().map(blocks).sum::<usize>();
+        let (mut items, mut results) = (Vec::with_capacity(all), Vec::with_capacity(all / beside));
+        for sequence in sequences.clone() {
+            let (seq_q, block) = (problem.lens(sequence).0, self.cuts[sequence].block);
+            let first = results.len();
             for head in 0..heads_q {
-                for (at, start) in (0..seq_q).step_by(cut.block).enumerate() {
-                    let queries = start..(start + cut.block).min(seq_q);
+                for (at, start) in (0..seq_q).step_by(block).enumerate() {
+                    let queries = start..(start + block).min(seq_q);
                     if beside == 1 || head == 0 {
                         let rows = queries.len() * beside;
-                        let (to, rest) = out.split_at_mut(rows * dim_v);
-                        let (lse_to, lse_rest) = lse.split_at_mut(rows);
-                        (out, lse) = (rest, lse_rest);
-                        results.push(Mutex::new(Results { out: to, lse: lse_to }));
+                        let out = out.split_off_mut(..rows * dim_v).unwrap_or_default();
+                        let lse = lse.split_off_mut(..rows).unwrap_or_default();
+                        results.push(Mutex::new(Results { out, lse }));
                     }
                     let results = if beside == 1 { results.len() - 1 } else { first + at };
                     items.push(Item { sequence, head, queries, results });

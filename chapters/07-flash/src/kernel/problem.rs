@@ -44,6 +44,27 @@ impl<T: Real> Problem<'_, T> {
         }
     }
 
+    /// Whether there may be tiles with nothing to see.
+    pub(super) fn may_skip(&self) -> bool {
+        self.hiding.hides() || self.edits.hide()
+    }
+
+    /// The keys of all sequences.
+    pub(super) fn keys(&self) -> usize {
+        match self.ragged {
+            Some(ragged) => ragged.totals().1,
+            None => self.sizes.batch * self.sizes.seq_k,
+        }
+    }
+
+    /// Where the queries of a sequence and head begin in what is `(batch, heads_q, seq_q)`, packed `(heads_q, total_q)`.
+    pub(super) fn first_row(&self, sequence: usize, head: usize) -> usize {
+        match self.ragged {
+            Some(ragged) => head * ragged.totals().0 + ragged.starts().0[sequence],
+            None => (sequence * self.sizes.heads_q + head) * self.sizes.seq_q,
+        }
+    }
+
     /// How many heads the output has side by side: `(batch, heads_q, seq_q, dim_v)` one, `(total_q, heads_q, dim_v)` all.
     pub(super) fn heads_beside(&self) -> usize {
         if self.ragged.is_some() { self.sizes.heads_q } else { 1 }

@@ -73,6 +73,11 @@ fn numbers<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result
 }
 
 impl<'a, T: Copy> Heads<'a, T> {
+    /// From a row to the next.
+    pub(super) fn row(&self) -> usize {
+        self.row
+    }
+
     /// The matrix of a head of a sequence, and the rows that follow it.
     pub(super) fn head(&self, sequence: usize, head: usize) -> Rows<'a, T> {
         let start = match self.sequence {
@@ -85,9 +90,20 @@ impl<'a, T: Copy> Heads<'a, T> {
 }
 
 impl<'a, T: Copy> Rows<'a, T> {
+    /// Rows that begin `stride` numbers after each other.
+    pub(super) fn new(numbers: &'a [T], stride: usize) -> Self {
+        Self { numbers, stride, column: 1 }
+    }
+
     /// The rows from this one on.
     pub(super) fn from(&self, row: usize) -> Self {
         Self { numbers: self.numbers.get(row * self.stride..).unwrap_or(&[]), ..*self }
+    }
+
+    /// Whether the matrix has so many rows and columns, the columns next to each other.
+    pub(super) fn has(&self, rows: usize, columns: usize) -> bool {
+        let last = rows.saturating_sub(1) * self.stride;
+        rows * columns == 0 || (self.column == 1 && self.numbers.len() >= last + columns)
     }
 
     /// Numbers `from .. from + len` of a row; a single one when all columns are the same.

@@ -3,5 +3,7 @@
 mod edges;
 mod errors;
 mod grid;
+#[path = "../common/options.rs"]
+mod options;
 mod reference;
 mod special;

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, bits, numbers};
 use candle_core::{Result, Tensor};
-use flash::{Causal, Path, SdpaOptions, ragged};
+use flash::{Causal, Path, SdpaOptions, flash_attention_on, ragged};
 
 const LENS: [(usize, usize); 7] =
     [(20, 20), (1, 1), (70, 130), (0, 3), (100, 64), (5, 0), (13, 13)];
@@ -61,6 +61,32 @@ fn changing_one_sequence_changes_no_bit_of_another() -> Result<()> {
                         let own =
                             bits(&batch.out(&new, which)?)? != bits(&batch.out(&out, which)?)?;
                         assert_eq!(own, seen, "{options:?}, {path:?}, {which} {number:?}, {input}");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// NaN and ±∞ do in a packed sequence what they do in one alone, hidden values that are not finite included.
+#[test]
+fn what_is_not_finite_spreads_as_in_a_sequence_alone() -> Result<()> {
+    let batch = Batch::new(&LENS, [4, 2], [16, 24]);
+    let (inputs, sequences) = (batch.inputs(3)?, batch.ragged()?);
+    for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for (input, start) in [(0, 40), (1, 30), (1, 150), (2, 15), (2, 149), (2, 200)] {
+            let mut inputs = inputs.clone();
+            inputs[input] = changed(&inputs[input], start, 1, Some(number))?;
+            for options in all_options() {
+                for path in Path::available() {
+                    let [q, k, v] = &inputs;
+                    let (out, _) = ragged::attention_on(path, q, k, v, &sequences, &options)?;
+                    for at in 0..LENS.len() {
+                        let [q, k, v] = batch.one(&inputs, at)?;
+                        let (one, _) = flash_attention_on(path, &q, &k, &v, &options)?;
+                        let same = bits(&batch.out(&out, at)?)? == bits(&one)?;
+                        assert!(same, "{number}, {input}, {start}, {options:?}, {path:?}, {at}");
                     }
                 }
             }

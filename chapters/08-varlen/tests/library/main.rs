@@ -3,6 +3,7 @@
 mod agree;
 mod batch;
 mod errors;
+mod gradients;
 mod isolation;
 mod properties;
 mod strides;
