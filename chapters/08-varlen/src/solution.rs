@@ -138,7 +138,7 @@ pub fn document_mask(cu_seqlens: &Tensor, causal: bool) -> Result<Tensor> {
 // ANCHOR_END: document_mask
 
 /// Shares out `(batch, seq, hidden)` among the heads: `(batch, num_heads, seq, head_dim)`.
-fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
+pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     if x.dim(D::Minus1)? != num_heads * head_dim {
         bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
     }
@@ -146,7 +146,7 @@ fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
 }
 
 /// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
-fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
+pub fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
     let (batch, seq, _) = k.dims3()?;
     if keep.dtype() != DType::U8 || keep.dims() != [batch, seq] {
         let (dims, dtype) = (keep.dims(), keep.dtype());
