@@ -62,6 +62,11 @@ impl Steps {
         let heads = |at: usize| (self.split)(&(self.prepare)(x[self.order[at]])?, sizes);
         let (q, k, v) = (heads(0)?, heads(1)?, heads(2)?);
         let scores = (q.matmul(&k.t()?.contiguous()?)? * (self.scale)(sizes))?;
+        // Fewer heads than the mask was made for, where they are not split.
+        let mask = match mask.rank() == 4 && mask.dim(1)? > scores.dim(1)? {
+            true => &mask.narrow(1, 0, scores.dim(1)?)?,
+            false => mask,
+        };
         let weights = (self.weigh)(&scores, &mask.broadcast_as(scores.shape())?)?;
         (self.join)(&weights.matmul(&v)?)?.to_dtype(x[0].dtype())
     }
@@ -174,15 +179,17 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "one head",
-            "num_heads is not used: all hidden numbers make one score, where each head has its own.",
+            "the numbers are not shared out among the heads: all hidden numbers make one score, where each head has its own.",
             Steps {
                 split: |x, _| x.unsqueeze(1),
-                weigh: |scores, mask| {
-                    let mask = mask.narrow(1, 0, 1)?;
-                    (Steps::right().weigh)(scores, &mask)
-                },
+                scale: |sizes| 1. / ((sizes.heads * sizes.dim) as f64).sqrt(),
                 ..right
             },
+        ),
+        (
+            "one head, scaled for many",
+            "the numbers are not shared out among the heads, though the scores are divided by √head_dim: all hidden numbers make one score, where each head has its own.",
+            Steps { split: |x, _| x.unsqueeze(1), ..right },
         ),
         (
             "softmax over the queries",

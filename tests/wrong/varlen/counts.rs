@@ -83,6 +83,14 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
             })
         ),
         wrong!(
+            "padding with padding",
+            "only pairs of padding with padding are counted as wasted: a pair of a real token and padding is wasted, too. All pairs but the real ones are.",
+            |lengths| some(lengths, |c| {
+                let both = lengths.iter().map(|&n| (c.longest - n as f64).powi(2));
+                (c.tokens_wasted(), both.sum::<f64>() / (c.batch * c.longest.powi(2)))
+            })
+        ),
+        wrong!(
             "causal pairs",
             "only the pairs up to the query's own position are counted as real, n·(n + 1)/2: this is about attention that sees both ways, n².",
             |lengths| some(lengths, |c| {
@@ -253,6 +261,26 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
             |lengths, _| ints(ends(lengths)?)?.to_dtype(DType::F32)
         ),
         wrong!(
+            "cumsum of u32",
+            "candle's `cumsum` is a matrix product inside, which u32 does not have, and it knows no leading 0: add up the lengths in a loop, before there is a tensor.",
+            |lengths, device| {
+                let lengths: Vec<u32> = lengths.iter().map(|&n| n as u32).collect();
+                Tensor::new(lengths, device)?.cumsum(0)
+            }
+        ),
+        wrong!(
+            "summed in f32",
+            "the ends are summed in f32, perhaps by candle's `cumsum`: above 2²⁴ it does not have all whole numbers. Sum in usize.",
+            |lengths, device| {
+                let lengths: Vec<f32> = lengths.iter().map(|&n| n as f32).collect();
+                let ends = match lengths.is_empty() {
+                    true => return ints(vec![0]),
+                    false => Tensor::new(lengths, device)?.cumsum(0)?.to_dtype(DType::U32)?,
+                };
+                Tensor::cat(&[&Tensor::zeros(1, DType::U32, device)?, &ends], 0)
+            }
+        ),
+        wrong!(
             "a row of a matrix",
             "the numbers form a matrix of one row: they are one row, of rank 1.",
             |lengths, _| ints(ends(lengths)?)?.unsqueeze(0)
@@ -362,6 +390,15 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
             "no maximum",
             "the maximum of no lengths is asked for with `unwrap()`: a lone 0 is a batch without sequences, whose longest has length 0.",
             |cu| longest(cu, |lengths| *lengths.iter().max().unwrap())
+        ),
+        wrong!(
+            "tensors subtracted",
+            "the ends are subtracted as tensors: a lone 0 leaves nothing to take the maximum of, and ends that fall go unseen. Read them with `to_vec1::<u32>` and look at them first.",
+            |cu| {
+                let sequences = cu.dim(0)? - 1;
+                let lengths = (cu.narrow(0, 1, sequences)? - cu.narrow(0, 0, sequences)?)?;
+                Ok(lengths.max(0)?.to_scalar::<u32>()? as usize)
+            }
         ),
         wrong!(
             "falling ends subtracted",

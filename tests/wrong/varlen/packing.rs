@@ -239,6 +239,31 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
             }
         ),
         wrong!(
+            "shapes not compared",
+            "x and keep are not compared: a mask of another shape picks the wrong tokens. Compare the first two dimensions of x with those of keep.",
+            |x, keep| {
+                let seq = x.dim(1)?;
+                let keep: Vec<Vec<u8>> = keep.to_vec2()?;
+                let keep: Vec<Vec<bool>> =
+                    keep.iter().map(|row| row.iter().map(|&real| real != 0).collect()).collect();
+                let mut at = vec![];
+                for (row, keep) in keep.iter().enumerate() {
+                    let real = keep.iter().enumerate().filter(|(_, real)| **real);
+                    at.extend(real.map(|(place, _)| (row * seq + place) as u32));
+                }
+                parts(x, &keep, &at)
+            }
+        ),
+        wrong!(
+            "tokens stacked",
+            "the tokens are stacked one by one: where all is padding there is nothing to stack, which is an error. `index_select` takes an empty list, too.",
+            |x, keep| {
+                let ([tokens, indices, cu], max) = right(x, keep)?;
+                let each = (0..tokens.dim(0)?).map(|at| tokens.get(at));
+                Ok(([Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 0)?, indices, cu], max))
+            }
+        ),
+        wrong!(
             "x's rank not looked at",
             "x without a second dimension makes it panic: ask for `x.rank()` before you look at `x.dims()[..2]`.",
             |x, keep| {
@@ -409,6 +434,14 @@ pub fn pad() -> Vec<Wrong<Pad>> {
                 let picked =
                     tokens.index_select(&ints(at.iter().map(|&at| at.min(last)).collect())?, 0)?;
                 put(&picked, &(0..=last).collect::<Vec<u32>>(), batch, seq)
+            }
+        ),
+        wrong!(
+            "a zero like the first token",
+            "the zeros are made like the first token, which is not there when all is padding: make them from the tokens' shape and type.",
+            |tokens, indices, batch, seq| {
+                tokens.narrow(0, 0, 1)?;
+                right(tokens, indices, batch, seq)
             }
         ),
         wrong!(

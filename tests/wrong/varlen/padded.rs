@@ -230,6 +230,24 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
             }),
         ),
         wrong(
+            "keep minus one",
+            "`(keep − 1) · 1e9` takes the mask for zeros and ones: any other number becomes a huge bias that hides all the rest. Use `where_cond`, or `ne(0)` first.",
+            Box::new(move |q, k, v, heads, dim, keep| {
+                let steps = Steps {
+                    weigh: |scores, mask| {
+                        let bias = ((mask.to_dtype(scores.dtype())? - 1.)? * 1e9)?;
+                        over_keys(&(scores + bias)?)
+                    },
+                    ..Steps::right()
+                };
+                fits(q, keep)?;
+                let seq = q.dim(1)?;
+                let keep = keep.unsqueeze(1)?.unsqueeze(1)?;
+                let mask = if causal { keep.broadcast_mul(&triangle(seq)?)? } else { keep };
+                steps.run([q, k, v], Sizes { heads, dim }, &mask)
+            }),
+        ),
+        wrong(
             "one mask for all sequences",
             "a mask for one sequence is broadcast to all of the batch, without a word: `keep` is `(batch, seq)`, compare it with q.",
             Box::new({
@@ -267,6 +285,42 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
     ]
 }
 
+/// A causal mask, u8.
+fn triangle(seq: usize) -> Result<Tensor> {
+    Tensor::tril2(seq, DType::U8, &Device::Cpu)
+}
+
+/// Attention under a mask that `shape` gives to keep: what candle makes of it when it broadcasts.
+fn shaped(causal: bool, shape: fn(&Tensor) -> Result<Tensor>) -> Box<Padded> {
+    Box::new(move |q, k, v, heads, dim, keep| {
+        fits(q, keep)?;
+        let sizes = Steps::right().fit([q, k, v], Sizes { heads, dim })?;
+        let keep = shape(&keep.ne(0u8)?)?;
+        let mask = match causal && q.elem_count() > 0 {
+            true => keep.broadcast_mul(&triangle(q.dim(1)?)?)?,
+            false => keep,
+        };
+        Steps::right().run([q, k, v], sizes, &mask)
+    })
+}
+
+/// What goes wrong when the mask is a tensor of one's own, and not an option of a call that says what it wants.
+fn shapes(causal: bool) -> Vec<Wrong<Padded>> {
+    let wrong = |name, diagnosis, answer: Box<Padded>| Wrong { name, diagnosis, answer };
+    vec![
+        wrong(
+            "mask without heads and queries",
+            "the mask is `(batch, seq)`, and the scores are `(batch, heads, seq, seq)`: it broadcasts from the right, so its sequences would be queries. It takes a 1 for heads and one for queries, `(batch, 1, 1, seq)`: `keys` gives them.",
+            shaped(causal, |keep| Ok(keep.clone())),
+        ),
+        wrong(
+            "mask without heads",
+            "the mask is `(batch, 1, seq)`, and the scores are `(batch, heads, seq, seq)`: it broadcasts from the right, so its sequences would be heads. It takes a 1 for heads *and* one for queries, `(batch, 1, 1, seq)`: `keys` gives them.",
+            shaped(causal, |keep| keep.unsqueeze(1)),
+        ),
+    ]
+}
+
 fn all(causal: bool) -> Vec<Wrong<Padded>> {
     let step = |(name, diagnosis, steps): Fault| Wrong {
         name,
@@ -285,11 +339,11 @@ fn all(causal: bool) -> Vec<Wrong<Padded>> {
 }
 
 pub fn eager_bidirectional() -> Vec<Wrong<Padded>> {
-    all(false)
+    all(false).into_iter().chain(shapes(false)).collect()
 }
 
 pub fn eager_causal() -> Vec<Wrong<Padded>> {
-    all(true)
+    all(true).into_iter().chain(shapes(true)).collect()
 }
 
 pub fn sdpa_bidirectional() -> Vec<Wrong<Padded>> {

@@ -192,13 +192,27 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
     let wrong = |name, diagnosis, answer: Box<Ragged>| Wrong { name, diagnosis, answer };
     let with = |ends| attention_of(Steps::right(), sees, causal, ends);
     let right = || right(causal);
-    let [flat, nothing, empty] = [right(), right(), right()];
+    let [flat, first, nothing, empty] = [right(), right(), right(), right()];
     vec![
         wrong(
             "a dimension a head",
             "the result is `(total, heads, head_dim)`: flatten the last two, to the shape of q.",
             Box::new(move |q, k, v, heads, dim, cu, max| {
                 flat(q, k, v, heads, dim, cu, max)?.reshape((q.dim(0)?, heads, dim))
+            }),
+        ),
+        wrong(
+            "heads first",
+            "the tokens are reshaped to `(heads, total, head_dim)`, so that the kernel takes heads for tokens: it wants `(total, heads, head_dim)`.",
+            Box::new(move |q, k, v, heads, dim, cu, max| {
+                // The kernel's own words, as long as heads and tokens differ in number.
+                let (total, last) = (q.dim(0)?, cu.elem_count().saturating_sub(1));
+                match total == heads {
+                    true => first(q, k, v, heads, dim, cu, max),
+                    false => bail!(
+                        "cu_seqlens_q: expected its last entry (number {last}) to be {heads}, the rows of q; got {total}"
+                    ),
+                }
             }),
         ),
         wrong(
