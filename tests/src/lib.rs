@@ -16,6 +16,7 @@ pub mod masking;
 pub mod multi_head;
 pub mod scaling;
 pub mod transformer;
+pub mod varlen;
 
 #[path = "../wrong/mod.rs"]
 mod wrong;
@@ -32,6 +33,7 @@ pub fn zoo() -> Vec<Proof> {
         transformer::zoo(),
         inside_heads::zoo(),
         flash::zoo(),
+        varlen::zoo(),
     ]
     .into_iter()
     .flatten()

@@ -7,6 +7,7 @@ pub mod masking;
 pub mod multi_head;
 pub mod scaling;
 pub mod transformer;
+pub mod varlen;
 
 /// A plausible wrong answer to an exercise whose answers have the type `F`.
 pub struct Wrong<F: ?Sized> {

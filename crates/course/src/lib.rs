@@ -15,6 +15,7 @@ pub use masking;
 pub use multi_head;
 pub use scaling;
 pub use transformer;
+pub use varlen;
 
 /// What the first cell of every notebook brings into scope.
 pub mod prelude {
@@ -29,6 +30,6 @@ pub mod check {
         self, ablate_head, attention_entropy, induction_score, previous_token_score, rollout,
     };
     pub use checks::{
-        dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*,
+        dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*, varlen::*,
     };
 }

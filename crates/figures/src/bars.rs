@@ -11,6 +11,9 @@ use crate::{
 /// A bar's thickness and the space between groups.
 const BAR: f64 = 22.0;
 const GAP: f64 = 12.0;
+/// The same for stacked bars, of which there may be many.
+const STACKED: f64 = 15.0;
+const STACKED_GAP: f64 = 3.0;
 /// The widest label before it is broken into two lines.
 const LABELS: f64 = 190.0;
 
@@ -34,6 +37,7 @@ pub struct Bars {
     names: Vec<String>,
     groups: Vec<(String, Vec<f64>)>,
     decimals: Option<usize>,
+    stacked: bool,
 }
 
 impl Bars {
@@ -46,6 +50,7 @@ impl Bars {
             names: Vec::new(),
             groups: Vec::new(),
             decimals: None,
+            stacked: false,
         }
     }
 
@@ -76,6 +81,12 @@ impl Bars {
     /// Prints values with `decimals` digits after the point; three significant digits otherwise.
     pub fn decimals(mut self, decimals: usize) -> Self {
         self.decimals = Some(decimals);
+        self
+    }
+
+    /// Puts the bars of a group end to end, as parts of a whole; their values, none below 0, are not printed.
+    pub fn stacked(mut self) -> Self {
+        self.stacked = true;
         self
     }
 
@@ -111,6 +122,10 @@ impl Bars {
             }
             if let Some(value) = values.iter().find(|v| !v.is_finite()) {
                 return error(&what, "a finite number".to_string(), value.to_string());
+            }
+            if let (true, Some(value)) = (self.stacked, values.iter().find(|v| **v < 0.0)) {
+                let expected = "at least 0, as a part of a stacked bar".to_string();
+                return error(&what, expected, value.to_string());
             }
         }
         Ok(())
@@ -154,6 +169,8 @@ struct Plot<'a> {
     /// Where zero is, and how many units one is worth.
     zero: f64,
     unit: f64,
+    /// The height of a group with the space around it.
+    group: f64,
     /// The middle of the room for bars.
     middle: f64,
 }
@@ -176,16 +193,22 @@ impl<'a> Plot<'a> {
 
         let values = || bars.groups.iter().flat_map(|(_, values)| values.iter().copied());
         let low = values().fold(0.0, f64::min);
-        let high = values().fold(0.0, f64::max);
+        let high = match bars.stacked {
+            true => bars.groups.iter().map(|(_, values)| values.iter().sum()).fold(0.0, f64::max),
+            false => values().fold(0.0, f64::max),
+        };
         let printed: Vec<String> = values().map(|v| bars.print(v)).collect();
-        let number = text::widest(&printed, TICK) + 8.0;
+        let number = if bars.stacked { 0.0 } else { text::widest(&printed, TICK) + 8.0 };
         let left = MARGIN + text::widest(&labels.concat(), TICK) + 10.0;
         let left = if low < 0.0 { left + number } else { left };
         let room = WIDTH - MARGIN - number - left;
         let unit = if high > low { room / (high - low) } else { 0.0 };
 
-        let groups = bars.groups.len() as f64;
-        let height = top + groups * (bars.names.len().max(1) as f64 * BAR + GAP);
+        let group = match bars.stacked {
+            true => STACKED + STACKED_GAP,
+            false => bars.names.len().max(1) as f64 * BAR + GAP,
+        };
+        let height = top + bars.groups.len() as f64 * group;
         Self {
             bars,
             title,
@@ -195,6 +218,7 @@ impl<'a> Plot<'a> {
             height: height + if bars.x.is_empty() { 8.0 } else { 34.0 },
             zero: left - low * unit,
             unit,
+            group,
             middle: left + room / 2.0,
         }
     }
@@ -207,22 +231,16 @@ impl<'a> Plot<'a> {
         }
         let mut y = self.top;
         for ((_, values), label) in self.bars.groups.iter().zip(&self.labels) {
-            let middle = y + (GAP + values.len() as f64 * BAR) / 2.0;
+            let middle = y + self.group / 2.0;
             for (i, line) in label.iter().enumerate() {
                 let shift = (i as f64 - (label.len() - 1) as f64 / 2.0) * 17.0;
                 canvas.text(MARGIN, middle + shift, HPos::Left, TICK, line)?;
             }
-            y += GAP / 2.0;
-            for (i, &value) in values.iter().enumerate() {
-                let end = self.zero + value * self.unit;
-                let (from, to) = (self.zero.min(end), self.zero.max(end));
-                canvas.rect((from, y + 1.0), (to, y + BAR - 1.0), SERIES[i])?;
-                let (x, anchor) =
-                    if value < 0.0 { (from - 6.0, HPos::Right) } else { (to + 6.0, HPos::Left) };
-                canvas.text(x, y + BAR / 2.0, anchor, TICK, &self.bars.print(value))?;
-                y += BAR;
+            match self.bars.stacked {
+                true => self.parts(canvas, y, values)?,
+                false => self.beside(canvas, y + GAP / 2.0, values)?,
             }
-            y += GAP / 2.0;
+            y += self.group;
         }
         canvas.path(&[(self.zero, self.top), (self.zero, y)], stroke(INK, 1.0))?;
         let name = text::cut(&self.bars.x, LABEL, WIDTH - 2.0 * MARGIN);
@@ -230,5 +248,31 @@ impl<'a> Plot<'a> {
         let half = text::width(&name, LABEL) / 2.0;
         let x = self.middle.min(WIDTH - MARGIN - half).max(MARGIN + half);
         canvas.text(x, y + 18.0, HPos::Center, LABEL, &name)
+    }
+
+    /// A group's bars below each other, the first at `y`.
+    fn beside(&self, canvas: &Canvas, mut y: f64, values: &[f64]) -> Drawn {
+        for (i, &value) in values.iter().enumerate() {
+            let end = self.zero + value * self.unit;
+            let (from, to) = (self.zero.min(end), self.zero.max(end));
+            canvas.rect((from, y + 1.0), (to, y + BAR - 1.0), SERIES[i])?;
+            let (x, anchor) =
+                if value < 0.0 { (from - 6.0, HPos::Right) } else { (to + 6.0, HPos::Left) };
+            canvas.text(x, y + BAR / 2.0, anchor, TICK, &self.bars.print(value))?;
+            y += BAR;
+        }
+        Ok(())
+    }
+
+    /// A group's bars end to end.
+    fn parts(&self, canvas: &Canvas, y: f64, values: &[f64]) -> Drawn {
+        let mut from = self.zero;
+        for (&value, colour) in values.iter().zip(SERIES) {
+            let to = from + value * self.unit;
+            let (top, bottom) = (y + STACKED_GAP / 2.0, y + STACKED_GAP / 2.0 + STACKED);
+            canvas.rect((from, top), (to, bottom), colour)?;
+            from = to;
+        }
+        Ok(())
     }
 }

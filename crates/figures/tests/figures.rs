@@ -19,6 +19,7 @@ fn all() -> Vec<Figure> {
             .small()
             .draw(),
         Bars::new("Bars").x("ms").bar("one", 1).bar("two", -2.5).draw(),
+        Bars::new("Stacked").names(["a", "b"]).group("one", &[1.0, 2.0]).stacked().draw(),
         Bars::new("Groups").names(["a", "b"]).group("one", &[1.0, 2.0]).draw(),
         Heatmap::new("Weights", 2, 2, &weights).row_labels(["a", "\n"]).print_values(2).draw(),
         Heatmap::new("Mask", 2, 2, &[1u8, 0, 1, 1]).x("key").y("query").mask().draw(),
@@ -215,6 +216,28 @@ fn an_angle_is_the_shorter_one() {
 }
 
 #[test]
+fn stacked_bars_lie_end_to_end() {
+    let figure = Bars::new("T").names(["a", "b"]).group("", &[1, 3]).stacked().draw();
+    let figure = figure.expect("good input");
+    let numbers = |name| -> Vec<f64> {
+        attributes(figure.svg(), name).iter().filter_map(|number| number.parse().ok()).collect()
+    };
+    // The last two rectangles: after the paper and the legend.
+    let (x, width) = (numbers("x"), numbers("width"));
+    let rects = figure.svg().lines().filter(|line| line.starts_with("<rect x=")).count();
+    assert_eq!(rects, 4);
+    let (first, second) = (width[width.len() - 2], width[width.len() - 1]);
+    assert!((second / first - 3.0).abs() < 0.02, "{first} {second}");
+    let at: Vec<f64> = figure
+        .svg()
+        .lines()
+        .filter(|line| line.starts_with("<rect x="))
+        .map(|line| attributes(line, "x")[0].parse().expect("a number"))
+        .collect();
+    assert!((at[2] + first - at[3]).abs() <= 1.0, "{at:?} {x:?}");
+}
+
+#[test]
 fn bad_input_is_told_what_was_expected_and_what_came() {
     let cases: Vec<(Result<Figure, FigureError>, &[&str])> = vec![
         (Lines::new("T").draw(), &["\"T\"", "at least one line", "none"]),
@@ -229,6 +252,7 @@ fn bad_input_is_told_what_was_expected_and_what_came() {
         (lines().band("a", &[(1, 3, 2)]).draw(), &["band \"a\"", "low ≤ high", "(1, 3, 2)"]),
         (lines().y_range(1, 1).draw(), &["y_range", "low < high", "1 and 1"]),
         (Bars::new("T").draw(), &["at least one", "none"]),
+        (Bars::new("T").bar("a", -1).stacked().draw(), &["bar \"a\"", "at least 0", "-1"]),
         (Bars::new("T").bar("a", f64::INFINITY).draw(), &["bar \"a\"", "finite", "inf"]),
         (Bars::new("T").names(["a", "b"]).group("g", &[1]).draw(), &["2 values", "got 1"]),
         (Heatmap::new("T", 2, 2, &[1.0]).draw(), &["2 × 2 = 4 values", "got 1"]),

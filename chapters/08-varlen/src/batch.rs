@@ -1,0 +1,53 @@
+//! Given: ragged batches to try things on.
+
+use crate::solution::unpad;
+use candle_core::{Device, Result, Tensor};
+use masking::solution::padding_mask;
+
+// ANCHOR: lengths
+/// How many tokens `count` requests have: log-normal, as the lengths of texts are,
+/// with a median of 120 and cut to 8 ..= 512.
+///
+/// Multiplying many small chances gives such lengths: most are short, few are very
+/// long. The cut stands for what a service lets through.
+pub fn log_normal_lengths(seed: u64, count: usize) -> Result<Vec<usize>> {
+    let normal = seeded::normal(seed, count)?.to_vec1::<f32>()?;
+    Ok(normal.iter().map(|z| (120. * (0.8 * z).exp()).clamp(8., 512.) as usize).collect())
+}
+// ANCHOR_END: lengths
+
+// ANCHOR: batch
+/// Queries, keys and values of sequences of different lengths, padded and packed.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// q, k and v `(batch, seq, hidden)`. In the padding stands noise, not zeros.
+    pub padded: [Tensor; 3],
+    /// Which tokens are real: `(batch, seq)`, u8.
+    pub keep: Tensor,
+    /// q, k and v `(total, hidden)`, the same numbers.
+    pub packed: [Tensor; 3],
+    /// Where each sequence begins, and where the last one ends: `(batch + 1)`, u32.
+    pub cu_seqlens: Tensor,
+    /// The length of the longest sequence.
+    pub max_seqlen: usize,
+    /// How `hidden` is shared out.
+    pub num_heads: usize,
+    /// `hidden / num_heads`.
+    pub head_dim: usize,
+}
+// ANCHOR_END: batch
+
+impl Batch {
+    /// A random batch of sequences of these lengths.
+    pub fn new(seed: u64, lengths: &[usize], num_heads: usize, head_dim: usize) -> Result<Self> {
+        let (batch, seq) = (lengths.len(), lengths.iter().copied().max().unwrap_or(0));
+        let one = |at| seeded::normal(3 * seed + at, (batch, seq, num_heads * head_dim));
+        let padded = [one(0)?, one(1)?, one(2)?];
+        let keep = padding_mask(lengths, seq, &Device::Cpu)?.reshape((batch, seq))?;
+        let [q, k, v] =
+            [unpad(&padded[0], &keep)?, unpad(&padded[1], &keep)?, unpad(&padded[2], &keep)?];
+        let packed = [q.tokens, k.tokens, v.tokens];
+        let (cu_seqlens, max_seqlen) = (q.cu_seqlens, q.max_seqlen);
+        Ok(Self { padded, keep, packed, cu_seqlens, max_seqlen, num_heads, head_dim })
+    }
+}

@@ -1,0 +1,270 @@
+//! Week 8, solved: packing, and attention six ways.
+
+use crate::{flash_attention_varlen, packed::Packed};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
+use flash::{Causal, SdpaOptions, sdpa};
+use masking::{
+    conventions::Align,
+    solution::{causal_mask, combine_masks, masked_attention},
+};
+use multi_head::solution::{combine_heads, split_heads};
+
+// ANCHOR: padding_waste
+/// What padding to the longest sequence costs: the share of all tokens that are
+/// padding, and the share of all pairs of a query and a key that are not two real
+/// tokens of one sequence.
+///
+/// Both from 0 to 1; (0, 0) for a batch without tokens.
+pub fn padding_waste(lengths: &[usize]) -> (f64, f64) {
+    let longest = lengths.iter().copied().max().unwrap_or(0) as f64;
+    if longest == 0. {
+        return (0., 0.);
+    }
+    let batch = lengths.len() as f64;
+    let real = |power| lengths.iter().map(|n| (*n as f64).powi(power)).sum::<f64>();
+    let waste = |power| 1. - real(power) / (batch * longest.powi(power));
+    (waste(1), waste(2)) // tokens, pairs
+}
+// ANCHOR_END: padding_waste
+
+// ANCHOR: cu_seqlens
+/// Where each sequence begins when all are packed one after the other, and where
+/// the last one ends: lengths 2, 3, 4 → 0, 2, 5, 9.
+///
+/// `(batch + 1)`, u32. Empty sequences are welcome; no sequences give a single 0.
+/// Errors when the total is above `u32::MAX`.
+pub fn cu_seqlens(lengths: &[usize], device: &Device) -> Result<Tensor> {
+    let (mut ends, mut total) = (vec![0u32], 0usize);
+    for length in lengths {
+        total = total.saturating_add(*length);
+        match u32::try_from(total) {
+            Ok(end) => ends.push(end),
+            Err(_) => bail!("lengths: expected at most {} tokens; got {total}", u32::MAX),
+        }
+    }
+    Tensor::new(ends, device)
+}
+// ANCHOR_END: cu_seqlens
+
+// ANCHOR: max_seqlen
+/// The length of the longest sequence: 0 when there is none.
+///
+/// `cu_seqlens` `(batch + 1)`, u32, beginning with 0 and never falling. Errors
+/// when it is not that.
+pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
+    let ends = cu_seqlens.to_vec1::<u32>()?;
+    if ends.first() != Some(&0) || !ends.is_sorted() {
+        bail!("cu_seqlens: expected 0 and then ends that never fall; got {ends:?}");
+    }
+    Ok(ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0) as usize)
+}
+// ANCHOR_END: max_seqlen
+
+// ANCHOR: unpad
+/// A padded batch without its padding: the real tokens, one sequence after the
+/// other, each in its order.
+///
+/// `x` `(batch, seq, …)`, `keep` `(batch, seq)`, u8, not 0 = real, anywhere in a
+/// row → [`Packed`]. Errors when the shapes do not fit.
+pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
+    let (batch, seq) = keep.dims2()?;
+    if x.rank() < 2 || x.dims()[..2] != [batch, seq] {
+        bail!("x: expected (batch, seq, …) = ({batch}, {seq}, …), as keep has; got {:?}", x.dims());
+    }
+    let rows = keep.to_vec2::<u8>()?;
+    let lengths: Vec<usize> =
+        rows.iter().map(|row| row.iter().filter(|real| **real != 0).count()).collect();
+    let real = rows.concat().into_iter().enumerate().filter(|(_, real)| *real != 0);
+    let indices: Vec<u32> = real.map(|(at, _)| at as u32).collect();
+    let total = indices.len();
+    let indices = Tensor::from_vec(indices, total, x.device())?;
+    let cu_seqlens = cu_seqlens(&lengths, x.device())?;
+    let max_seqlen = max_seqlen(&cu_seqlens)?;
+    let tokens = x.flatten(0, 1)?.index_select(&indices, 0)?; // (total, …)
+    Ok(Packed { tokens, indices, cu_seqlens, max_seqlen })
+}
+// ANCHOR_END: unpad
+
+// ANCHOR: pad
+/// Packed tokens back in their places, zeros elsewhere: the inverse of `unpad` but
+/// for what stood in the padding.
+///
+/// `tokens` `(total, …)`, `indices` `(total)`, u32 → `(batch, seq, …)`. Errors when
+/// there are not as many indices as tokens, or one is not below batch · seq.
+pub fn pad(tokens: &Tensor, indices: &Tensor, batch: usize, seq: usize) -> Result<Tensor> {
+    if indices.dims1()? != tokens.dim(0)? {
+        bail!("indices: expected one a token, {}; got {}", tokens.dim(0)?, indices.dims1()?);
+    }
+    if let Some(at) = indices.to_vec1::<u32>()?.iter().find(|at| **at as usize >= batch * seq) {
+        bail!("indices: expected numbers below {batch} · {seq}; got {at}");
+    }
+    let rest = &tokens.dims()[1..];
+    let zeros = Tensor::zeros([&[batch * seq], rest].concat(), tokens.dtype(), tokens.device())?;
+    zeros.index_add(indices, tokens, 0)?.reshape([&[batch, seq], rest].concat())
+}
+// ANCHOR_END: pad
+
+// ANCHOR: position_ids
+/// Each packed token's position in its own sequence: 0, 2, 5 → 0, 1, 0, 1, 2.
+///
+/// `cu_seqlens` `(batch + 1)`, u32 → `(total)`, u32. Errors as `max_seqlen`.
+pub fn position_ids(cu_seqlens: &Tensor) -> Result<Tensor> {
+    max_seqlen(cu_seqlens)?;
+    let ends = cu_seqlens.to_vec1::<u32>()?;
+    let ids: Vec<u32> = ends.windows(2).flat_map(|pair| 0..pair[1] - pair[0]).collect();
+    Tensor::new(ids, cu_seqlens.device())
+}
+// ANCHOR_END: position_ids
+
+// ANCHOR: document_mask
+/// Packing seen from the other side: the keep-mask under which dense attention over
+/// all packed tokens lets each see its own sequence only, and with `causal` only
+/// up to itself.
+///
+/// `cu_seqlens` `(batch + 1)`, u32 → `(total, total)`, u8, 1 = may attend. Errors
+/// as `max_seqlen`.
+pub fn document_mask(cu_seqlens: &Tensor, causal: bool) -> Result<Tensor> {
+    max_seqlen(cu_seqlens)?;
+    let ends = cu_seqlens.to_vec1::<u32>()?;
+    let documents =
+        ends.windows(2).zip(0u32..).flat_map(|(pair, id)| (pair[0]..pair[1]).map(move |_| id));
+    let id: Vec<u32> = documents.collect();
+    let total = id.len();
+    let keep = |query: usize, key: usize| id[query] == id[key] && (!causal || key <= query);
+    let mask: Vec<u8> =
+        (0..total * total).map(|at| u8::from(keep(at / total, at % total))).collect();
+    Tensor::from_vec(mask, (total, total), cu_seqlens.device())
+}
+// ANCHOR_END: document_mask
+
+/// Shares out `(batch, seq, hidden)` among the heads: `(batch, num_heads, seq, head_dim)`.
+pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
+    if x.dim(D::Minus1)? != num_heads * head_dim {
+        bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
+    }
+    split_heads(x, num_heads)
+}
+
+/// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
+pub fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
+    let (batch, seq, _) = k.dims3()?;
+    if keep.dtype() != DType::U8 || keep.dims() != [batch, seq] {
+        let (dims, dtype) = (keep.dims(), keep.dtype());
+        bail!(
+            "keep: expected (batch, seq) = ({batch}, {seq}) of type U8; got {dims:?} of {dtype:?}"
+        );
+    }
+    keep.unsqueeze(1)?.unsqueeze(1)
+}
+
+// ANCHOR: eager_bidirectional
+/// Attention by candle operations, with a matrix of all scores in memory: every
+/// query sees all real keys of its sequence.
+///
+/// q, k, v `(batch, seq, hidden)` with `hidden = num_heads · head_dim`; `keep`
+/// `(batch, seq)`, u8, not 0 = real → `(batch, seq, hidden)`. What padded queries
+/// get is of no use, but finite. Scores are divided by √head_dim. Errors when
+/// shapes do not fit, or `keep` is not u8.
+pub fn eager_bidirectional(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    keep: &Tensor,
+) -> Result<Tensor> {
+    let heads = |x| split(x, num_heads, head_dim);
+    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&keys(keep, k)?))?;
+    combine_heads(&out)
+}
+// ANCHOR_END: eager_bidirectional
+
+// ANCHOR: eager_causal
+/// As `eager_bidirectional`, but a query sees no key after its own position.
+pub fn eager_causal(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    keep: &Tensor,
+) -> Result<Tensor> {
+    let heads = |x| split(x, num_heads, head_dim);
+    let seq = keep.dim(1)?;
+    let causal = causal_mask(seq, seq, Align::TopLeft, keep.device())?;
+    let mask = combine_masks(&keys(keep, k)?, &causal)?; // (batch, 1, seq, seq)
+    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&mask))?;
+    combine_heads(&out)
+}
+// ANCHOR_END: eager_causal
+
+// ANCHOR: sdpa_bidirectional
+/// As `eager_bidirectional`, by one call of `flash::sdpa`: no matrix of scores.
+pub fn sdpa_bidirectional(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    keep: &Tensor,
+) -> Result<Tensor> {
+    let heads = |x| split(x, num_heads, head_dim);
+    let options = SdpaOptions::default().keep(keys(keep, k)?);
+    combine_heads(&sdpa(&heads(q)?, &heads(k)?, &heads(v)?, &options)?)
+}
+// ANCHOR_END: sdpa_bidirectional
+
+// ANCHOR: sdpa_causal
+/// As `eager_causal`, by one call of `flash::sdpa`: no mask of all pairs either.
+pub fn sdpa_causal(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    keep: &Tensor,
+) -> Result<Tensor> {
+    let heads = |x| split(x, num_heads, head_dim);
+    let options = SdpaOptions::default().keep(keys(keep, k)?).causal(Causal::TopLeft);
+    combine_heads(&sdpa(&heads(q)?, &heads(k)?, &heads(v)?, &options)?)
+}
+// ANCHOR_END: sdpa_causal
+
+// ANCHOR: flash_bidirectional
+/// As `eager_bidirectional` for a packed batch: no padding is read or computed.
+///
+/// q, k, v `(total, hidden)`, `cu_seqlens` `(batch + 1)`, u32, `max_seqlen` the
+/// longest sequence's length → `(total, hidden)`. Errors when shapes do not fit.
+pub fn flash_bidirectional(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    cu_seqlens: &Tensor,
+    max_seqlen: usize,
+) -> Result<Tensor> {
+    let heads = |x: &Tensor| x.reshape((x.dim(0)?, num_heads, head_dim));
+    let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
+    let (cu, max) = (cu_seqlens, max_seqlen);
+    flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, false)?.flatten(1, 2)
+}
+// ANCHOR_END: flash_bidirectional
+
+// ANCHOR: flash_causal
+/// As `flash_bidirectional`, but a query sees no key after its own position.
+pub fn flash_causal(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    num_heads: usize,
+    head_dim: usize,
+    cu_seqlens: &Tensor,
+    max_seqlen: usize,
+) -> Result<Tensor> {
+    let heads = |x: &Tensor| x.reshape((x.dim(0)?, num_heads, head_dim));
+    let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
+    let (cu, max) = (cu_seqlens, max_seqlen);
+    flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, true)?.flatten(1, 2)
+}
+// ANCHOR_END: flash_causal
