@@ -93,7 +93,7 @@ pub(crate) fn apply(
 ) -> Result<(Tensor, Tensor)> {
     if !q.device().is_cpu() {
         bail!(
-            "q: expected a tensor on the CPU; got one on {:?}. Use `flash::sdpa`, or `to_device(&Device::Cpu)`",
+            "q: expected a tensor on the CPU; got one on {:?}. Use `to_device(&Device::Cpu)`, or for a dense batch `flash::sdpa`",
             q.device().location()
         );
     }

@@ -1,5 +1,5 @@
-//! `cargo run -p varlen --example ragged`: a batch of 32 sequences, mean 928 tokens, packed, one by one, and padded with a
-//! mask, in milliseconds: the fastest of several rounds in turn.
+//! `cargo run -p varlen --example ragged`: a batch of 32 sequences, mean 928 tokens, packed, one by one, and padded
+//! with a mask, in milliseconds: the fastest of several rounds in turn.
 //!
 //! `--rounds N`, `--causal`, `--only packed` (ways whose names begin so), `--lengths` (prints them and does no more).
 
