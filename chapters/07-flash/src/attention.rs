@@ -27,8 +27,15 @@ pub fn sdpa(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result
 ///   makes its row NaN, and so does a score of +∞; a value that is not finite reaches every query that sees *or hides* it,
 ///   since 0 · NaN and 0 · ∞ are NaN, and only queries with nothing to see stay zeros.
 ///
-/// Errors when shapes, types or options do not fit, and when the tensors are not on the CPU. Until it has a backward pass,
-/// `backward` through it errors too.
+///
+/// `backward` gives gradients of q, k and v, computed from the weights once more (FlashAttention-2): memory again grows with
+/// the lengths only. They are the same on any number of threads, and as exact as the log-sum-exp, which is kept in the type
+/// computed in: relatively, weights are off by about |log-sum-exp| roundings. A query with nothing to see has a gradient of
+/// zeros. A NaN or ±∞ in the inputs or in the incoming gradient makes NaN or ±∞ of what depends on it by the formulas; it may
+/// also reach what it is hidden from, but no other key-value head. A bias that needs a gradient is refused:
+/// [`naive::attention`] has it.
+///
+/// Errors when shapes, types or options do not fit, and when the tensors are not on the CPU.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -93,7 +100,7 @@ pub(crate) fn apply(
 ) -> Result<(Tensor, Tensor)> {
     if !q.device().is_cpu() {
         bail!(
-            "q: expected a tensor on the CPU; got one on {:?}. Use `flash::sdpa`, or `to_device(&Device::Cpu)`",
+            "q: expected a tensor on the CPU; got one on {:?}. Use `to_device(&Device::Cpu)`, or for a dense batch `flash::sdpa`",
             q.device().location()
         );
     }

@@ -5,7 +5,8 @@
 //! - [`exercise`]: the same with `todo!()`, for you; [`tiles`]: what both are put together from.
 //!
 //! The library, for all heads at once and as fast as the processor can:
-//! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores;
+//! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores, also on
+//!   the way back;
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
 //! - [`ragged`]: the same for sequences of different lengths, packed one after the other;

@@ -16,9 +16,9 @@ pub struct Ragged {
 impl Ragged {
     /// From cumulative lengths as flash-attn has them: lengths 2, 3, 4 are `[0, 2, 5, 9]`.
     ///
-    /// Both are u32, on the CPU, `(batch + 1)`: of the queries, and of the keys and values. Errors, naming the tensor and
-    /// the entry, when they are of another type, shape or device, do not begin at 0, decrease, or hold different numbers of
-    /// sequences.
+    /// Both are u32, on the CPU, `(batch + 1)`: of the queries, and of the keys and values. Errors, naming the tensor
+    /// and the entry, when they are of another type, shape or device, do not begin at 0, decrease, or hold different
+    /// numbers of sequences.
     pub fn new(cu_seqlens_q: &Tensor, cu_seqlens_k: &Tensor) -> Result<Self> {
         let q = cumulative("cu_seqlens_q", cu_seqlens_q)?;
         let k = cumulative("cu_seqlens_k", cu_seqlens_k)?;
@@ -112,15 +112,15 @@ fn cumulative(name: &str, x: &Tensor) -> Result<Vec<usize>> {
 
 /// Attention within each sequence of a packed batch, all of them in one go: the output and each row's log-sum-exp.
 ///
-/// - q `(total_q, heads_q, d)`, k `(total_k, heads_kv, d)`, v `(total_k, heads_kv, d_v)` → `(total_q, heads_q, d_v)`, and
-///   the log-sum-exp `(heads_q, total_q)`, f32, without a gradient; −∞ for a query with nothing to see.
+/// - q `(total_q, heads_q, d)`, k `(total_k, heads_kv, d)`, v `(total_k, heads_kv, d_v)` → `(total_q, heads_q, d_v)`,
+///   and the log-sum-exp `(heads_q, total_q)`, f32, without a gradient; −∞ for a query with nothing to see.
 /// - Causal and window mean what they mean for each sequence alone. Types, strides and special values are as in
 ///   [`crate::flash_attention`]; what is not finite stays within its sequence.
 /// - Each sequence gets the same bits as alone, whatever else is in the batch.
 /// - q, k and v get gradients, which stay within their sequences too.
 ///
-/// Errors as [`crate::flash_attention`], and when `ragged` does not belong to q and k, or a mask is given: there is no shape
-/// that all sequences share.
+/// Errors as [`crate::flash_attention`], and when `ragged` does not belong to q and k, or a mask is given: there is
+/// no shape that all sequences share.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};

@@ -1,7 +1,7 @@
 //! Attention within each sequence of a packed batch, with the arguments of candle-flash-attn's `flash_attn_varlen`.
 //!
-//! `cu_seqlens` are cumulative lengths: sequences of 2, 3 and 4 tokens are `[0, 2, 5, 9]`, and the tokens 2, 3 and 4 are the
-//! second sequence. Queries and keys of a sequence may differ in number; each has its own `cu_seqlens`.
+//! `cu_seqlens` are cumulative lengths: sequences of 2, 3 and 4 tokens are `[0, 2, 5, 9]`, and the tokens 2, 3 and 4
+//! are the second sequence. Queries and keys of a sequence may differ in number; each has its own `cu_seqlens`.
 
 use candle_core::{Result, Tensor, bail};
 use flash::ragged::{self, Ragged};
@@ -12,16 +12,16 @@ use flash::{Causal, SdpaOptions};
 /// - q `(total_q, heads_q, d)`, k `(total_k, heads_kv, d)`, v `(total_k, heads_kv, d_v)` → `(total_q, heads_q, d_v)`.
 ///   `heads_q` is a multiple of `heads_kv`; any length, and the batch, may be 0; any strides.
 /// - f32, f64, f16 or bf16, all three the same; the result has that type, f16 and bf16 are computed in f32.
-/// - `cu_seqlens_q` and `cu_seqlens_k` are u32, `(batch + 1)`: 0, then where each sequence ends; the last is `total_q` and
-///   `total_k`.
+/// - `cu_seqlens_q` and `cu_seqlens_k` are u32, `(batch + 1)`: 0, then where each sequence ends; the last is
+///   `total_q` and `total_k`.
 /// - `max_seqlen_q` and `max_seqlen_k` are the longest lengths, or more.
 /// - `scale` multiplies the scores: 1/√d, mostly.
 /// - `causal` hides the future, bottom-right aligned: the last query of a sequence sees all its keys.
 /// - A query with nothing to see gets zeros. A sequence gets the same bits, whatever else is in the batch.
 /// - q, k and v get gradients, in memory that grows with the totals.
 ///
-/// Errors when shapes, types or lengths do not fit, naming the argument and the entry, and when the tensors are not on the
-/// CPU.
+/// Errors when shapes, types or lengths do not fit, naming the argument and the entry, and when the tensors are not
+/// on the CPU.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -91,8 +91,8 @@ pub fn flash_attention_varlen_windowed(
     Ok(ragged::attention(q, k, v, &sequences, &options)?.0)
 }
 
-/// As [`flash_attention_varlen_windowed`], with the scores capped to ±`softcap`, `c · tanh(score / c)`: as candle-flash-attn's
-/// `flash_attn_varlen_alibi_windowed_softcap` without slopes.
+/// As [`flash_attention_varlen_windowed`], with the scores capped to ±`softcap`, `c · tanh(score / c)`: as
+/// candle-flash-attn's `flash_attn_varlen_alibi_windowed_softcap` without slopes.
 ///
 /// A softcap of 0 is none, as there. Errors also when it is below 0 or not finite.
 #[expect(clippy::too_many_arguments, reason = "the arguments of candle-flash-attn")]

@@ -40,8 +40,6 @@ macro_rules! sized {
     };
 }
 
-pub(super) use sized;
-
 /// `$body` for each row `0..$rows`, written out: a loop that the compiler leaves a loop would keep the tile in memory.
 macro_rules! each_row {
     ($rows:ident, $row:ident, $body:block) => { each_row!(@0 1 2 3 4 5, $rows, $row, $body) };
@@ -52,6 +50,8 @@ macro_rules! each_row {
         })*
     };
 }
+
+pub(super) use {each_row, sized};
 
 impl Tile for Avx512 {
     type Real = f32;
@@ -318,7 +318,7 @@ unsafe fn transpose(rows: &Sixteen<f32>, start: usize, to: *mut f32) {
 /// They can be read.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load<const C: usize>(from: *const f32) -> [__m512; C] {
+pub(super) unsafe fn load<const C: usize>(from: *const f32) -> [__m512; C] {
     let mut lanes = [_mm512_setzero_ps(); C];
     for (at, lane) in lanes.iter_mut().enumerate() {
         // SAFETY: the caller's promise.

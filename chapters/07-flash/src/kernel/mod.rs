@@ -4,7 +4,8 @@
 //! - [`nest`]: a block on its way through the keys: which tiles, in which order;
 //! - [`backward`]: the way back, with a loop nest and tiles of its own;
 //! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
-//! - [`prepare`]: what is done before any block; [`pack`]: keys in panels; [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
+//! - [`prepare`]: what is done before any block; [`pack`]: keys in panels;
+//! - [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
 //! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
 //! - [`share`]: work for the threads; [`path`]: which instructions this processor has; [`real`]: f32 and f64.
 

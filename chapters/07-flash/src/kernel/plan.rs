@@ -11,8 +11,8 @@ use std::sync::Mutex;
 
 /// Queries that go through the keys together: 16 groups, whose output and queries stay in the caches.
 const BLOCK: usize = 16 * ROWS;
-/// Bytes of packed keys and values for each thread, above which sequences are gone through in several waves: fresh memory costs more
-/// than a few threads that wait for the last block of a wave.
+/// Bytes of packed keys and values for each thread, above which sequences are gone through in several waves: fresh
+/// memory costs more than a few threads that wait for the last block of a wave.
 const WAVE: usize = 4 << 20;
 /// Multiplications and additions below which a second thread costs more than it brings.
 pub(super) const ALONE: usize = 4_000_000;
@@ -24,8 +24,8 @@ pub(super) struct Plan {
     pub(super) cuts: Vec<Cut>,
     /// Sequences whose keys are packed together, before their queries meet them.
     pub(super) waves: Vec<Range<usize>>,
-    /// Whether values are packed too, because they lie far apart, with other heads between them: so they would drive each
-    /// other out of the caches.
+    /// Whether values are packed too, because they lie far apart, with other heads between them: so they would drive
+    /// each other out of the caches.
     pub(super) apart: bool,
     /// The most queries of a block.
     pub(super) block: usize,
@@ -37,8 +37,8 @@ pub(super) struct Plan {
 pub(super) struct Cut {
     /// Queries that go together.
     block: usize,
-    /// The first of its packed panels, those of its first head, among those of its wave; `None` when each block packs its
-    /// own.
+    /// The first of its packed panels, those of its first head, among those of its wave; `None` when each block packs
+    /// its own.
     pub(super) panels: Option<usize>,
 }
 
@@ -90,9 +90,9 @@ impl Plan {
         Self { threads, cuts, waves, apart, block, panels: most_panels }
     }
 
-    /// All blocks of all heads of these sequences, and where their results go: what is next of output and log-sum-exp. Where
-    /// some blocks have more to do than others they come first: the last ones to be taken are then short, and no thread
-    /// waits long for another.
+    /// All blocks of all heads of these sequences, and where their results go: what is next of output and
+    /// log-sum-exp. Where some blocks have more to do than others they come first: the last ones to be taken are then
+    /// short, and no thread waits long for another.
     pub(super) fn items<'a, T: Real>(
         &self,
         problem: &Problem<T>,

@@ -36,8 +36,8 @@ pub(crate) struct Rows<'a, T> {
 }
 
 impl<'a, T: WithDType> Heads<'a, T> {
-    /// A tensor `(batch, heads, rows, columns)`; its columns are next to each other, or all the same number. Errors when it
-    /// is of another type.
+    /// A tensor `(batch, heads, rows, columns)`; its columns are next to each other, or all the same number. Errors
+    /// when it is of another type.
     pub(crate) fn dense(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
         let [batch, head, row, column] = strides(layout);
         let (numbers, sequence) = (numbers(storage, layout)?, Sequence::Stride(batch));

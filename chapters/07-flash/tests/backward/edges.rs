@@ -98,7 +98,7 @@ fn strides_change_nothing() -> Result<()> {
     let between = |x: &Tensor| x.transpose(1, 2)?.contiguous()?.transpose(1, 2);
     let columns = |x: &Tensor| x.transpose(2, 3)?.contiguous()?.transpose(2, 3);
     let part = |x: &Tensor| Tensor::cat(&[x, x, x], 3)?.narrow(3, x.dim(3)?, x.dim(3)?);
-    let all: [&dyn Fn(&Tensor) -> Result<Tensor>; 3] = [&between, &columns, &part];
+    let all: [fn(&Tensor) -> Result<Tensor>; 3] = [between, columns, part];
     for number in 0..ALL {
         let options = options(number, 4, 70, 90)?;
         for path in Path::available() {

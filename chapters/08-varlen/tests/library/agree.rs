@@ -46,9 +46,9 @@ pub fn agrees(
 
 /// Naive attention in f64, and by how much rounding may change it: absolutely, and relatively at the end.
 ///
-/// A score is a sum of d products, at most ‖q‖ · ‖k‖ · scale in size; its roundings walk at random: √d of them. A weight is
-/// off by as much, relatively, plus 8 for softcap and exponential; sums of n weights add √n. All this, in units of the
-/// epsilon, multiplies the largest value.
+/// A score is a sum of d products, at most ‖q‖ · ‖k‖ · scale in size; its roundings walk at random: √d of them. A
+/// weight is off by as much, relatively, plus 8 for softcap and exponential; sums of n weights add √n. All this, in
+/// units of the epsilon, multiplies the largest value.
 fn expected(
     batch: &Batch,
     [q, k, v]: &[Tensor; 3],

@@ -38,8 +38,8 @@ fn packed(path: Path, batch: &Batch, x: [&Tensor; 3], options: &SdpaOptions) -> 
 /// Panics unless packed gradients, on every path, agree with those through naive attention in f64, one by one.
 ///
 /// As in the forward pass a weight is off by `slack` epsilons, relatively. A slope is a weight times dO·V − δ, at most
-/// twice ‖dO‖ · ‖V‖, times the scale; gradients sum slopes times queries or keys, or weights times dO. The weights of a query
-/// sum to 1; those of a key, over all queries, walk at random.
+/// twice ‖dO‖ · ‖V‖, times the scale; gradients sum slopes times queries or keys, or weights times dO. The weights of
+/// a query sum to 1; those of a key, over all queries, walk at random.
 fn agrees(case: &str, batch: &Batch, seed: u64, options: &SdpaOptions) -> Result<()> {
     let inputs = batch.inputs(seed)?;
     let shape = (batch.totals().0, batch.heads_q, batch.dim_v);

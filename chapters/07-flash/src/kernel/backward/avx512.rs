@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use super::tile::{BackStep, BackTile, Product};
-use crate::kernel::avx512::{Avx512, add, exp2, product, sized, store};
+use crate::kernel::avx512::{Avx512, add, each_row, exp2, load, product, sized, store};
 use crate::kernel::tile::{Edit, LANES, Left, Scores};
 use std::arch::x86_64::*;
 
@@ -57,28 +57,28 @@ unsafe fn differentiate<const R: usize, const C: usize>(
     let mut tile = unsafe { product::<R, C>(left, step.keys_panel.as_ptr(), step.dim) };
     let mut factor = _mm512_set1_ps(step.factor);
     if let Some(edit) = edit {
-        for lane in tile.iter_mut().flatten() {
-            *lane = _mm512_mul_ps(*lane, factor);
-        }
+        each_row!(R, row, {
+            for lane in &mut tile[row] {
+                *lane = _mm512_mul_ps(*lane, factor);
+            }
+        });
         factor = _mm512_set1_ps(1.);
         // SAFETY: scores have `ROWS` rows of `KEYS` numbers, and start at a multiple of 64 bytes.
         unsafe { store(&tile, weights.0.as_mut_ptr().cast()) };
         edit(weights);
-        for (tile, weights) in tile.iter_mut().zip(&weights.0) {
-            for (lane, weights) in tile.iter_mut().zip(weights.as_chunks::<LANES>().0) {
-                // SAFETY: a lane has 16 numbers.
-                *lane = unsafe { _mm512_loadu_ps(weights.as_ptr()) };
-            }
-        }
+        each_row!(R, row, {
+            // SAFETY: as above.
+            tile[row] = unsafe { load(weights.0[row].as_ptr()) };
+        });
     }
-    for (row, tile) in tile.iter_mut().enumerate() {
+    each_row!(R, row, {
         let lse = _mm512_set1_ps(step.lse[row]);
-        for lane in tile {
+        for lane in &mut tile[row] {
             // A weight is 1 at most; of NaN and a number, `min` gives the second.
             let x = _mm512_fmsub_ps(*lane, factor, lse);
             *lane = exp2(_mm512_min_ps(_mm512_setzero_ps(), x));
         }
-    }
+    });
     // SAFETY: as for the edit.
     unsafe { store(&tile, weights.0.as_mut_ptr().cast()) };
 
@@ -86,14 +86,14 @@ unsafe fn differentiate<const R: usize, const C: usize>(
     // SAFETY: `check` found `R` rows of dO and the panel.
     let mut tile = unsafe { product::<R, C>(left, step.values_panel.as_ptr(), step.dim_v) };
     let scale = _mm512_set1_ps(step.scale);
-    for (row, tile) in tile.iter_mut().enumerate() {
+    each_row!(R, row, {
         let delta = _mm512_set1_ps(step.delta[row]);
-        for (lane, weights) in tile.iter_mut().zip(weights.0[row].as_chunks::<LANES>().0) {
-            // SAFETY: a lane has 16 numbers.
-            let weights = unsafe { _mm512_loadu_ps(weights.as_ptr()) };
-            *lane = _mm512_mul_ps(weights, _mm512_fmsub_ps(*lane, scale, delta));
+        // SAFETY: as for the edit.
+        let weights: [__m512; C] = unsafe { load(weights.0[row].as_ptr()) };
+        for (lane, weight) in tile[row].iter_mut().zip(weights) {
+            *lane = _mm512_mul_ps(weight, _mm512_fmsub_ps(*lane, scale, delta));
         }
-    }
+    });
     // SAFETY: as for the edit.
     unsafe { store(&tile, slopes.0.as_mut_ptr().cast()) };
     for row in weights.0[..R].iter_mut().chain(&mut slopes.0[..R]) {

@@ -38,13 +38,24 @@ impl<T: Real> BackTile for Portable<T> {
     }
 
     fn add(self, product: &Product<T>, out: &mut [T]) {
-        let row = |row: usize| &product.weights[row / ROWS].0[row % ROWS];
-        sum((product.queries, product.keys), |i, j| row(i)[j], product, out);
+        for first in (0..product.queries).step_by(ROWS) {
+            let rows = (product.queries - first).min(ROWS);
+            let weights = &product.weights[first / ROWS].0;
+            let left = |key: usize| weights.each_ref().map(|row| &row[key % KEYS]);
+            sum((rows, product.keys), left, product, &mut out[first * product.columns..]);
+        }
     }
 
     fn add_turned(self, product: &Product<T>, out: &mut [T]) {
-        let row = |row: usize| &product.weights[row / ROWS].0[row % ROWS];
-        sum((product.keys, product.queries), |i, j| row(j)[i], product, out);
+        for first in (0..product.keys).step_by(ROWS) {
+            let rows = (product.keys - first).min(ROWS);
+            let left = |query: usize| {
+                let weights = &product.weights[query / ROWS].0[query % ROWS];
+                // A key after the last one is that once more.
+                std::array::from_fn(|row| &weights[(first + row).min(KEYS - 1)])
+            };
+            sum((rows, product.queries), left, product, &mut out[first * product.columns..]);
+        }
     }
 }
 
@@ -58,6 +69,7 @@ fn dots<T: Real>(
 ) {
     // Missing rows are the last one once more: what comes of them is not looked at.
     let rows: [&[T]; ROWS] = std::array::from_fn(|row| from.row(row.min(rows - 1), 0, dim));
+    let rows = rows.map(|row| &row[..dim]);
     match size_of::<T>() {
         8 => (0..columns).step_by(4).for_each(|column| dot::<T, 4>(&rows, panel, column, scores)),
         _ => (0..columns).step_by(8).for_each(|column| dot::<T, 8>(&rows, panel, column, scores)),
@@ -73,7 +85,8 @@ fn dot<T: Real, const WIDTH: usize>(
     scores: &mut Scores<T>,
 ) {
     let mut sums = [[T::ZERO; WIDTH]; ROWS];
-    for (at, keys) in panel.chunks_exact(KEYS).enumerate().take(rows[0].len()) {
+    let panel = panel.as_chunks::<KEYS>().0;
+    for (at, keys) in panel.iter().enumerate().take(rows[0].len()) {
         let keys: &[T; WIDTH] = keys[column..].first_chunk().expect("a panel's width");
         for (sums, row) in sums.iter_mut().zip(rows) {
             for (sum, key) in sums.iter_mut().zip(keys) {
@@ -86,56 +99,52 @@ fn dot<T: Real, const WIDTH: usize>(
     }
 }
 
-/// `out` += left · right, with a left side of `rows` and `inner` columns.
+/// `out` += left · right, with a left side of `rows` and `inner` columns, of which `left` gives each.
 #[inline(always)]
-fn sum<T: Real>(
+fn sum<'a, T: Real>(
     (rows, inner): (usize, usize),
-    left: impl Fn(usize, usize) -> T + Copy,
+    left: impl Fn(usize) -> [&'a T; ROWS] + Copy,
     product: &Product<T>,
     out: &mut [T],
 ) {
-    let columns = product.columns;
-    for first in (0..rows).step_by(ROWS) {
-        // A missing row is the last one once more, and is not written.
-        let left = |i: usize, j: usize| left((first + i).min(rows - 1), j);
-        let rows = (rows - first).min(ROWS);
-        let out = &mut out[first * columns..];
-        let mut column = 0;
-        while column + 8 <= columns && size_of::<T>() == 4 {
-            tile::<T, 8>((rows, inner), left, product, column, out);
-            column += 8;
-        }
-        while column + 4 <= columns {
-            tile::<T, 4>((rows, inner), left, product, column, out);
-            column += 4;
-        }
-        for column in column..columns {
-            tile::<T, 1>((rows, inner), left, product, column, out);
-        }
+    let (columns, mut column) = (product.columns, 0);
+    while column + 8 <= columns && size_of::<T>() == 4 {
+        tile::<T, 8>((rows, inner), left, product, column, out);
+        column += 8;
+    }
+    while column + 4 <= columns {
+        tile::<T, 4>((rows, inner), left, product, column, out);
+        column += 4;
+    }
+    for column in column..columns {
+        tile::<T, 1>((rows, inner), left, product, column, out);
     }
 }
 
-/// `WIDTH` columns of up to [`ROWS`] rows.
+/// `WIDTH` columns of it.
 #[inline(always)]
-fn tile<T: Real, const WIDTH: usize>(
+fn tile<'a, T: Real, const WIDTH: usize>(
     (rows, inner): (usize, usize),
-    left: impl Fn(usize, usize) -> T,
+    left: impl Fn(usize) -> [&'a T; ROWS],
     product: &Product<T>,
     column: usize,
     out: &mut [T],
 ) {
-    let mut sums = [[T::ZERO; WIDTH]; ROWS];
-    for j in 0..inner {
-        let right = &product.right.numbers[j * product.right.stride + column..];
+    // A missing row is the last one once more, and is not written.
+    let from = |row: usize| row.min(rows - 1) * product.columns + column;
+    let mut sums: [[T; WIDTH]; ROWS] =
+        std::array::from_fn(|row| std::array::from_fn(|lane| out[from(row) + lane]));
+    for at in 0..inner {
+        let right = &product.right.numbers[at * product.right.stride + column..];
         let right: &[T; WIDTH] = right.first_chunk().expect("a row's width");
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let left = left(i, j);
+        let left = left(at);
+        for (sums, left) in sums.iter_mut().zip(left) {
             for (sum, right) in sums.iter_mut().zip(right) {
-                *sum += left * *right;
+                *sum += *left * *right;
             }
         }
     }
-    for (out, sums) in out.chunks_mut(product.columns).zip(&sums).take(rows) {
-        out[column..column + WIDTH].iter_mut().zip(sums).for_each(|(out, sum)| *out += *sum);
+    for (row, sums) in sums.iter().enumerate().take(rows) {
+        out[from(row)..][..WIDTH].copy_from_slice(sums);
     }
 }
