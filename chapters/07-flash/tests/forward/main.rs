@@ -3,5 +3,7 @@
 mod edges;
 mod errors;
 mod grid;
+mod properties;
+mod random;
 mod reference;
 mod special;

@@ -12,7 +12,7 @@
 //! The output is off by this many epsilons of its size, Σ weight · |v|, and by half of its last digit where it is rounded to
 //! another type. The log-sum-exp is off by as many epsilons, and one of f32 of itself: it is rounded to f32.
 
-use crate::cases::Stored;
+use crate::cases::{Case, Stored};
 use candle_core::Result;
 use flash::{Path, flash_attention_on};
 
@@ -26,10 +26,7 @@ fn agrees_with_pytorch() -> Result<()> {
         let sizes = stored.take("sizes", rows.len() * columns.len())?;
         let expected_lse = stored.take("lse", rows.len())?;
 
-        let (dim, seq_k) = (case.dim as f64, case.seq_k as f64);
-        let score = 4. / 3. * dim.sqrt() * case.scale.unwrap_or(1. / dim.sqrt()).abs();
-        let roundings = (dim.sqrt() + 6.) * score + 4. + 4. + seq_k.sqrt();
-        let off = case.epsilon() * roundings;
+        let off = case.epsilon() * roundings(&case);
         for path in Path::available() {
             let (out, lse) = flash_attention_on(path, &q, &k, &v, &options)?;
             assert_eq!(out.dtype(), case.dtype);
@@ -53,4 +50,11 @@ fn agrees_with_pytorch() -> Result<()> {
     }
     stored.all_taken();
     Ok(())
+}
+
+/// How many epsilons a score's weight may be off by, as the head of this file derives it.
+pub fn roundings(case: &Case) -> f64 {
+    let (dim, seq_k) = (case.dim as f64, case.seq_k as f64);
+    let score = 4. / 3. * dim.sqrt() * case.scale.unwrap_or(1. / dim.sqrt()).abs();
+    (dim.sqrt() + 6.) * score + 4. + 4. + seq_k.sqrt()
 }
