@@ -1,6 +1,6 @@
 //! Attentions of any shape with any options at once, drawn by proptest.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use flash::{Causal, SdpaOptions};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -152,14 +152,6 @@ impl Case {
             (Some(mask), _) => options.bias(mask),
             (None, _) => options,
         })
-    }
-}
-
-/// `x` in this order along `dim`; a dimension of 1 stays.
-pub fn ordered(x: &Tensor, order: &[u32], dim: D) -> Result<Tensor> {
-    match x.dim(dim)? {
-        1 => Ok(x.clone()),
-        _ => x.contiguous()?.index_select(&Tensor::new(order, &Device::Cpu)?, dim),
     }
 }
 
