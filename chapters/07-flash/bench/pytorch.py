@@ -16,7 +16,7 @@ import time
 import torch
 from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-# name: heads, heads_kv, queries, keys, head dim, causal
+# name: heads, heads_kv, queries, keys, head dim, causal; "back …" with the gradients of q, k and v
 ROWS = {
     "dense": (8, 8, 2048, 2048, 64, False),
     "causal": (8, 8, 2048, 2048, 64, True),
@@ -32,6 +32,12 @@ ROWS = {
     "n128": (8, 8, 128, 128, 64, False),
     "n256": (8, 8, 256, 256, 64, False),
     "decode": (8, 8, 1, 2048, 64, False),
+    "back dense": (8, 8, 2048, 2048, 64, False),
+    "back causal": (8, 8, 2048, 2048, 64, True),
+    "back d128": (8, 8, 2048, 2048, 128, False),
+    "back grouped": (8, 2, 2048, 2048, 64, True),
+    "back one head": (1, 1, 4096, 4096, 64, False),
+    "back n128": (8, 8, 128, 128, 64, False),
 }
 
 
@@ -39,9 +45,16 @@ def measure(row, threads):
     """Milliseconds of each run within a quarter of a second."""
     heads, heads_kv, queries, keys, dim, causal = ROWS[row]
     torch.set_num_threads(threads)
-    q = torch.randn(1, heads, queries, dim)
-    k, v = (torch.randn(1, heads_kv, keys, dim) for _ in range(2))
-    run = lambda: sdpa(q, k, v, is_causal=causal, enable_gqa=heads != heads_kv)
+    back = row.startswith("back")
+    q = torch.randn(1, heads, queries, dim, requires_grad=back)
+    k, v = (torch.randn(1, heads_kv, keys, dim, requires_grad=back) for _ in range(2))
+    grad = torch.ones(1, heads, queries, dim)
+
+    def run():
+        out = sdpa(q, k, v, is_causal=causal, enable_gqa=heads != heads_kv)
+        if back:
+            torch.autograd.grad(out, (q, k, v), grad)
+
     run()
     start, times = time.perf_counter(), []
     while len(times) < 3 or (time.perf_counter() - start < 0.25 and len(times) < 2000):
@@ -53,8 +66,8 @@ def measure(row, threads):
 
 rounds, program, only = int(sys.argv[1]), sys.argv[2], "".join(sys.argv[3:4])
 found = {}
-with torch.no_grad():
-    for row in filter(lambda row: row.startswith(only), ROWS):
+for row in filter(lambda row: row.startswith(only), ROWS):
+    with torch.set_grad_enabled(row.startswith("back")):
         for _ in range(rounds):
             for threads in (1, 2):
                 found.setdefault((row, f"torch/{threads}"), []).append(statistics.median(measure(row, threads)))

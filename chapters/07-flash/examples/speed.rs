@@ -3,7 +3,7 @@
 //! The ways take turns, several rounds; the table holds medians and, after ±, half the span of the middle half.
 //! `--rounds N`, `--only dense` (rows whose name begins so), `--ways ours-1,ours-2`, `--json` (medians, for `bench/pytorch.py`), `--least` (the fastest runs in place of the medians: steadier on a busy machine).
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::attention::{AttnMask, flash_attn};
 use flash::{Causal, Path, SdpaOptions, flash_attention, flash_attention_on, naive};
 use std::time::Instant;
@@ -16,13 +16,19 @@ struct Row {
     seq: usize,
     dim: usize,
     causal: bool,
+    /// With the gradients of q, k and v.
+    backward: bool,
 }
 
 const fn row(name: &'static str, heads: [usize; 2], seq: usize, dim: usize, causal: bool) -> Row {
-    Row { name, heads: heads[0], heads_kv: heads[1], seq, dim, causal }
+    Row { name, heads: heads[0], heads_kv: heads[1], seq, dim, causal, backward: false }
 }
 
-const ROWS: [Row; 14] = [
+const fn backward(row: Row) -> Row {
+    Row { backward: true, ..row }
+}
+
+const ROWS: [Row; 20] = [
     row("dense", [8, 8], 2048, 64, false),
     row("causal", [8, 8], 2048, 64, true),
     row("dense d128", [8, 8], 2048, 128, false),
@@ -37,6 +43,12 @@ const ROWS: [Row; 14] = [
     row("n128", [8, 8], 128, 64, false),
     row("n256", [8, 8], 256, 64, false),
     row("decode", [8, 8], 1, 64, false),
+    backward(row("back dense", [8, 8], 2048, 64, false)),
+    backward(row("back causal", [8, 8], 2048, 64, true)),
+    backward(row("back d128", [8, 8], 2048, 128, false)),
+    backward(row("back grouped", [8, 2], 2048, 64, true)),
+    backward(row("back one head", [1, 1], 4096, 64, false)),
+    backward(row("back n128", [8, 8], 128, 64, false)),
 ];
 /// The keys of the row `decode`, which has one query.
 const CACHED: usize = 2048;
@@ -94,15 +106,23 @@ fn keys(row: &Row) -> usize {
 }
 
 fn flops(row: &Row) -> f64 {
-    let all = (4 * row.heads * row.seq * keys(row) * row.dim) as f64;
+    let products = if row.backward { 2 + 5 } else { 2 }; // forward 2, backward 5
+    let all = (2 * products * row.heads * row.seq * keys(row) * row.dim) as f64;
     if row.causal { all / 2. } else { all }
 }
 
 /// The milliseconds of each run within a span; once to warm up.
 fn measure(row: &Row, way: &str) -> Result<Vec<f64>> {
-    let q = seeded::normal(1, (1, row.heads, row.seq, row.dim))?;
-    let k = seeded::normal(2, (1, row.heads_kv, keys(row), row.dim))?;
-    let v = seeded::normal(3, (1, row.heads_kv, keys(row), row.dim))?;
+    let q = Var::from_tensor(&seeded::normal(1, (1, row.heads, row.seq, row.dim))?)?;
+    let k = Var::from_tensor(&seeded::normal(2, (1, row.heads_kv, keys(row), row.dim))?)?;
+    let v = Var::from_tensor(&seeded::normal(3, (1, row.heads_kv, keys(row), row.dim))?)?;
+    let vars = [q.clone(), k.clone(), v.clone()];
+    let grads = |out: &Tensor| -> Result<Vec<Tensor>> {
+        let grads = out.backward()?; // of the sum of all numbers
+        Ok(vars.iter().filter_map(|var| grads.get(var).cloned()).collect())
+    };
+    let part = |x: Var| if row.backward { x.as_tensor().clone() } else { x.as_detached_tensor() };
+    let (q, k, v) = (part(q), part(k), part(v));
     let mut options = SdpaOptions::default();
     if row.causal {
         options = options.causal(Causal::TopLeft);
@@ -141,14 +161,28 @@ fn measure(row: &Row, way: &str) -> Result<Vec<f64>> {
         "portable" => Ok(flash_attention_on(Path::Portable, &q, &k, &v, &options)?.0),
         _ => flash_attention(&q, &k, &v, &options),
     };
+    if row.backward && way == "candle-nn" {
+        return Ok(vec![f64::NAN]); // it has no gradient
+    }
     // What is measured must be right.
-    let error = (run()? - naive::attention(&q, &k, &v, &options)?)?.abs()?.max_all()?;
-    let error = error.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    assert!(error < 1e-4, "{way}, {}: off by {error}", row.name);
+    let expected = naive::attention(&q, &k, &v, &options)?;
+    let mut pairs = vec![(run()?, expected.clone())];
+    if row.backward {
+        pairs = grads(&run()?)?.into_iter().zip(grads(&expected)?).collect();
+        assert_eq!(pairs.len(), 3);
+    }
+    for (got, expected) in pairs {
+        let largest = |x: &Tensor| x.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>();
+        let error = largest(&(got - &expected)?)? / largest(&expected)?.max(1.);
+        assert!(error < 1e-4, "{way}, {}: off by {error}", row.name);
+    }
     let (start, mut times) = (Instant::now(), vec![]);
     while times.len() < 3 || (start.elapsed().as_secs_f64() < 0.25 && times.len() < 2000) {
         let start = Instant::now();
-        run()?;
+        let out = run()?;
+        if row.backward {
+            grads(&out)?;
+        }
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(times)

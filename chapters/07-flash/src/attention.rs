@@ -1,9 +1,10 @@
 //! The public functions.
 
 use crate::op::Flash;
+use crate::ragged::Ragged;
 use crate::shapes::Sizes;
 use crate::{Path, SdpaOptions, naive};
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 /// Scaled dot-product attention by what is fastest for the device: the tiled kernel on the CPU, whatever the size;
 /// plain candle operations elsewhere.
@@ -80,7 +81,16 @@ fn run(
     v: &Tensor,
     options: &SdpaOptions,
 ) -> Result<(Tensor, Tensor)> {
-    let sizes = Sizes::of(q, k, v, options)?;
+    apply(path, [q, k, v], (Sizes::of(q, k, v, options)?, None), options)
+}
+
+/// The output and the log-sum-exp of inputs that fit together.
+pub(crate) fn apply(
+    path: Path,
+    [q, k, v]: [&Tensor; 3],
+    sizes: (Sizes, Option<&Ragged>),
+    options: &SdpaOptions,
+) -> Result<(Tensor, Tensor)> {
     if !q.device().is_cpu() {
         bail!(
             "q: expected a tensor on the CPU; got one on {:?}. Use `flash::sdpa`, or `to_device(&Device::Cpu)`",
@@ -98,9 +108,9 @@ fn run(
 }
 
 /// `x` in this type, copied only when its rows' numbers are not next to each other.
-fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
+pub(crate) fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
     let x = x.to_dtype(dtype)?;
-    match x.dim(3)? <= 1 || x.stride()[3] == 1 {
+    match x.dim(D::Minus1)? <= 1 || x.stride().last() == Some(&1) {
         true => Ok(x),
         false => x.contiguous(),
     }

@@ -3,6 +3,7 @@
 //! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores;
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
+//! - [`ragged`]: the same for sequences of different lengths, packed one after the other;
 //! - [`naive`]: the same in candle operations, to compare with;
 //! - [`Path`]: which instructions the kernel uses, and how to force one.
 
@@ -11,6 +12,7 @@ mod kernel;
 pub mod naive;
 mod op;
 mod options;
+pub mod ragged;
 mod shapes;
 
 pub use attention::{flash_attention, flash_attention_on, flash_attention_with_lse, sdpa};

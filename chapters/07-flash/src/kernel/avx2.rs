@@ -3,7 +3,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use super::real::EXP2;
-use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, Sixteen, State, Step, Tile};
+use super::tile::{
+    Edit, KEYS, LANES, LAZY, Left, Output, ROWS, Scores, Sixteen, State, Step, Sum, Tile,
+};
 use std::arch::x86_64::*;
 
 /// Proof that the processor has AVX2 and FMA.
@@ -17,7 +19,7 @@ impl Avx2 {
 }
 
 /// The numbers in a register.
-const WIDTH: usize = 8;
+pub(super) const WIDTH: usize = 8;
 
 /// Calls `$f::<R>` for a number of rows that is known only now.
 macro_rules! sized {
@@ -33,6 +35,8 @@ macro_rules! sized {
     };
 }
 
+pub(super) use sized;
+
 impl Tile for Avx2 {
     type Real = f32;
 
@@ -45,9 +49,11 @@ impl Tile for Avx2 {
         out: &mut Output<f32>,
     ) {
         step.check(out);
+        let queries = Left { from: step.queries.as_ptr(), row: 1, column: ROWS };
         for column in (0..step.keys).step_by(LANES) {
+            let panel = step.panel.as_ptr().wrapping_add(column);
             // SAFETY: `self` proves the instructions, `check` the lengths; a panel has `KEYS` columns.
-            unsafe { sized!(step.rows, product(step, column, scores)) }
+            unsafe { sized!(step.rows, product(queries, panel, step.dim, column, scores)) }
         }
         if let Some(edit) = edit {
             edit(scores);
@@ -61,8 +67,9 @@ impl Tile for Avx2 {
     fn add_values(self, step: &Step<f32>, weights: &Scores<f32>, out: &mut Output<f32>) {
         step.check(out);
         for column in (0..step.dim_v).step_by(LANES) {
+            let sum = step.sum(column, weights, out);
             // SAFETY: `self` proves the instructions, `check` the lengths.
-            unsafe { sized!(step.rows, add(step, column, weights, out)) }
+            unsafe { sized!(step.rows, add(&sum)) }
         }
     }
 
@@ -91,27 +98,31 @@ impl Tile for Avx2 {
     }
 }
 
-/// Q·Kᵀ for `R` queries and 16 keys from `column` on.
+/// Q·Kᵀ for `R` queries and the 16 keys of a panel that are columns `column ..` of the scores.
 ///
 /// # Safety
-/// [`Step::check`] has passed, `R` is `step.rows`, and `column + 16 ≤ KEYS`.
+/// `left` has `R` rows and `dim` columns, `panel` `dim` rows of 16 numbers, [`KEYS`] apart; `column + 16 ≤ KEYS`.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn product<const R: usize>(step: &Step<f32>, column: usize, scores: &mut Scores<f32>) {
-    let mut tile = [[_mm256_setzero_ps(); 2]; R];
-    let mut queries = step.queries.as_ptr();
-    let mut panel = step.panel.as_ptr().wrapping_add(column);
-    for _ in 0..step.dim {
-        // SAFETY: each of the `dim` rows of `queries` has `ROWS ≥ R` numbers, each of `panel` `KEYS ≥ column + 16`.
+pub(super) unsafe fn product<const R: usize>(
+    left: Left<f32>,
+    mut panel: *const f32,
+    dim: usize,
+    column: usize,
+    scores: &mut Scores<f32>,
+) {
+    let (mut tile, mut queries) = ([[_mm256_setzero_ps(); 2]; R], left.from);
+    for _ in 0..dim {
+        // SAFETY: the caller's promise.
         unsafe {
             let keys = [_mm256_loadu_ps(panel), _mm256_loadu_ps(panel.add(WIDTH))];
             for (row, tile) in tile.iter_mut().enumerate() {
-                let query = _mm256_broadcast_ss(&*queries.add(row));
+                let query = _mm256_broadcast_ss(&*queries.add(row * left.row));
                 for (sum, key) in tile.iter_mut().zip(&keys) {
                     *sum = _mm256_fmadd_ps(query, *key, *sum);
                 }
             }
         }
-        queries = queries.wrapping_add(ROWS);
+        queries = queries.wrapping_add(left.column);
         panel = panel.wrapping_add(KEYS);
     }
     for (scores, tile) in scores.0.iter_mut().zip(&tile) {
@@ -164,50 +175,67 @@ fn soften(
     }
 }
 
-/// `out` += weights · V for `R` queries and up to 16 columns from `column` on.
+/// `out` += left · right for `R` rows and up to 16 columns.
 ///
 /// # Safety
-/// [`Step::check`] has passed, `R` is `step.rows`, and `column < step.dim_v`.
+/// As [`Sum`] says, with `R` rows and at least one column.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn add<const R: usize>(
-    step: &Step<f32>,
-    column: usize,
-    weights: &Scores<f32>,
-    out: &mut Output<f32>,
-) {
-    let (full, mut tile) = (column + LANES <= step.dim_v, [[_mm256_setzero_ps(); 2]; R]);
-    // What is left of a row of values: −1 (read) or 0 for each number.
-    let rest = (step.dim_v - column).min(LANES) as i32;
-    let count = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+pub(super) unsafe fn add<const R: usize>(sum: &Sum<f32>) {
+    match sum.columns < LANES {
+        // SAFETY: the caller's promise.
+        true => unsafe { add_some::<R, true>(sum) },
+        // SAFETY: the caller's promise.
+        false => unsafe { add_some::<R, false>(sum) },
+    }
+}
+
+/// As [`add`], for 16 columns, or for the `PART` of them that there is.
+///
+/// # Safety
+/// As [`add`], and there are 16 columns unless only a `PART` is asked for.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn add_some<const R: usize, const PART: bool>(sum: &Sum<f32>) {
+    // For each number of a row: −1 (there) or 0.
+    let (columns, count) =
+        (sum.columns.min(LANES) as i32, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     let masks =
-        [0, WIDTH as i32].map(|from| _mm256_cmpgt_epi32(_mm256_set1_epi32(rest - from), count));
-    // SAFETY: `out` has `ROWS ≥ R` rows of `stride` numbers, `dim_v` rounded up to a multiple of 16 or more; `values` has
-    // `keys` rows of `dim_v` numbers, and the masks keep the last vectors within.
-    unsafe {
-        let to = out.numbers.as_mut_ptr().add(column);
-        for (row, tile) in tile.iter_mut().enumerate() {
-            let to = to.add(row * out.stride);
-            *tile = [_mm256_loadu_ps(to), _mm256_loadu_ps(to.add(WIDTH))];
+        [0, WIDTH as i32].map(|from| _mm256_cmpgt_epi32(_mm256_set1_epi32(columns - from), count));
+    // SAFETY, for both: the caller's promise; the masks keep a part within.
+    let load = |from: *const f32| unsafe {
+        let second = from.wrapping_add(WIDTH);
+        match PART {
+            true => [_mm256_maskload_ps(from, masks[0]), _mm256_maskload_ps(second, masks[1])],
+            false => [_mm256_loadu_ps(from), _mm256_loadu_ps(second)],
         }
-        let mut from = step.values.numbers.as_ptr().wrapping_add(column);
-        for key in 0..step.keys {
-            let second = from.wrapping_add(WIDTH);
-            let values = match full {
-                true => [_mm256_loadu_ps(from), _mm256_loadu_ps(second)],
-                false => [_mm256_maskload_ps(from, masks[0]), _mm256_maskload_ps(second, masks[1])],
-            };
-            for (tile, weights) in tile.iter_mut().zip(&weights.0) {
-                let weight = _mm256_broadcast_ss(&*weights.as_ptr().add(key));
-                for (sum, value) in tile.iter_mut().zip(&values) {
-                    *sum = _mm256_fmadd_ps(weight, *value, *sum);
+    };
+    let mut tile = [[_mm256_setzero_ps(); 2]; R];
+    let (mut left, mut right) = (sum.left.from, sum.right);
+    for (row, tile) in tile.iter_mut().enumerate() {
+        *tile = load(sum.out.wrapping_add(row * sum.out_row));
+    }
+    for _ in 0..sum.inner {
+        let values = load(right);
+        for (row, tile) in tile.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            let weight = unsafe { _mm256_broadcast_ss(&*left.add(row * sum.left.row)) };
+            for (sum, value) in tile.iter_mut().zip(&values) {
+                *sum = _mm256_fmadd_ps(weight, *value, *sum);
+            }
+        }
+        left = left.wrapping_add(sum.left.column);
+        right = right.wrapping_add(sum.right_row);
+    }
+    for (row, tile) in tile.iter().enumerate() {
+        let to = sum.out.wrapping_add(row * sum.out_row);
+        for ((lane, mask), at) in tile.iter().zip(masks).zip([0, WIDTH]) {
+            let to = to.wrapping_add(at);
+            // SAFETY: as above.
+            unsafe {
+                match PART {
+                    true => _mm256_maskstore_ps(to, mask, *lane),
+                    false => _mm256_storeu_ps(to, *lane),
                 }
             }
-            from = from.wrapping_add(step.values.stride);
-        }
-        for (row, tile) in tile.iter().enumerate() {
-            let to = to.add(row * out.stride);
-            _mm256_storeu_ps(to, tile[0]);
-            _mm256_storeu_ps(to.add(WIDTH), tile[1]);
         }
     }
 }
@@ -259,7 +287,7 @@ fn largest(x: __m256) -> f32 {
 /// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn exp2(x: __m256) -> __m256 {
+pub(super) fn exp2(x: __m256) -> __m256 {
     // 2⁻¹²⁷ is made as 0. Of NaN and a number, `max` gives the second.
     let x = _mm256_max_ps(_mm256_set1_ps(-127.), x);
     let whole = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);

@@ -3,7 +3,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use super::real::EXP2;
-use super::tile::{Edit, KEYS, LANES, LAZY, Output, ROWS, Scores, Sixteen, State, Step, Tile};
+use super::tile::{
+    Edit, KEYS, LANES, LAZY, Left, Output, ROWS, Scores, Sixteen, State, Step, Sum, Tile,
+};
 use std::arch::x86_64::*;
 
 /// Proof that the processor has AVX-512F.
@@ -38,6 +40,8 @@ macro_rules! sized {
     };
 }
 
+pub(super) use sized;
+
 /// `$body` for each row `0..$rows`, written out: a loop that the compiler leaves a loop would keep the tile in memory.
 macro_rules! each_row {
     ($rows:ident, $row:ident, $body:block) => { each_row!(@0 1 2 3 4 5, $rows, $row, $body) };
@@ -70,8 +74,9 @@ impl Tile for Avx512 {
         step.check(out);
         for column in (0..step.dim_v).step_by(4 * LANES) {
             let vectors = (step.dim_v - column).div_ceil(LANES).min(4);
+            let sum = step.sum(column, weights, out);
             // SAFETY: `self` proves the instructions, `check` the lengths.
-            unsafe { sized!(step.rows, vectors, add(step, column, weights, out)) }
+            unsafe { sized!(step.rows, vectors, add(&sum)) }
         }
     }
 
@@ -107,8 +112,9 @@ unsafe fn weights<const R: usize, const C: usize>(
     state: &mut State<f32>,
     out: &mut Output<f32>,
 ) {
-    // SAFETY: `queries` and `panel` have `dim` rows of `ROWS` and of `KEYS ≥ 16 · C` numbers.
-    let mut tile = unsafe { product::<R, C>(step) };
+    let queries = Left { from: step.queries.as_ptr(), row: 1, column: ROWS };
+    // SAFETY: `queries` and `panel` have `dim` rows of `ROWS ≥ R` and of `KEYS ≥ 16 · C` numbers.
+    let mut tile = unsafe { product::<R, C>(queries, step.panel.as_ptr(), step.dim) };
     let weights = scores.0.as_mut_ptr().cast::<f32>();
     if let Some(edit) = edit {
         // SAFETY: `scores` has `ROWS` rows of `KEYS` numbers, and starts at a multiple of 64 bytes.
@@ -175,75 +181,91 @@ fn grow(top: f32, row: usize, state: &mut State<f32>, out: &mut Output<f32>) {
 /// Q·Kᵀ.
 ///
 /// # Safety
-/// As [`weights`].
+/// `left` has `R` rows and `dim` columns, `panel` `dim` rows of [`KEYS`] `≥ 16 · C` numbers.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn product<const R: usize, const C: usize>(step: &Step<f32>) -> [[__m512; C]; R] {
-    let mut tile = [[_mm512_setzero_ps(); C]; R];
-    let (mut queries, mut panel) = (step.queries.as_ptr(), step.panel.as_ptr());
-    for _ in 0..step.dim {
-        // SAFETY: each of the `dim` rows of `queries` has `ROWS ≥ R` numbers, each of `panel` `KEYS ≥ 16 · C`.
+pub(super) unsafe fn product<const R: usize, const C: usize>(
+    left: Left<f32>,
+    mut panel: *const f32,
+    dim: usize,
+) -> [[__m512; C]; R] {
+    let (mut tile, mut queries) = ([[_mm512_setzero_ps(); C]; R], left.from);
+    for _ in 0..dim {
+        // SAFETY: the caller's promise.
         unsafe {
             let keys: [__m512; C] = load(panel);
             for (row, tile) in tile.iter_mut().enumerate() {
-                let query = _mm512_set1_ps(*queries.add(row));
+                let query = _mm512_set1_ps(*queries.add(row * left.row));
                 for (sum, key) in tile.iter_mut().zip(&keys) {
                     *sum = _mm512_fmadd_ps(query, *key, *sum);
                 }
             }
-            queries = queries.add(ROWS);
-            panel = panel.add(KEYS);
         }
+        queries = queries.wrapping_add(left.column);
+        panel = panel.wrapping_add(KEYS);
     }
     tile
 }
 
-/// `out` += weights · V for `R` queries and up to `16 · C` columns from `column` on.
+/// `out` += left · right for `R` rows and up to `16 · C` columns.
 ///
 /// # Safety
-/// [`Step::check`] has passed, `R` is `step.rows`, and `16 · (C − 1) < step.dim_v − column`.
+/// As [`Sum`] says, with `R` rows and `16 · (C − 1) < columns`.
 #[target_feature(enable = "avx512f")]
-unsafe fn add<const R: usize, const C: usize>(
-    step: &Step<f32>,
-    column: usize,
-    weights: &Scores<f32>,
-    out: &mut Output<f32>,
-) {
-    // The last vector reads only as many numbers as a row of values has.
-    let rest = (step.dim_v - column - (C - 1) * LANES).min(LANES);
+pub(super) unsafe fn add<const R: usize, const C: usize>(sum: &Sum<f32>) {
+    // The last vector has only as many numbers as there are columns.
+    let rest = (sum.columns - (C - 1) * LANES).min(LANES);
     let rest = (u16::MAX >> (LANES - rest)) as __mmask16;
     let mut tile = [[_mm512_setzero_ps(); C]; R];
-    // SAFETY: `out` has `ROWS ≥ R` rows of `stride` numbers, `dim_v` rounded up to a multiple of 16 or more; `values` has
-    // `keys` rows of `dim_v` numbers, and the mask keeps the last vector within.
+    let (mut left, mut right) = (sum.left.from, sum.right);
+    // SAFETY: the caller's promise; the mask keeps the last vectors within.
     unsafe {
-        let to = out.numbers.as_mut_ptr().add(column);
         for (row, tile) in tile.iter_mut().enumerate() {
-            *tile = load(to.add(row * out.stride));
+            *tile = load_part(sum.out.add(row * sum.out_row), rest);
         }
-        let mut from = step.values.numbers.as_ptr().add(column);
-        for key in 0..step.keys {
-            let mut values = [_mm512_setzero_ps(); C];
-            for (at, value) in values.iter_mut().enumerate() {
-                let from = from.wrapping_add(at * LANES);
-                *value = match at + 1 == C {
-                    true => _mm512_maskz_loadu_ps(rest, from),
-                    false => _mm512_loadu_ps(from),
-                };
-            }
-            for (tile, weights) in tile.iter_mut().zip(&weights.0) {
-                let weight = _mm512_set1_ps(*weights.as_ptr().add(key));
+        for _ in 0..sum.inner {
+            let values: [__m512; C] = load_part(right, rest);
+            for (row, tile) in tile.iter_mut().enumerate() {
+                let weight = _mm512_set1_ps(*left.add(row * sum.left.row));
                 for (sum, value) in tile.iter_mut().zip(&values) {
                     *sum = _mm512_fmadd_ps(weight, *value, *sum);
                 }
             }
-            from = from.wrapping_add(step.values.stride);
+            left = left.wrapping_add(sum.left.column);
+            right = right.wrapping_add(sum.right_row);
         }
         for (row, tile) in tile.iter().enumerate() {
+            let to = sum.out.add(row * sum.out_row);
             for (at, lane) in tile.iter().enumerate() {
-                _mm512_storeu_ps(to.add(row * out.stride + at * LANES), *lane);
+                let to = to.wrapping_add(at * LANES);
+                match at + 1 == C {
+                    true => _mm512_mask_storeu_ps(to, rest, *lane),
+                    false => _mm512_storeu_ps(to, *lane),
+                }
             }
         }
     }
+}
+
+/// `C` vectors, of the last one only what `rest` says, and zeros.
+///
+/// # Safety
+/// They can be read.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load_part<const C: usize>(from: *const f32, rest: __mmask16) -> [__m512; C] {
+    let mut lanes = [_mm512_setzero_ps(); C];
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        let from = from.wrapping_add(at * LANES);
+        // SAFETY: the caller's promise.
+        *lane = unsafe {
+            match at + 1 == C {
+                true => _mm512_maskz_loadu_ps(rest, from),
+                false => _mm512_loadu_ps(from),
+            }
+        };
+    }
+    lanes
 }
 
 /// Numbers `start .. start + 16` of each row as columns.
@@ -311,7 +333,7 @@ unsafe fn load<const C: usize>(from: *const f32) -> [__m512; C] {
 /// `R` rows can be written.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mut f32) {
+pub(super) unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mut f32) {
     for (row, tile) in tile.iter().enumerate() {
         for (at, lane) in tile.iter().enumerate() {
             // SAFETY: the caller's promise.
@@ -323,7 +345,7 @@ unsafe fn store<const R: usize, const C: usize>(tile: &[[__m512; C]; R], to: *mu
 /// 2ˣ as [`super::real::Real::exp2`], for x up to 127.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn exp2(x: __m512) -> __m512 {
+pub(super) fn exp2(x: __m512) -> __m512 {
     // The smallest 2ˣ above 0 is 2⁻¹⁴⁹. Of NaN and a number, `max` gives the second.
     let x = _mm512_max_ps(_mm512_set1_ps(-200.), x);
     let whole = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);

@@ -14,7 +14,8 @@ const LINE: usize = 64;
 
 impl<T: Real> Buffer<T> {
     pub(super) fn new(len: usize) -> Self {
-        let numbers = vec![T::ZERO; len + LINE / size_of::<T>()];
+        let room = if len == 0 { 0 } else { LINE / size_of::<T>() };
+        let numbers = vec![T::ZERO; len + room];
         let from = numbers.as_ptr().align_offset(LINE).min(numbers.len() - len);
         Self { numbers, from, len }
     }

@@ -1,7 +1,7 @@
 //! What options change in a tile of scores, between the product and the softmax.
 
 use super::real::Real;
-use super::rows::{Rows, Rows4};
+use super::rows::{Heads, Rows};
 use super::spans::Spans;
 use super::tile::{KEYS, Scores};
 use std::f64::consts::LOG2_E;
@@ -10,8 +10,8 @@ use std::ops::Range;
 /// A mask, broadcast to the scores.
 #[derive(Clone, Copy)]
 pub(crate) enum Mask<'a, T> {
-    Keep(Rows4<'a, u8>),
-    Bias(Rows4<'a, T>),
+    Keep(Heads<'a, u8>),
+    Bias(Heads<'a, T>),
 }
 
 /// Softcap and mask. The scores come and go multiplied by log2 e; with a softcap they come as 2 · log2 e · score / cap.
@@ -50,12 +50,12 @@ impl<'a, T: Real> Edits<'a, T> {
         matches!(self.mask, Some(Mask::Keep(_)))
     }
 
-    /// The edits of one head.
-    pub(super) fn of(&self, batch: usize, head: usize) -> HeadEdits<'a, T> {
+    /// The edits of one head of a sequence.
+    pub(super) fn of(&self, sequence: usize, head: usize) -> HeadEdits<'a, T> {
         let (mut keep, mut bias) = (None, None);
         match &self.mask {
-            Some(Mask::Keep(rows)) => keep = Some(rows.head(batch, head)),
-            Some(Mask::Bias(rows)) => bias = Some(rows.head(batch, head)),
+            Some(Mask::Keep(rows)) => keep = Some(rows.head(sequence, head)),
+            Some(Mask::Bias(rows)) => bias = Some(rows.head(sequence, head)),
             None => {}
         }
         HeadEdits { softcap: self.softcap, keep, bias }
@@ -70,6 +70,11 @@ pub(super) struct HeadEdits<'a, T> {
 }
 
 impl<T: Real> HeadEdits<'_, T> {
+    /// Whether scores are capped.
+    pub(super) fn cap(&self) -> bool {
+        self.softcap.is_some()
+    }
+
     /// What the keep-mask lets through of a tile.
     pub(super) fn kept(&self, queries: Range<usize>, keys: &Range<usize>) -> Kept {
         let Some(keep) = &self.keep else { return Kept::All };
@@ -95,13 +100,45 @@ impl<T: Real> HeadEdits<'_, T> {
         keys: &Range<usize>,
         spans: &Spans,
     ) {
+        if let Some(cap) = self.softcap {
+            scores.0.iter_mut().flatten().for_each(|score| *score = score.tanh_folded() * cap);
+        }
+        self.hide(scores, queries, keys, spans);
+    }
+
+    /// As [`apply`](Self::apply); `slopes` become what a capped score grows by when the score does: 1 − tanh², 1 without a
+    /// softcap.
+    #[inline(always)]
+    pub(super) fn apply_with_slopes(
+        &self,
+        (scores, slopes): (&mut Scores<T>, &mut Scores<T>),
+        queries: Range<usize>,
+        keys: &Range<usize>,
+        spans: &Spans,
+    ) {
+        let one = T::from_f64(1.);
+        let all = scores.0.iter_mut().flatten().zip(slopes.0.iter_mut().flatten());
+        match self.softcap {
+            None => all.for_each(|(_, slope)| *slope = one),
+            Some(cap) => all.for_each(|(score, slope)| {
+                let tanh = score.tanh_folded();
+                (*score, *slope) = (tanh * cap, one - tanh * tanh);
+            }),
+        }
+        self.hide(scores, queries, keys, spans);
+    }
+
+    /// Adds the bias, and makes −∞ what may not be seen.
+    #[inline(always)]
+    fn hide(
+        &self,
+        scores: &mut Scores<T>,
+        queries: Range<usize>,
+        keys: &Range<usize>,
+        spans: &Spans,
+    ) {
         let log2_e = T::from_f64(LOG2_E);
         for (scores, query) in scores.0.iter_mut().zip(queries) {
-            if let Some(cap) = self.softcap {
-                for score in scores.iter_mut() {
-                    *score = score.tanh_folded() * cap;
-                }
-            }
             if let Some(bias) = &self.bias {
                 match bias.row(query, keys.start, keys.len()) {
                     [one] => scores.iter_mut().for_each(|score| *score += *one * log2_e),

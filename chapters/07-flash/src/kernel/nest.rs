@@ -1,12 +1,12 @@
 //! The loop nest: blocks of queries on their way through the keys.
 
 use super::buffer::Buffer;
-use super::edits::{Edits, Kept};
+use super::edits::Kept;
 use super::pack;
+use super::plan::{Item, Plan, Results};
+use super::problem::Problem;
 use super::real::Real;
-use super::rows::Rows4;
-use super::share::{share, threads};
-use super::spans::Spans;
+use super::share::share;
 use super::tile::{KEYS, LANES, Output, ROWS, Scores, State, Step, Tile};
 use crate::shapes::Sizes;
 use std::f64::consts::LN_2;
@@ -14,148 +14,94 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// An attention to compute.
-pub(crate) struct Problem<'a, T> {
-    pub(crate) sizes: Sizes,
-    pub(crate) q: Rows4<'a, T>,
-    pub(crate) k: Rows4<'a, T>,
-    pub(crate) v: Rows4<'a, T>,
-    /// What queries are multiplied by, from [`Edits::factor`].
-    pub(crate) factor: T,
-    pub(crate) edits: Edits<'a, T>,
-    pub(crate) spans: Spans,
-}
-
-/// Queries that go through the keys together: 16 groups, whose output and queries stay in the caches.
-const BLOCK: usize = 16 * ROWS;
-/// Multiplications and additions below which a second thread costs more than it brings.
-const ALONE: usize = 4_000_000;
 /// Panels that a thread packs at once.
 const CHUNK: usize = 8;
 
-/// A block of queries of one head, and where its results go.
-struct Item<'a, T> {
-    head: usize,
-    queries: Range<usize>,
-    out: &'a mut [T],
-    lse: &'a mut [T],
-}
-
-/// The output `(batch, heads_q, seq_q, dim_v)` and each row's log-sum-exp `(batch, heads_q, seq_q)`.
+/// The output `(batch, heads_q, seq_q, dim_v)` and each row's log-sum-exp `(batch, heads_q, seq_q)`; when sequences are
+/// packed, `(total_q, heads_q, dim_v)` and `(total_q, heads_q)`.
 pub(super) fn attend<T: Tile>(tile: T, problem: &Problem<T::Real>) -> (Vec<T::Real>, Vec<T::Real>) {
-    let Sizes { batch, heads_q, seq_q, seq_k, dim, dim_v, .. } = problem.sizes;
-    let rows = batch * heads_q * seq_q;
-    let (mut out, mut lse) = (vec![T::Real::ZERO; rows * dim_v], vec![T::Real::NEG_INFINITY; rows]);
-    let work = 2 * rows * seq_k * (dim + dim_v);
-    if rows == 0 || seq_k == 0 {
+    let rows = problem.sizes.heads_q * problem.queries();
+    let mut out = vec![T::Real::ZERO; rows * problem.sizes.dim_v];
+    let mut lse = vec![T::Real::NEG_INFINITY; rows];
+    if rows == 0 || problem.sizes.seq_k == 0 {
         return (out, lse);
     }
-    let threads = if work < ALONE { 1 } else { threads() };
-    let block = block(&problem.sizes, threads);
-    let uses = problem.sizes.group() * seq_q.div_ceil(block);
-    let keys = prepare(tile, problem, uses > 2, threads);
-    let items = items(problem, block, &mut out, &mut lse);
-    let scratch = || Scratch::new(&problem.sizes, block, keys.packed.is_none());
-    share(items.len(), threads, scratch, |scratch, at| {
-        let mut item = items[at].lock().unwrap_or_else(PoisonError::into_inner);
-        scratch.attend(tile, problem, &keys, &mut item);
+    let plan = Plan::new(problem);
+    let keys = prepare(tile, problem, &plan);
+    let (items, results) = plan.items(problem, &mut out, &mut lse);
+    let scratch = || Scratch::new(&problem.sizes, &plan);
+    share(items.len(), plan.threads, scratch, |scratch, at| {
+        scratch.attend(tile, problem, (&plan, &keys), &items[at]);
+        let results = results[items[at].results].lock();
+        let mut results = results.unwrap_or_else(PoisonError::into_inner);
+        tile.vectorised(
+            #[inline(always)]
+            || scratch.finish(problem, &items[at], &mut results),
+        );
     });
-    drop(items);
+    drop(results);
     (out, lse)
-}
-
-/// How many queries go together: [`BLOCK`], or fewer where that gives the threads more even shares.
-fn block(sizes: &Sizes, threads: usize) -> usize {
-    let heads = sizes.batch * sizes.heads_q;
-    let mut blocks = sizes.seq_q.div_ceil(BLOCK);
-    if threads > 1 && heads * blocks < 4 * threads {
-        blocks = (4 * threads).div_ceil(heads).min(sizes.seq_q.div_ceil(2 * ROWS));
-    }
-    sizes.seq_q.div_ceil(blocks).next_multiple_of(ROWS)
-}
-
-/// All blocks of all heads, those with the most keys to see first: the last ones to be taken are then short, and no
-/// thread waits long for another.
-fn items<'a, T: Real>(
-    problem: &Problem<T>,
-    block: usize,
-    mut out: &'a mut [T],
-    mut lse: &'a mut [T],
-) -> Vec<Mutex<Item<'a, T>>> {
-    let Sizes { batch, heads_q, seq_q, dim_v, .. } = problem.sizes;
-    let mut items = vec![];
-    for head in 0..batch * heads_q {
-        for start in (0..seq_q).step_by(block) {
-            let queries = start..(start + block).min(seq_q);
-            let (to, rest) = out.split_at_mut(queries.len() * dim_v);
-            let (lse_to, lse_rest) = lse.split_at_mut(queries.len());
-            (out, lse) = (rest, lse_rest);
-            items.push(Item { head, queries, out: to, lse: lse_to });
-        }
-    }
-    if problem.spans.hide() {
-        let seen =
-            |item: &Item<T>| problem.spans.any(item.queries.clone()).len() * item.queries.len();
-        items.sort_by_key(|item| std::cmp::Reverse(seen(item)));
-    }
-    items.into_iter().map(Mutex::new).collect()
 }
 
 /// The keys as the blocks need them.
 struct Keys<T> {
-    /// For each key-value head its panels; `None` when each block packs its own.
-    packed: Option<Buffer<T>>,
-    /// Whether tiles with nothing to see are left out: not when a value is NaN or infinite, for 0 · NaN is NaN.
-    skip: bool,
+    /// Panels `(dim, KEYS)`: for each sequence that has them packed, and each key-value head.
+    packed: Buffer<T>,
+    /// For each sequence and key-value head, where keys may be hidden, whether all values are finite. Else tiles with
+    /// nothing to see must not be left out, for 0 · NaN is NaN.
+    finite: Vec<AtomicBool>,
 }
 
-/// Packs the keys, when `pack` says so, and looks for values that are not finite, where it matters.
-fn prepare<T: Real>(
-    tile: impl Tile<Real = T>,
-    problem: &Problem<T>,
-    pack: bool,
-    threads: usize,
-) -> Keys<T> {
-    let Sizes { batch, heads_kv, seq_k, dim, dim_v, .. } = problem.sizes;
-    let may_skip = problem.spans.hide() || problem.edits.hide();
-    let (panel, heads) = (dim * KEYS, batch * heads_kv);
-    let per_head = seq_k.div_ceil(KEYS);
-    let mut packed = pack.then(|| Buffer::new(heads * per_head * panel));
-    let finite = AtomicBool::new(true);
-    if !pack && !may_skip {
-        return Keys { packed, skip: true };
-    }
-    let mut pieces = vec![];
-    let mut rest = packed.as_mut().map_or(&mut [][..], Buffer::get_mut);
-    for head in 0..heads {
-        for panels in (0..per_head).step_by(CHUNK).map(|at| at..(at + CHUNK).min(per_head)) {
-            let len = if pack { panels.len() * panel } else { 0 };
-            let (piece, others) = rest.split_at_mut(len);
-            rest = others;
-            pieces.push(Mutex::new((head, panels, piece)));
+/// Panels of a head, to be packed and looked at by one thread.
+struct Piece<'a, T> {
+    sequence: usize,
+    head: usize,
+    panels: Range<usize>,
+    /// Empty when none are packed.
+    to: &'a mut [T],
+}
+
+/// Packs the keys, as planned, and looks for values that are not finite, where it matters.
+fn prepare<T: Real>(tile: impl Tile<Real = T>, problem: &Problem<T>, plan: &Plan) -> Keys<T> {
+    let Sizes { batch, heads_kv, dim, dim_v, .. } = problem.sizes;
+    let (may_skip, panel) = (problem.hiding.hides() || problem.edits.hide(), dim * KEYS);
+    let looked_at = if may_skip { batch * heads_kv } else { 0 };
+    let finite: Vec<_> = (0..looked_at).map(|_| AtomicBool::new(true)).collect();
+    let mut packed = Buffer::new(plan.panels * panel);
+    let (mut pieces, mut rest) = (vec![], packed.get_mut());
+    for (sequence, cut) in plan.cuts.iter().enumerate() {
+        let pack = cut.panels.is_some();
+        if !pack && !may_skip {
+            continue;
+        }
+        let all = problem.lens(sequence).1.div_ceil(KEYS);
+        for head in 0..heads_kv {
+            for panels in (0..all).step_by(CHUNK).map(|at| at..(at + CHUNK).min(all)) {
+                let to;
+                (to, rest) = rest.split_at_mut(if pack { panels.len() * panel } else { 0 });
+                pieces.push(Mutex::new(Piece { sequence, head, panels, to }));
+            }
         }
     }
     let work = |_: &mut (), at: usize| {
         let mut piece = pieces[at].lock().unwrap_or_else(PoisonError::into_inner);
-        let (head, panels, to) = &mut *piece;
-        let (batch, head) = (*head / heads_kv, *head % heads_kv);
-        if pack {
-            let keys = problem.k.head(batch, head);
-            for (to, at) in to.chunks_exact_mut(panel.max(1)).zip(panels.clone()) {
-                pack::keys(tile, keys, at * KEYS..((at + 1) * KEYS).min(seq_k), dim, to);
-            }
+        let Piece { sequence, head, panels, to } = &mut *piece;
+        let seq_k = problem.lens(*sequence).1;
+        let keys = problem.k.head(*sequence, *head);
+        for (to, at) in to.chunks_exact_mut(panel.max(1)).zip(panels.clone()) {
+            pack::keys(tile, keys, at * KEYS..((at + 1) * KEYS).min(seq_k), dim, to);
         }
         if may_skip {
-            let values = problem.v.head(batch, head);
+            let values = problem.v.head(*sequence, *head);
             let mut rows = panels.start * KEYS..(panels.end * KEYS).min(seq_k);
             if !rows.all(|row| is_finite(values.row(row, 0, dim_v))) {
-                finite.store(false, Ordering::Relaxed);
+                finite[*sequence * heads_kv + *head].store(false, Ordering::Relaxed);
             }
         }
     };
-    share(pieces.len(), threads, || (), work);
+    share(pieces.len(), plan.threads, || (), work);
     drop(pieces);
-    Keys { packed, skip: finite.into_inner() }
+    Keys { packed, finite }
 }
 
 /// Whether no number is NaN or infinite: 0 · x is 0 for the others.
@@ -182,11 +128,12 @@ struct Scratch<T> {
 }
 
 impl<T: Real> Scratch<T> {
-    fn new(sizes: &Sizes, block: usize, panel: bool) -> Self {
+    fn new(sizes: &Sizes, plan: &Plan) -> Self {
+        let panel = plan.cuts.iter().any(|cut| cut.panels.is_none());
         Self {
-            queries: Buffer::new(block * sizes.dim),
-            out: Buffer::new(block * sizes.dim_v.next_multiple_of(LANES)),
-            states: vec![State::new(); block / ROWS],
+            queries: Buffer::new(plan.block * sizes.dim),
+            out: Buffer::new(plan.block * sizes.dim_v.next_multiple_of(LANES)),
+            states: vec![State::new(); plan.block / ROWS],
             scores: Scores([[T::ZERO; KEYS]; ROWS]),
             panel: Buffer::new(if panel { sizes.dim * KEYS } else { 0 }),
         }
@@ -197,29 +144,33 @@ impl<T: Real> Scratch<T> {
         &mut self,
         tile: impl Tile<Real = T>,
         problem: &Problem<T>,
-        keys: &Keys<T>,
-        item: &mut Item<T>,
+        (plan, keys): (&Plan, &Keys<T>),
+        item: &Item,
     ) {
-        let Sizes { heads_q, heads_kv, seq_k, dim, dim_v, .. } = problem.sizes;
-        let (batch, head) = (item.head / heads_q, item.head % heads_q);
+        let Sizes { heads_kv, dim, dim_v, .. } = problem.sizes;
+        let (sequence, head, seq_k) = (item.sequence, item.head, problem.lens(item.sequence).1);
         let kv_head = head / problem.sizes.group();
-        let edits = problem.edits.of(batch, head);
-        let (k, v) = (problem.k.head(batch, kv_head), problem.v.head(batch, kv_head));
-        let q = problem.q.head(batch, head);
+        let (edits, spans) = (problem.edits.of(sequence, head), problem.spans(sequence));
+        let (k, v) = (problem.k.head(sequence, kv_head), problem.v.head(sequence, kv_head));
+        let q = problem.q.head(sequence, head);
         pack::queries(q, item.queries.clone(), (dim, problem.factor), self.queries.get_mut());
         self.out.get_mut().fill(T::ZERO);
         self.states.fill(State::new());
 
         let stride = dim_v.next_multiple_of(LANES);
-        let any = |queries| if keys.skip { problem.spans.any(queries) } else { 0..seq_k };
+        let finite = keys.finite.get(sequence * heads_kv + kv_head);
+        let skip = finite.is_none_or(|finite| finite.load(Ordering::Relaxed));
+        let any = |queries| if skip { spans.any(queries) } else { 0..seq_k };
+        // The panels of this head, when they are packed.
+        let packed = plan.cuts[sequence].panels.map(|first| {
+            let first = first + kv_head * seq_k.div_ceil(KEYS);
+            &keys.packed.get()[first * dim * KEYS..]
+        });
         let seen = any(item.queries.clone());
         for panel in seen.start / KEYS..seen.end.div_ceil(KEYS) {
             let start = panel * KEYS;
-            let numbers = match &keys.packed {
-                Some(packed) => {
-                    let panels = (batch * heads_kv + kv_head) * seq_k.div_ceil(KEYS);
-                    &packed.get()[(panels + panel) * dim * KEYS..][..dim * KEYS]
-                }
+            let numbers = match packed {
+                Some(packed) => &packed[panel * dim * KEYS..][..dim * KEYS],
                 None => {
                     let keys = start..(start + KEYS).min(seq_k);
                     pack::keys(tile, k, keys, dim, self.panel.get_mut());
@@ -235,7 +186,7 @@ impl<T: Real> Scratch<T> {
                     true => edits.kept(queries.clone(), &(start..end)),
                     false => Kept::Nothing,
                 };
-                if kept == Kept::Nothing && keys.skip {
+                if kept == Kept::Nothing && skip {
                     continue;
                 }
                 let step = Step {
@@ -249,7 +200,7 @@ impl<T: Real> Scratch<T> {
                 };
                 let out = &mut self.out.get_mut()[group * ROWS * stride..][..ROWS * stride];
                 let (mut out, state) = (Output { numbers: out, stride }, &mut self.states[group]);
-                let all = problem.spans.all(queries.clone());
+                let all = spans.all(queries.clone());
                 let plain = kept == Kept::All
                     && !problem.edits.all_tiles()
                     && step.keys.is_multiple_of(LANES)
@@ -258,7 +209,7 @@ impl<T: Real> Scratch<T> {
                 let mut edit = |scores: &mut Scores<T>| {
                     tile.vectorised(
                         #[inline(always)]
-                        || edits.apply(scores, queries.clone(), &(start..end), &problem.spans),
+                        || edits.apply(scores, queries.clone(), &(start..end), &spans),
                     )
                 };
                 let edit = (!plain).then_some(&mut edit as _);
@@ -266,26 +217,25 @@ impl<T: Real> Scratch<T> {
                 tile.add_values(&step, &self.scores, &mut out);
             }
         }
-        tile.vectorised(
-            #[inline(always)]
-            || self.finish(stride, dim_v, item),
-        );
     }
 
     /// Divides by the sums and writes the results, which are zeros and −∞ until then.
     #[inline(always)]
-    fn finish(&self, stride: usize, dim_v: usize, item: &mut Item<T>) {
-        for (row, lse) in item.lse.iter_mut().enumerate() {
+    fn finish(&self, problem: &Problem<T>, item: &Item, results: &mut Results<T>) {
+        let (dim_v, beside) = (problem.sizes.dim_v, problem.heads_beside());
+        let stride = dim_v.next_multiple_of(LANES);
+        for row in 0..item.queries.len() {
             let state = &self.states[row / ROWS];
             let sum = state.sum[row % ROWS].iter().fold(T::ZERO, |sum, part| sum + *part);
             if sum == T::ZERO {
                 continue; // nothing to see
             }
+            let at = row * beside + item.head % beside; // heads that are not beside others are alone
             let from = &self.out.get()[row * stride..][..dim_v];
-            let to = &mut item.out[row * dim_v..][..dim_v];
+            let to = &mut results.out[at * dim_v..][..dim_v];
             to.iter_mut().zip(from).for_each(|(to, from)| *to = *from / sum);
             let max = state.max[row % ROWS].to_f64();
-            *lse = T::from_f64((max + sum.to_f64().log2()) * LN_2);
+            results.lse[at] = T::from_f64((max + sum.to_f64().log2()) * LN_2);
         }
     }
 }

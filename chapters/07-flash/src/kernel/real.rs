@@ -1,8 +1,10 @@
 //! The two types that the kernel computes in.
 
-use super::nest::{self, Problem};
+use super::backward::{self, Backward, Gradients};
+use super::nest;
 use super::path::Path;
 use super::portable::Portable;
+use super::problem::Problem;
 use candle_core::WithDType;
 use std::f64::consts::LN_2;
 
@@ -19,6 +21,32 @@ pub(crate) trait Real: WithDType {
 
     /// The attention, on that path when it exists for this type.
     fn attend(path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>);
+
+    /// The way back of an attention, on that path when it exists for this type.
+    fn gradients(path: Path, backward: &Backward<Self>) -> Gradients<Self>;
+}
+
+/// `$work` with the tile of a path, for f32.
+macro_rules! with_tile {
+    ($path:expr, $tile:ident => $work:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        match $path {
+            Path::Avx512 => {
+                if let Some($tile) = super::avx512::Avx512::new() {
+                    return $work;
+                }
+            }
+            Path::Avx2 => {
+                if let Some($tile) = super::avx2::Avx2::new() {
+                    return $work;
+                }
+            }
+            Path::Portable => {}
+        }
+        let _ = $path;
+        let $tile = Portable::default();
+        $work
+    }};
 }
 
 /// 2ʳ ≈ 1 + r·(c₀ + c₁r + … + c₄r⁴) for |r| ≤ ½, fitted by reweighted least squares so that the largest relative
@@ -70,22 +98,11 @@ impl Real for f32 {
     }
 
     fn attend(path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>) {
-        #[cfg(target_arch = "x86_64")]
-        match path {
-            Path::Avx512 => {
-                if let Some(tile) = super::avx512::Avx512::new() {
-                    return nest::attend(tile, problem);
-                }
-            }
-            Path::Avx2 => {
-                if let Some(tile) = super::avx2::Avx2::new() {
-                    return nest::attend(tile, problem);
-                }
-            }
-            Path::Portable => {}
-        }
-        let _ = path;
-        nest::attend(Portable::default(), problem)
+        with_tile!(path, tile => nest::attend(tile, problem))
+    }
+
+    fn gradients(path: Path, backward: &Backward<Self>) -> Gradients<Self> {
+        with_tile!(path, tile => backward::gradients(tile, backward))
     }
 }
 
@@ -105,6 +122,10 @@ impl Real for f64 {
 
     fn attend(_path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>) {
         nest::attend(Portable::default(), problem)
+    }
+
+    fn gradients(_path: Path, backward: &Backward<Self>) -> Gradients<Self> {
+        backward::gradients(Portable::default(), backward)
     }
 }
 

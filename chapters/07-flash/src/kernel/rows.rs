@@ -1,12 +1,27 @@
-//! Tensors of four dimensions as they lie in memory.
+//! Tensors as they lie in memory.
 
 use candle_core::{CpuStorage, Layout, Result, WithDType};
 
-/// A tensor `(batch, heads, rows, columns)` with its strides.
+/// A matrix for each sequence and head, with the strides of the tensor that they lie in.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows4<'a, T> {
+pub(crate) struct Heads<'a, T> {
     numbers: &'a [T],
-    strides: [usize; 4],
+    sequence: Sequence<'a>,
+    /// From a head to the next.
+    head: usize,
+    /// From a row to the next.
+    row: usize,
+    /// From a column to the next: 0 or 1.
+    column: usize,
+}
+
+/// Where a sequence begins.
+#[derive(Clone, Copy)]
+enum Sequence<'a> {
+    /// So many numbers after the one before.
+    Stride(usize),
+    /// At this row: one entry a sequence.
+    Starts(&'a [usize]),
 }
 
 /// A matrix in it.
@@ -20,25 +35,52 @@ pub(crate) struct Rows<'a, T> {
     column: usize,
 }
 
-impl<'a, T: WithDType> Rows4<'a, T> {
-    /// A tensor of four dimensions whose columns are next to each other, or all the same number. Errors when it is of another type.
-    pub(crate) fn of(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
-        let numbers = T::cpu_storage_as_slice(storage)?.get(layout.start_offset()..).unwrap_or(&[]);
-        let mut strides = [0; 4];
-        strides.iter_mut().zip(layout.stride()).for_each(|(to, from)| *to = *from);
-        if layout.dims().last() == Some(&1) {
-            strides[3] = 1; // the stride of a dimension of 1 may be anything
-        }
-        Ok(Self { numbers, strides })
+impl<'a, T: WithDType> Heads<'a, T> {
+    /// A tensor `(batch, heads, rows, columns)`; its columns are next to each other, or all the same number. Errors when it
+    /// is of another type.
+    pub(crate) fn dense(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
+        let [batch, head, row, column] = strides(layout);
+        let (numbers, sequence) = (numbers(storage, layout)?, Sequence::Stride(batch));
+        Ok(Self { numbers, sequence, head, row, column })
+    }
+
+    /// A tensor `(rows, heads, columns)` in which the sequences, all of one length or not, begin at these rows; columns
+    /// and errors as [`dense`](Self::dense).
+    pub(crate) fn packed(
+        storage: &'a CpuStorage,
+        layout: &Layout,
+        starts: &'a [usize],
+    ) -> Result<Self> {
+        let [row, head, column] = strides(layout);
+        let (numbers, sequence) = (numbers(storage, layout)?, Sequence::Starts(starts));
+        Ok(Self { numbers, sequence, head, row, column })
     }
 }
 
-impl<'a, T: Copy> Rows4<'a, T> {
-    /// The matrix of a head.
-    pub(super) fn head(&self, batch: usize, head: usize) -> Rows<'a, T> {
-        let [batches, heads, stride, column] = self.strides;
-        let from = (batch * batches + head * heads).min(self.numbers.len());
-        Rows { numbers: &self.numbers[from..], stride, column }
+/// A tensor's strides; that of columns is 1 where there is only one, for then it may be anything.
+fn strides<const N: usize>(layout: &Layout) -> [usize; N] {
+    let mut strides = [0; N];
+    strides.iter_mut().zip(layout.stride()).for_each(|(to, from)| *to = *from);
+    if layout.dims().last() == Some(&1) {
+        strides[N - 1] = 1;
+    }
+    strides
+}
+
+/// From a tensor's first number on.
+fn numbers<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    Ok(T::cpu_storage_as_slice(storage)?.get(layout.start_offset()..).unwrap_or(&[]))
+}
+
+impl<'a, T: Copy> Heads<'a, T> {
+    /// The matrix of a head of a sequence, and the rows that follow it.
+    pub(super) fn head(&self, sequence: usize, head: usize) -> Rows<'a, T> {
+        let start = match self.sequence {
+            Sequence::Stride(stride) => sequence * stride,
+            Sequence::Starts(starts) => starts[sequence] * self.row,
+        };
+        let from = (start + head * self.head).min(self.numbers.len());
+        Rows { numbers: &self.numbers[from..], stride: self.row, column: self.column }
     }
 }
 
@@ -46,6 +88,12 @@ impl<'a, T: Copy> Rows<'a, T> {
     /// The rows from this one on.
     pub(super) fn from(&self, row: usize) -> Self {
         Self { numbers: self.numbers.get(row * self.stride..).unwrap_or(&[]), ..*self }
+    }
+
+    /// Whether the matrix has so many rows and columns, the columns next to each other.
+    pub(super) fn has(&self, rows: usize, columns: usize) -> bool {
+        let last = rows.saturating_sub(1) * self.stride;
+        rows * columns == 0 || (self.column == 1 && self.numbers.len() >= last + columns)
     }
 
     /// Numbers `from .. from + len` of a row; a single one when all columns are the same.

@@ -1,8 +1,45 @@
 //! Which keys causal and window let a query see: always a span, and one that only moves right.
 
-use crate::shapes::Sizes;
 use crate::{Causal, SdpaOptions};
 use std::ops::Range;
+
+/// What causal and window say of any sequence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hiding {
+    causal: Option<Causal>,
+    /// Keys left and right of a query.
+    window: (Option<usize>, Option<usize>),
+}
+
+impl Hiding {
+    pub(crate) fn of(options: &SdpaOptions) -> Self {
+        Self { causal: options.causal, window: options.window.unwrap_or_default() }
+    }
+
+    /// Whether some key may be hidden.
+    pub(super) fn hides(&self) -> bool {
+        self.causal.is_some() || self.window != (None, None)
+    }
+
+    /// The spans of a sequence of `seq_q` queries and `seq_k` keys.
+    pub(super) fn spans(&self, seq_q: usize, seq_k: usize) -> Spans {
+        let bottom_right = seq_k as isize - seq_q as isize;
+        let causal = self.causal.map(|causal| match causal {
+            Causal::TopLeft => 1,
+            Causal::BottomRight => bottom_right + 1,
+        });
+        let (left, right) = self.window;
+        // A window of more than all keys is one of all keys; this keeps the sums small.
+        let reach = |keys: usize| keys.min(seq_q + seq_k) as isize;
+        let from = left.map(|left| bottom_right - reach(left));
+        let right = right.map(|right| bottom_right + reach(right) + 1);
+        let to = match (causal, right) {
+            (Some(causal), Some(right)) => Some(causal.min(right)),
+            (causal, right) => causal.or(right),
+        };
+        Spans { from, to, keys: seq_k }
+    }
+}
 
 /// The spans of keys that queries see. Query i sees `i + from ≤ key < i + to`, and keys that exist.
 #[derive(Clone, Copy, Debug)]
@@ -13,29 +50,6 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    pub(crate) fn new(sizes: &Sizes, options: &SdpaOptions) -> Self {
-        let bottom_right = sizes.seq_k as isize - sizes.seq_q as isize;
-        let causal = options.causal.map(|causal| match causal {
-            Causal::TopLeft => 1,
-            Causal::BottomRight => bottom_right + 1,
-        });
-        let (left, right) = options.window.unwrap_or_default();
-        // A window of more than all keys is one of all keys; this keeps the sums small.
-        let reach = |keys: usize| keys.min(sizes.seq_q + sizes.seq_k) as isize;
-        let from = left.map(|left| bottom_right - reach(left));
-        let right = right.map(|right| bottom_right + reach(right) + 1);
-        let to = match (causal, right) {
-            (Some(causal), Some(right)) => Some(causal.min(right)),
-            (causal, right) => causal.or(right),
-        };
-        Self { from, to, keys: sizes.seq_k }
-    }
-
-    /// Whether some key may be hidden.
-    pub(super) fn hide(&self) -> bool {
-        self.from.is_some() || self.to.is_some()
-    }
-
     /// The keys that this query sees; `start == end` when there are none.
     #[inline(always)]
     pub(super) fn of(&self, query: usize) -> Range<usize> {

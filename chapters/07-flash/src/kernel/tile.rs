@@ -13,8 +13,8 @@ pub(super) const LANES: usize = 16;
 /// below 2⁸: far from overflow, and hardly any tile after the first rescales.
 pub(super) const LAZY: f32 = 8.;
 
-/// Scores, and then weights, of a tile.
-#[repr(align(64))]
+/// Scores, and then weights, of a tile. Tiles that follow each other in memory are one matrix.
+#[repr(C, align(64))]
 pub(super) struct Scores<T>(pub(super) [[T; KEYS]; ROWS]);
 
 /// What the online softmax keeps of each query.
@@ -66,6 +66,42 @@ impl<T: Real> Step<'_, T> {
         assert!(out.numbers.len() >= ROWS * out.stride);
         let last = (self.keys - 1) * self.values.stride;
         assert!(self.dim_v == 0 || self.values.numbers.len() >= last + self.dim_v);
+    }
+}
+
+/// The left side of a product as the tiles read it: number `(i, j)` is at `from + i · row + j · column`.
+#[derive(Clone, Copy)]
+pub(super) struct Left<T> {
+    pub(super) from: *const T,
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+/// `out` += left · right, for a tile of `out`: some rows, `columns` columns. Whoever computes it by pointer needs `left`
+/// `(rows, inner)`, `right` `(inner, columns)` with `right_row` numbers from a row to the next, and `out`
+/// `(rows, columns)` with `out_row`.
+pub(super) struct Sum<T> {
+    pub(super) left: Left<T>,
+    pub(super) inner: usize,
+    pub(super) right: *const T,
+    pub(super) right_row: usize,
+    pub(super) out: *mut T,
+    pub(super) out_row: usize,
+    pub(super) columns: usize,
+}
+
+impl<T> Step<'_, T> {
+    /// `out` += weights · V from a column on.
+    pub(super) fn sum(&self, column: usize, weights: &Scores<T>, out: &mut Output<T>) -> Sum<T> {
+        Sum {
+            left: Left { from: weights.0.as_ptr().cast(), row: KEYS, column: 1 },
+            inner: self.keys,
+            right: self.values.numbers.as_ptr().wrapping_add(column),
+            right_row: self.values.stride,
+            out: out.numbers.as_mut_ptr().wrapping_add(column),
+            out_row: out.stride,
+            columns: self.dim_v - column,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod edges;
 mod errors;
 mod grid;
+#[path = "../common/options.rs"]
+mod options;
 mod properties;
 mod random;
 mod reference;

@@ -120,7 +120,7 @@ impl Drawn {
 impl Case {
     /// q, k and v.
     pub fn inputs(&self) -> Result<[Tensor; 3]> {
-        let [q, k, v] = crate::reference::inputs(self.seed, self.sizes, self.dtype)?;
+        let [q, k, v] = crate::options::inputs(self.seed, self.sizes, self.dtype)?;
         let lay =
             |x: Tensor, layout: Layout| if x.elem_count() == 0 { Ok(x) } else { layout.lay(&x) };
         let [a, b, c] = self.layouts;

@@ -1,5 +1,6 @@
 //! Attention by the definition, number by number in f64.
 
+use crate::options::{epsilon, numbers};
 use candle_core::{D, DType, Result, Tensor};
 use flash::{Causal, Mask, Path, SdpaOptions, flash_attention_on};
 
@@ -15,11 +16,6 @@ pub struct Reference {
     pub size: Vec<f64>,
     /// The largest |v|.
     pub largest: f64,
-}
-
-/// All numbers of a tensor as f64.
-pub fn numbers(x: &Tensor) -> Result<Vec<f64>> {
-    x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
 }
 
 /// The reference, with the slack of each row derived so: a score is a sum of d products, and after j of them it is about
@@ -99,16 +95,6 @@ fn sees(options: &SdpaOptions, [i, j, seq_q, seq_k]: [usize; 4]) -> bool {
     causal && j >= here - reach(left) && j <= here + reach(right)
 }
 
-/// The type's epsilon.
-pub fn epsilon(dtype: DType) -> f64 {
-    match dtype {
-        DType::F64 => f64::EPSILON,
-        DType::F32 => f32::EPSILON.into(),
-        DType::F16 => 2f64.powi(-10),
-        _ => 2f64.powi(-7), // bf16
-    }
-}
-
 /// Panics unless the kernel agrees with the reference on every path.
 pub fn agrees(case: &str, q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result<()> {
     let expected = reference(q, k, v, options)?;
@@ -138,15 +124,4 @@ pub fn agrees(case: &str, q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOpti
         }
     }
     Ok(())
-}
-
-/// Random q, k, v: batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v.
-pub fn inputs(seed: u64, sizes: [usize; 7], dtype: DType) -> Result<[Tensor; 3]> {
-    let [batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v] = sizes;
-    let draw = |seed, shape| seeded::normal(seed, shape)?.to_dtype(dtype);
-    Ok([
-        draw(3 * seed, (batch, heads_q, seq_q, dim))?,
-        draw(3 * seed + 1, (batch, heads_kv, seq_k, dim))?,
-        draw(3 * seed + 2, (batch, heads_kv, seq_k, dim_v))?,
-    ])
 }
