@@ -5,7 +5,6 @@ use crate::reference::agrees;
 use candle_core::{DType, Result, Tensor};
 use flash::{
     Causal, Path, SdpaOptions, flash_attention, flash_attention_on, flash_attention_with_lse,
-    naive, sdpa,
 };
 
 #[test]
@@ -22,13 +21,7 @@ fn any_dimension_may_be_zero() -> Result<()> {
             let (out, lse) = flash_attention_with_lse(&q, &k, &v, &options)?;
             assert_eq!(out.dims(), [sizes[0], sizes[1], sizes[3], sizes[6]]);
             assert_eq!(lse.dims(), [sizes[0], sizes[1], sizes[3]]);
-            if empty == 4 {
-                assert!(numbers(&out)?.iter().all(|x| *x == 0.));
-                assert!(numbers(&lse)?.iter().all(|x| *x == f64::NEG_INFINITY));
-            }
-            if sizes[1] != 0 && sizes[5] != 0 {
-                agrees(&format!("{sizes:?}"), &q, &k, &v, &options)?;
-            }
+            agrees(&format!("{sizes:?}"), &q, &k, &v, &options)?;
         }
     }
     Ok(())
@@ -50,15 +43,6 @@ fn parts_of_tensors_may_be_empty() -> Result<()> {
                 .is_ok()
         );
     }
-    Ok(())
-}
-
-#[test]
-fn without_dimensions_all_keys_weigh_the_same() -> Result<()> {
-    let [q, k, v] = inputs(1, [1, 1, 1, 2, 5, 0, 3], DType::F32)?;
-    let out = flash_attention(&q, &k, &v, &SdpaOptions::default())?;
-    let mean = v.mean_keepdim(2)?.broadcast_as(out.shape())?;
-    assert!((out - mean)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6);
     Ok(())
 }
 
@@ -89,31 +73,6 @@ fn strides_change_nothing() -> Result<()> {
 }
 
 #[test]
-fn masks_may_have_any_strides_and_dimensions() -> Result<()> {
-    let [q, k, v] = inputs(3, [2, 2, 2, 33, 65, 8, 8], DType::F32)?;
-    for shape in
-        [&[65][..], &[33, 65], &[33, 1], &[1], &[], &[2, 1, 1], &[2, 1, 33, 65], &[2, 1, 1, 1]]
-    {
-        let bias = seeded::normal(5, shape)?;
-        agrees(&format!("bias {shape:?}"), &q, &k, &v, &SdpaOptions::default().bias(bias.clone()))?;
-        let half = SdpaOptions::default().bias(bias.to_dtype(DType::BF16)?);
-        agrees(&format!("bf16 bias {shape:?}"), &q, &k, &v, &half)?;
-        let keep = SdpaOptions::default().keep(bias.ge(0.)?);
-        agrees(&format!("keep {shape:?}"), &q, &k, &v, &keep)?;
-    }
-    let turned = seeded::normal(6, (65, 33))?.t()?;
-    agrees(
-        "a turned keep",
-        &q,
-        &k,
-        &v,
-        &SdpaOptions::default().keep(turned.ge(0.)?.t()?.contiguous()?.t()?),
-    )?;
-    let kept = (turned.ge(0.)? * 255.)?; // any number but 0 keeps
-    agrees("a keep of 255", &q, &k, &v, &SdpaOptions::default().keep(kept))
-}
-
-#[test]
 fn threads_change_nothing() -> Result<()> {
     for sizes in
         [[2, 4, 4, 300, 500, 32, 32], [1, 8, 2, 200, 70, 16, 48], [1, 1, 1, 700, 300, 64, 64]]
@@ -129,23 +88,6 @@ fn threads_change_nothing() -> Result<()> {
             };
             let (one, four) = (on(1)?, on(4)?);
             assert_eq!(one, four, "{sizes:?}, {number}");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn the_naive_version_agrees_with_the_reference_and_sdpa_with_both() -> Result<()> {
-    for sizes in [[2, 4, 2, 9, 13, 8, 5], [1, 2, 2, 13, 9, 8, 8]] {
-        let [q, k, v] = inputs(4, sizes, DType::F64)?;
-        for number in 0..ALL {
-            let options = options(number, sizes[1], sizes[3], sizes[4])?;
-            let expected = crate::reference::reference(&q, &k, &v, &options)?.out;
-            for got in [naive::attention(&q, &k, &v, &options)?, sdpa(&q, &k, &v, &options)?] {
-                for (got, want) in numbers(&got)?.iter().zip(&expected) {
-                    assert!((got - want).abs() < 1e-13, "{number}: {got} {want}");
-                }
-            }
         }
     }
     Ok(())

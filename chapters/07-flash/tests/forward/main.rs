@@ -11,5 +11,7 @@ mod errors;
 mod grid;
 #[path = "../common/options.rs"]
 mod options;
+mod properties;
+mod random;
 mod reference;
 mod special;

@@ -33,7 +33,7 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
         Some(Mask::Bias(bias)) => (None, Some(mask(bias)?)),
         None => (None, None),
     };
-    let scale = options.scale.unwrap_or(1. / (dim as f64).sqrt());
+    let scale = options.scale.unwrap_or(1. / (dim.max(1) as f64).sqrt());
     let (mut out, mut lse, mut slack, mut sizes) = (vec![], vec![], vec![], vec![]);
     for row in 0..batch * heads * seq_q {
         let (head, i) = (row / seq_q, row % seq_q);
