@@ -21,7 +21,7 @@ use super::real::Real;
 use super::rows::Heads;
 use super::share::share;
 use nest::{Chunk, Scratch};
-use plan::{Parts, Plan};
+use plan::{Item, Parts, Plan};
 use tile::BackTile;
 
 /// An attention to go back through.
@@ -67,23 +67,17 @@ pub(super) fn gradients<T: BackTile>(tile: T, backward: &Backward<T::Real>) -> G
     let dv = parts(&mut gradients.v, heads_kv, sizes.dim_v, false);
     for round in 0..plan.rounds {
         let items = plan.items(problem, round);
-        share(
-            items.len(),
-            plan.threads,
-            || Scratch::new(&sizes),
-            |scratch, at| {
-                let item = &items[at];
-                let group = sizes.group();
-                let heads = item.kv_head * group..(item.kv_head + 1) * group;
-                let mut dq: Vec<_> =
-                    heads.clone().map(|head| dq.lock(item.sequence, head, item.chunk_q)).collect();
-                let mut dk = dk.lock(item.sequence, item.kv_head, item.chunk_k);
-                let mut dv = dv.lock(item.sequence, item.kv_head, item.chunk_k);
-                let chunk = Chunk::new(backward, &delta, &plan, item);
-                let mut dq: Vec<&mut [T::Real]> = dq.iter_mut().map(|dq| &mut ***dq).collect();
-                scratch.chunk(tile, &chunk, &mut dq, &mut dk, &mut dv);
-            },
-        );
+        let work = |scratch: &mut Scratch<T::Real>, at: usize| {
+            let item @ Item { sequence, kv_head, chunk_k, .. } = &items[at];
+            let heads = kv_head * sizes.group()..(kv_head + 1) * sizes.group();
+            let mut dq: Vec<_> = heads.map(|head| dq.lock(*sequence, head, item.chunk_q)).collect();
+            let mut dk = dk.lock(*sequence, *kv_head, *chunk_k);
+            let mut dv = dv.lock(*sequence, *kv_head, *chunk_k);
+            let mut dq: Vec<&mut [T::Real]> = dq.iter_mut().map(|dq| &mut ***dq).collect();
+            let chunk = Chunk::new(backward, &delta, &plan, item);
+            scratch.chunk(tile, &chunk, &mut dq, &mut dk, &mut dv);
+        };
+        share(items.len(), plan.threads, || Scratch::new(&sizes), work);
     }
     drop((dq, dk, dv));
     gradients
@@ -95,33 +89,26 @@ fn deltas<T: BackTile>(tile: T, backward: &Backward<T::Real>, plan: &Plan) -> Ve
     let mut delta = vec![T::Real::ZERO; sizes.heads_q * problem.queries()];
     let parts = Parts::new(problem, plan, &mut delta, sizes.heads_q, 1, true);
     let items = plan.chunks_of_queries(sizes.heads_q);
-    share(
-        items.len(),
-        plan.threads,
-        || (),
-        |_, at| {
-            let (sequence, head, chunk) = items[at];
-            let first = chunk * plan.cuts[sequence].queries;
-            let out = backward.out.head(sequence, head).from(first);
-            let grad = backward.grad.head(sequence, head).from(first);
-            let mut delta = parts.lock(sequence, head, chunk);
-            tile.vectorised(
-                #[inline(always)]
-                || {
-                    for (row, delta) in delta.iter_mut().enumerate() {
-                        *delta = dot(out.row(row, 0, sizes.dim_v), grad.row(row, 0, sizes.dim_v));
-                    }
-                },
-            );
-        },
-    );
+    let work = |_: &mut (), at: usize| {
+        let (sequence, head, chunk) = items[at];
+        let first = chunk * plan.cuts[sequence].queries;
+        let out = backward.out.head(sequence, head).from(first);
+        let grad = backward.grad.head(sequence, head).from(first);
+        let mut delta = parts.lock(sequence, head, chunk);
+        let rows = |row| (out.row(row, 0, sizes.dim_v), grad.row(row, 0, sizes.dim_v));
+        tile.vectorised(
+            #[inline(always)]
+            || delta.iter_mut().enumerate().for_each(|(row, delta)| *delta = dot(rows(row))),
+        );
+    };
+    share(items.len(), plan.threads, || (), work);
     drop(parts);
     delta
 }
 
 /// The sum of products, in lanes side by side.
 #[inline(always)]
-fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+fn dot<T: Real>((a, b): (&[T], &[T])) -> T {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
     let mut sums = [T::ZERO; 16];
     for (a, b) in a.iter().zip(b) {
