@@ -16,10 +16,7 @@ pub use ragged::{Ragged, flash_bidirectional, flash_causal};
 
 use crate::{
     Proof,
-    harness::{
-        Breach, Outcome, compare::refused, fixtures::Fixtures, gradient::gradients_agree,
-        show::inputs,
-    },
+    harness::{Outcome, compare::refused, fixtures::Fixtures, show::inputs},
 };
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -151,17 +148,4 @@ fn bad_ends_refused<T>(answer: impl Fn(&Tensor) -> Result<T>) -> Outcome {
         refused(&inputs(&[("cu_seqlens", &bad)]), why, answer(&bad))?;
     }
     Ok(())
-}
-
-/// As [`gradients_agree`]; skipped where an operation says that it has no backward pass.
-fn gradients_agree_if_any(
-    named: &[(&str, &Tensor)],
-    output: impl Fn(&[Tensor]) -> Result<Tensor>,
-) -> Outcome {
-    gradients_agree(named, output).map_err(|breach| {
-        match breach.got.contains("not supported for") {
-            true => Breach::skipped("the kernel has no backward pass"),
-            false => breach,
-        }
-    })
 }

@@ -1,6 +1,6 @@
 //! What attention over padded batches must hold, whoever computes it.
 
-use super::{Heads, attend, gradients_agree_if_any, keep_of, packed, places, pytorch, rows};
+use super::{Heads, attend, keep_of, packed, places, pytorch, rows};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         cases::matrix,
         compare::{finite, refused, rounding, same},
+        gradient::gradients_agree,
         show::{inputs, remember},
     },
     wrong,
@@ -390,7 +391,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
             let heads = Heads { num: 2, dim: 2 };
             let [q, k, v] = heads.drawn(9, &[3, 2])?;
             let keep = rows(&[[1, 1], [0, 1], [0, 0]])?;
-            gradients_agree_if_any(&[("q", &q), ("k", &k), ("v", &v)], |x| {
+            gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
                 let x = [x[0].clone(), x[1].clone(), x[2].clone()];
                 Batch { x, heads, keep: keep.clone() }.real(f)
             })

@@ -1,8 +1,6 @@
 //! What attention over packed sequences must hold.
 
-use super::{
-    Heads, attend, bad_ends_refused, ends, gradients_agree_if_any, ints, packed, places, pytorch,
-};
+use super::{Heads, attend, bad_ends_refused, ends, ints, packed, places, pytorch};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -10,6 +8,7 @@ use crate::{
         Group::{Edges, Gradients, Implementation, Masks},
         Outcome,
         compare::{refused, rounding, same, value},
+        gradient::gradients_agree,
         show::{inputs, remember},
     },
     wrong,
@@ -339,7 +338,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
         .law(Gradients, "gradients reach q, k and v, and are right", |f| {
             let heads = Heads { num: 2, dim: 4 };
             let [q, k, v] = heads.drawn(10, &[3])?;
-            gradients_agree_if_any(&[("q", &q), ("k", &k), ("v", &v)], |x| {
+            gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
                 let x = [x[0].clone(), x[1].clone(), x[2].clone()];
                 Sequences { x, heads, lengths: vec![2, 0, 1] }.run(f)
             })
