@@ -61,7 +61,10 @@ fn rows_are_measured_and_kept_and_become_tables_and_a_figure() {
 /// A run is kept beside the tables that were made of it.
 #[test]
 fn the_pages_tables_are_those_of_the_run_that_is_kept() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap())
+        .join("../..")
+        .canonicalize()
+        .unwrap();
     let [flash, varlen] =
         ["07-flash", "08-varlen"].map(|chapter| root.join("chapters").join(chapter).join("bench"));
     let run = flash.join("speed.json");

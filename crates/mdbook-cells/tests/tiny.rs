@@ -13,7 +13,8 @@ struct Tiny(tempfile::TempDir);
 impl Tiny {
     fn new() -> Self {
         let copy = tempfile::tempdir().expect("a temporary folder");
-        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("tiny");
+        let tiny =
+            Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests").join("tiny");
         copy_folder(&tiny, copy.path());
         Self(copy)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use workbook::{Chapter, Workspace};
 
 fn sample() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("sample")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests").join("sample")
 }
 
 fn chapter() -> Chapter {
