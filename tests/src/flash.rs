@@ -37,7 +37,7 @@ pub(crate) fn zoo() -> Vec<Proof> {
 }
 
 fn pytorch() -> Result<Fixtures> {
-    Fixtures::read(include_bytes!("../fixtures/online_softmax.safetensors"))
+    Fixtures::read(include_bytes!("../fixtures/flash.safetensors"))
 }
 
 /// A keep-mask `(rows, columns)`, u8.

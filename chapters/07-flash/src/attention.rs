@@ -23,10 +23,10 @@ pub fn sdpa(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> Result
 ///   `(batch, heads_q, seq_q, d_v)`. `heads_q` is a multiple of `heads_kv`; any length may be 0; any strides.
 /// - f32, f64, f16 or bf16, all three the same; the result has that type, f16 and bf16 are computed in f32.
 /// - A query with nothing to see, or with −∞ for all its scores, gets zeros.
-/// - NaN and ±∞ in the inputs do what they do in [`naive::attention`]: a NaN in a query, or in a key that it sees,
-///   makes its row NaN, and so does a score of +∞; a value that is not finite reaches every query that sees *or hides* it,
-///   since 0 · NaN and 0 · ∞ are NaN, and only queries with nothing to see stay zeros.
-///
+/// - NaN and ±∞ in the inputs do what they do in [`naive::attention`], but a query with nothing to see stays zeros. Of the
+///   others a NaN in the query, or in a key that it sees, makes the row NaN, and so does a score of +∞; a value that is not
+///   finite reaches every query that sees *or hides* it, since 0 · NaN and 0 · ∞ are NaN.
+/// - Sums of values are taken before they are divided: values near the end of the type's range may overflow.
 ///
 /// `backward` gives gradients of q, k and v, computed from the weights once more (FlashAttention-2): memory again grows with
 /// the lengths only. They are the same on any number of threads, and as exact as the log-sum-exp, which is kept in the type

@@ -116,8 +116,8 @@ fn cumulative(name: &str, x: &Tensor) -> Result<Vec<usize>> {
 ///   and the log-sum-exp `(heads_q, total_q)`, f32, without a gradient; −∞ for a query with nothing to see.
 /// - Causal and window mean what they mean for each sequence alone. Types, strides and special values are as in
 ///   [`crate::flash_attention`]; what is not finite stays within its sequence.
-/// - Each sequence gets the same bits as alone, whatever else is in the batch.
-/// - q, k and v get gradients, which stay within their sequences too.
+/// - Each sequence's output and log-sum-exp have the same bits as alone, whatever else is in the batch.
+/// - q, k and v get gradients, which stay within their sequences too, and may differ from those alone by rounding.
 ///
 /// Errors as [`crate::flash_attention`], and when `ragged` does not belong to q and k, or a mask is given: there is
 /// no shape that all sequences share.

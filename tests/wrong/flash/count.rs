@@ -149,7 +149,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "all but the last visited are whole",
-            "all but the last tile are taken for whole: a block with more queries than a tile has keys crosses several tiles.",
+            "all but the last tile are taken for whole: a block that is larger than a tile, or not aligned with the tiles, crosses several.",
             |queries, seq_q, seq_k, block_k| {
                 let (visit, whole) = right(queries, seq_q, seq_k, block_k)?;
                 Ok((visit, if whole == visit { whole } else { visit - 1 }))

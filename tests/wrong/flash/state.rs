@@ -45,7 +45,7 @@ pub fn merge() -> Vec<Wrong<Merge>> {
         ),
         wrong!(
             "a's maximum kept",
-            "a's maximum stays, and b is brought to it: when b's is larger, its factor is above 1, and overflows. Take the larger of the two.",
+            "a's maximum stays, and b is brought to it: when b's is larger, its factor is above 1, and may overflow. Take the larger of the two.",
             |a, b| {
                 let base = or_zero(&a[0])?;
                 let (from_a, from_b) = ((&a[0] - &base)?.exp()?, (&b[0] - &base)?.exp()?);
@@ -54,7 +54,7 @@ pub fn merge() -> Vec<Wrong<Merge>> {
         ),
         wrong!(
             "b's maximum kept",
-            "b's maximum is taken, as if a new tile always had the larger one: when it has not, a's factor is above 1, and overflows. Take the larger of the two.",
+            "b's maximum is taken, as if a new tile always had the larger one: when it has not, a's factor is above 1, and may overflow. Take the larger of the two.",
             |a, b| {
                 let base = or_zero(&b[0])?;
                 let (from_a, from_b) = ((&a[0] - &base)?.exp()?, (&b[0] - &base)?.exp()?);
@@ -106,7 +106,7 @@ pub fn merge() -> Vec<Wrong<Merge>> {
         ),
         wrong!(
             "smaller maximum",
-            "the smaller of the two maxima is taken: factors are above 1 then, and overflow.",
+            "the smaller of the two maxima is taken: factors are above 1 then, and may overflow.",
             |a, b| {
                 let m = a[0].minimum(&b[0])?;
                 let base = or_zero(&m)?;

@@ -14,7 +14,8 @@ use crate::shapes::Sizes;
 use std::f64::consts::LOG2_E;
 use std::ops::Range;
 
-/// Queries whose weights are kept until dK and dV take them: 8 groups, so that weights and slopes leave half of L1 free.
+/// Queries whose weights are kept until dK and dV take them: 8 groups, so that weights and slopes leave half of an L1 of 48 KB
+/// free, a quarter of one of 32 KB.
 const BLOCK: usize = 8 * ROWS;
 
 /// What meets what: queries of all heads that share a key-value head, and keys of that.
