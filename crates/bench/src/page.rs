@@ -102,10 +102,10 @@ pub fn speed(run: &Run) -> Table {
     table
 }
 
-/// Rung by rung, at 2,048 tokens: time, GFLOP/s, the part of the peak, and memory.
+/// Rung by rung, at 2,048 tokens: time, GFLOP/s, the part of the peak, and the speed beside PyTorch's.
 pub fn rungs(run: &Run) -> Table {
     let mut table =
-        Table::new(["", "dense, ms", "causal, ms", "GFLOP/s", "of the peak", "most memory"]);
+        Table::new(["", "dense, ms", "causal, ms", "GFLOP/s", "of the peak", "of PyTorch's speed"]);
     for (way, name) in RUNGS {
         let cell = |row| run.cell(row, way, run.threads());
         let Some(dense) = cell("dense") else { continue };
