@@ -151,12 +151,14 @@ fn one_row_may_serve_for_all() -> Result<()> {
 
 #[test]
 fn threads_change_nothing() -> Result<()> {
-    for sizes in
+    for (at, sizes) in
         [[2, 4, 4, 300, 500, 32, 32], [1, 8, 2, 200, 170, 16, 48], [1, 1, 1, 700, 900, 64, 64]]
+            .into_iter()
+            .enumerate()
     {
         let inputs = inputs(4, sizes, DType::F32)?;
         let grad = seeded::normal(4, (sizes[0], sizes[1], sizes[3], sizes[6]))?;
-        for number in 0..ALL {
+        for number in (at..ALL).step_by(3) {
             let options = options(number, sizes[1], sizes[3], sizes[4])?;
             let on = |threads| -> Result<Vec<f64>> {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

@@ -74,11 +74,13 @@ fn strides_change_nothing() -> Result<()> {
 
 #[test]
 fn threads_change_nothing() -> Result<()> {
-    for sizes in
+    for (at, sizes) in
         [[2, 4, 4, 300, 500, 32, 32], [1, 8, 2, 200, 70, 16, 48], [1, 1, 1, 700, 300, 64, 64]]
+            .into_iter()
+            .enumerate()
     {
         let [q, k, v] = inputs(4, sizes, DType::F32)?;
-        for number in 0..ALL {
+        for number in (at..ALL).step_by(3) {
             let options = options(number, sizes[1], sizes[3], sizes[4])?;
             agrees(&format!("{sizes:?}, {number}"), &q, &k, &v, &options)?;
             let on = |threads| {
