@@ -91,8 +91,9 @@ pub fn finish(partial: &Partial) -> Result<(Tensor, Tensor)> {
 /// every query of the block sees all their keys.
 ///
 /// Bottom-right: query i of `seq_q` sees the keys up to i + `seq_k` − `seq_q`.
-/// Tiles have `block_k` keys, the last perhaps fewer. Returns `(visit, whole)`.
-/// Errors when the queries are none, or not among `0..seq_q`, or `block_k` is 0.
+/// Tiles have `block_k` keys, the last perhaps fewer: it is whole, too, when all see
+/// its keys. Returns `(visit, whole)`. Errors when the queries are none, or not among
+/// `0..seq_q`, or `block_k` is 0.
 pub fn tiles_to_visit(
     queries: Range<usize>,
     seq_q: usize,
@@ -111,7 +112,8 @@ pub fn tiles_to_visit(
 
 // ANCHOR: flash_attention
 /// FlashAttention of one head: for each block of queries, one tile of keys after
-/// the other, merged into what the tiles before left. `causal` is bottom-right.
+/// the other, merged into what the tiles before left. `causal` is bottom-right, and
+/// then only the tiles of [`tiles_to_visit`] are visited.
 ///
 /// q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)`; at most `block.0` queries and
 /// `block.1` keys at a time → the output `(seq_q, d_v)` and the log-sum-exp

@@ -41,6 +41,7 @@ impl From<Partial> for [Tensor; 3] {
     }
 }
 
+// ANCHOR: query_block
 /// What the way back through a tile needs of its queries.
 #[derive(Clone, Debug)]
 pub struct QueryBlock {
@@ -53,6 +54,7 @@ pub struct QueryBlock {
     /// Σ out · d_out, `(rows, 1)`.
     pub delta: Tensor,
 }
+// ANCHOR_END: query_block
 
 impl From<[Tensor; 4]> for QueryBlock {
     fn from([q, d_out, lse, delta]: [Tensor; 4]) -> Self {
@@ -80,6 +82,8 @@ pub fn blocks(len: usize, block: usize) -> Result<impl Iterator<Item = Range<usi
 }
 
 /// The tile `(queries, keys)` of a causal keep-mask, bottom-right: u8, 1 = may attend, on the device of `like`.
+///
+/// `seq_q` and `seq_k` are the lengths of the whole sequences, not of the tile: they say where the diagonal lies.
 pub fn keep_tile(
     queries: &Range<usize>,
     keys: &Range<usize>,

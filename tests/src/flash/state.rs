@@ -166,8 +166,8 @@ fn merge_laws() -> Check<Merge> {
             let b = [Tensor::new(&fourth, b[0].device())?, b[1].clone(), b[2].clone()];
             merges(f, &a, &b, &f64s(one(0., 2.5, [4.])?)?)
         })
-        .law(Edges, "partial results of other queries, or of values of another size: an error", |f| {
-            for (rows, dim_v) in [(3, 2), (2, 3)] {
+        .law(Edges, "partial results of other queries, or of values of another size: an error, even where one could be stretched", |f| {
+            for (rows, dim_v) in [(3, 2), (2, 3), (1, 2), (2, 1)] {
                 let (a, b) = (nothing(2, 2)?, nothing(rows, dim_v)?);
                 let given = listed(&[("a", &a), ("b", &b)]);
                 refused(&given, "their shapes differ", f(&a, &b))?;

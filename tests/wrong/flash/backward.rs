@@ -17,6 +17,11 @@ pub fn delta() -> Vec<Wrong<Binary>> {
             |out, d_out| (out * d_out)?.sum_all()
         ),
         wrong!(
+            "one number for all, as a column",
+            "everything is summed, to a single number of shape `(1, 1)`: each query has its own, so sum over the last dimension only.",
+            |out, d_out| (out * d_out)?.sum_keepdim((0, 1))
+        ),
+        wrong!(
             "column lost",
             "the result is `(rows)`: with `sum_keepdim` it stays a column `(rows, 1)`, which lines up with the rows of dp.",
             |out, d_out| (out * d_out)?.sum(D::Minus1)
@@ -46,6 +51,11 @@ pub fn delta() -> Vec<Wrong<Binary>> {
                 (out - d_out)?; // refuses what it must
                 out.matmul(&d_out.t()?)
             }
+        ),
+        wrong!(
+            "all pairs of queries, summed",
+            "a matrix product pairs every output with the gradients of all queries, and the sum has them all: only a query's own output and gradient meet, number by number.",
+            |out, d_out| out.matmul(&d_out.t()?)?.sum_keepdim(D::Minus1)
         ),
         wrong!(
             "sum of the squares",
@@ -159,6 +169,14 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
             |block, k, v, scale, keep| {
                 let tile = Tile::right(block, k, v, scale, keep)?;
                 tile.scaled(&(&tile.p * &tile.d_p)?.broadcast_sub(tile.delta)?)
+            }
+        ),
+        wrong!(
+            "p on delta only",
+            "this is dp − p · delta: p multiplies both, p · (dp − delta), or a key of weight 0 would get a gradient.",
+            |block, k, v, scale, keep| {
+                let tile = Tile::right(block, k, v, scale, keep)?;
+                tile.scaled(&(&tile.d_p - tile.p.broadcast_mul(tile.delta)?)?)
             }
         ),
         wrong!(
@@ -301,10 +319,7 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
         wrong!(
             "mask ignored",
             "`keep` is not used: a hidden key gets a weight again, and a gradient.",
-            |block, k, v, scale, keep| {
-                Tile::right(block, k, v, scale, keep)?; // refuses what it must
-                Tile::right(block, k, v, scale, None)?.back()
-            }
+            |block, k, v, scale, _| Tile::right(block, k, v, scale, None)?.back()
         ),
         wrong!(
             "mask inverted",

@@ -101,6 +101,33 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
             }
         ),
         wrong!(
+            "shift never below 0",
+            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first, `query + 1 + seq_k`, and subtract then.",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let sees = |query: usize| query + 1 + seq_k.saturating_sub(seq_q);
+                Ok(between((sees(queries.start), sees(queries.end - 1)), seq_k, block_k))
+            }
+        ),
+        wrong!(
+            "shift never below 0, at most all keys",
+            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first, subtract then, and no upper limit is needed.",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let sees = |query: usize| (query + 1 + seq_k.saturating_sub(seq_q)).min(seq_k);
+                Ok(between((sees(queries.start), sees(queries.end - 1)), seq_k, block_k))
+            }
+        ),
+        wrong!(
+            "last key's index taken for the count",
+            "`visit` goes by the index of the last key that the last query sees: as indexes start at 0, it sees one key more. (`queries.end - 1` is the last query, and it sees `queries.end + seq_k - seq_q` keys.)",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let (first, last) = ends(&queries, seq_q, seq_k);
+                Ok((last.saturating_sub(1).div_ceil(block_k), whole(first, seq_k, block_k)))
+            }
+        ),
+        wrong!(
             "one key too few",
             "a query sees one key more than this: keys start at 0, so \"up to key 2\" are three of them.",
             |queries, seq_q, seq_k, block_k| {
@@ -153,6 +180,14 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
             |queries, seq_q, seq_k, block_k| {
                 let (visit, whole) = right(queries, seq_q, seq_k, block_k)?;
                 Ok((visit, if whole == visit { whole } else { visit - 1 }))
+            }
+        ),
+        wrong!(
+            "one fewer whole than visited",
+            "`whole` is `visit` − 1, as if always one tile needed a mask: there may be none, where the block's last key ends a tile, or several. Count it by the first query.",
+            |queries, seq_q, seq_k, block_k| {
+                let (visit, _) = right(queries, seq_q, seq_k, block_k)?;
+                Ok((visit, visit.saturating_sub(1)))
             }
         ),
         wrong!(

@@ -28,6 +28,10 @@ struct Steps {
     longer: bool,
     /// A block's state goes on to the next block.
     carried: bool,
+    /// The first block's state is made for all queries.
+    for_all: bool,
+    /// Tiles of which nothing is seen are visited.
+    hidden: bool,
     queries: Pieces,
     keys: Pieces,
     /// Before the first key, made from what is right.
@@ -41,6 +45,8 @@ struct Steps {
 const RIGHT: Steps = Steps {
     longer: false,
     carried: false,
+    for_all: false,
+    hidden: false,
     queries: pieces,
     keys: pieces,
     start: Ok,
@@ -66,6 +72,16 @@ fn bottom_right(at: At) -> bool {
     at.key + at.seq_q <= at.query + at.seq_k
 }
 
+/// Whether a query of the block sees a key of the tile.
+fn visited(at: At) -> bool {
+    at.keys.start + at.seq_q < at.queries.end + at.seq_k
+}
+
+/// Whether all queries of the block see all keys of the tile.
+fn whole(at: &At) -> bool {
+    at.keys.end + at.seq_q <= at.queries.start + 1 + at.seq_k
+}
+
 impl Steps {
     fn run(
         self,
@@ -81,8 +97,9 @@ impl Steps {
         let (mut out, mut lse, mut carried) = (vec![], vec![], None);
         for queries in (self.queries)(seq_q, block.0)? {
             let q = q.narrow(0, queries.start, queries.len())?;
-            let l = Tensor::zeros((queries.len(), 1), q.dtype(), q.device())?;
-            let acc = Tensor::zeros((queries.len(), v.dim(1)?), q.dtype(), q.device())?;
+            let rows = if self.for_all { seq_q } else { queries.len() };
+            let l = Tensor::zeros((rows, 1), q.dtype(), q.device())?;
+            let acc = Tensor::zeros((rows, v.dim(1)?), q.dtype(), q.device())?;
             let mut state = (self.start)([(&l + NEVER)?, l, acc])?;
             if self.carried {
                 state = carried.take().unwrap_or(state);
@@ -96,7 +113,7 @@ impl Steps {
                     .map(|(query, key)| At { query, key, seq_q, seq_k, queries, keys })
                     .map(|at| u8::from(!causal || (self.sees)(at)))
                     .collect();
-                if !keep.contains(&1) {
+                if !keep.contains(&1) && !self.hidden {
                     continue; // nothing of the tile is seen
                 }
                 let keep = Tensor::from_vec(keep, (queries.len(), keys.len()), q.device())?;
@@ -179,6 +196,22 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             "state carried to the next block",
             "the state goes on from one block of queries to the next: other queries start anew, with nothing seen.",
             but!(carried: true)
+        ),
+        wrong!(
+            "one state for all blocks",
+            "the state is made once, for all queries, before the loop over their blocks: each block needs its own, `Partial::empty` of its queries, made inside that loop.",
+            but!(carried: true, for_all: true)
+        ),
+        wrong!(
+            "no state where no tile is visited",
+            "a block of queries that visits no tile has no state to finish, and `unwrap` panics: start with `Partial::empty`.",
+            but!(finish: |parts| {
+                let nothing: Vec<u8> = parts[0].eq(NEVER)?.flatten_all()?.to_vec1()?;
+                if !nothing.contains(&0) {
+                    panic!("called `Option::unwrap()` on a `None` value");
+                }
+                finished(parts)
+            })
         ),
         wrong!(
             "last tile left out",
@@ -291,6 +324,19 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             |q, k, v, scale, _, block| RIGHT.run([q, k, v], scale, true, block)
         ),
         wrong!(
+            "future skipped although not causal",
+            "future keys are skipped although `causal` is false: `tiles_to_visit` is for causal attention only, otherwise all tiles are visited.",
+            |q, k, v, scale, causal, block| {
+                let sees = if causal { bottom_right } else { visited };
+                Steps { sees, ..RIGHT }.run([q, k, v], scale, true, block)
+            }
+        ),
+        wrong!(
+            "hidden tiles are visited",
+            "tiles that are wholly in the future are visited, with a mask that hides all their keys: half of the work is for nothing, and 0 · NaN is NaN. Visit only the first `visit` ones of `tiles_to_visit`.",
+            but!(hidden: true)
+        ),
+        wrong!(
             "causal ignored",
             "`causal` is not used: every query sees every key.",
             but!(sees: |_| true)
@@ -354,6 +400,14 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             "lengths of the tile handed to the mask",
             "the mask of a tile is made with the tile's own lengths: the diagonal is where the whole sequences put it, `(seq_q, seq_k)`.",
             but!(sees: |at| at.key + at.queries.len() <= at.query + at.keys.len())
+        ),
+        wrong!(
+            "mask placed by the tile's lengths",
+            "the mask is placed by the tile's own lengths: `keep_tile` asks for those of the whole sequences, `(seq_q, seq_k)`.",
+            but!(sees: |at| {
+                let placed = at.key + at.queries.len() <= at.query + at.keys.len();
+                whole(&at) || (placed && visited(at))
+            })
         ),
         wrong!(
             "other lengths refused",

@@ -155,6 +155,11 @@ pub fn lse() -> Vec<Wrong<Lse>> {
             |m, l| m + l
         ),
         wrong!(
+            "m and l swapped",
+            "this is l + ln m: m is a score already, and l is the sum whose logarithm is wanted.",
+            |m, l| l + m.ln()
+        ),
+        wrong!(
             "base two",
             "the logarithm has base 2: `ln` undoes `exp`, `log2` undoes `exp2`.",
             |m, l| m + l.log2()

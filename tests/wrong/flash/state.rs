@@ -136,6 +136,20 @@ pub fn merge() -> Vec<Wrong<Merge>> {
             }
         ),
         wrong!(
+            "stretched",
+            "operations such as `broadcast_maximum` stretch a partial result of one query, or of values of one number, over all: m and l have equal shapes, and so have both `acc`, so plain operations do, and refuse what does not fit.",
+            |a, b| {
+                let m = a[0].broadcast_maximum(&b[0])?;
+                let base = or_zero(&m)?;
+                let from_a = a[0].broadcast_sub(&base)?.exp()?;
+                let from_b = b[0].broadcast_sub(&base)?.exp()?;
+                let l =
+                    a[1].broadcast_mul(&from_a)?.broadcast_add(&b[1].broadcast_mul(&from_b)?)?;
+                let acc = a[2].broadcast_mul(&from_a)?;
+                Ok([m, l, acc.broadcast_add(&b[2].broadcast_mul(&from_b)?)?])
+            }
+        ),
+        wrong!(
             "log-sum-exp instead of the maximum",
             "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are put together. m is a maximum, so the larger of two.",
             |a, b| {
@@ -207,6 +221,11 @@ pub fn finish() -> Vec<Wrong<Finish>> {
             "not divided",
             "acc comes back as it is: it is Σ exp(score − m) · value, and the weights are exp(score − m) / l.",
             |parts| Ok((parts[2].clone(), finished(parts)?.1))
+        ),
+        wrong!(
+            "multiplied by l",
+            "acc is multiplied by l: it lacks the division that a softmax makes by the sum of the exponentials.",
+            |parts @ [_, l, acc]| Ok((acc.broadcast_mul(l)?, finished(parts)?.1))
         ),
         wrong!(
             "tiny number added to l",
