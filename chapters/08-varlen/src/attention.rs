@@ -17,7 +17,8 @@ use flash::{Causal, SdpaOptions};
 /// - `max_seqlen_q` and `max_seqlen_k` are the longest lengths, or more.
 /// - `scale` multiplies the scores: 1/√d, mostly.
 /// - `causal` hides the future, bottom-right aligned: the last query of a sequence sees all its keys.
-/// - A query with nothing to see gets zeros. A sequence gets the same bits, whatever else is in the batch.
+/// - A query with nothing to see gets zeros. A sequence gets the same bits of output and log-sum-exp,
+///   whatever else is in the batch; of gradients, about the same numbers.
 /// - q, k and v get gradients, in memory that grows with the totals.
 ///
 /// Errors when shapes, types or lengths do not fit, naming the argument and the entry, and when the tensors are not

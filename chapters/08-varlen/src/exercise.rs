@@ -47,7 +47,8 @@ pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
 /// other, each in its order.
 ///
 /// `x` `(batch, seq, …)`, `keep` `(batch, seq)`, u8, not 0 = real, anywhere in a
-/// row → [`Packed`]. Errors when the shapes do not fit.
+/// row → [`Packed`]. Errors when the shapes do not fit, or batch · seq is above
+/// `u32::MAX`.
 pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
     todo!()
 }
@@ -57,8 +58,9 @@ pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
 /// Packed tokens back in their places, zeros elsewhere: the inverse of `unpad` but
 /// for what stood in the padding.
 ///
-/// `tokens` `(total, …)`, `indices` `(total)`, u32 → `(batch, seq, …)`. Errors when
-/// there are not as many indices as tokens, or one is not below batch · seq.
+/// `tokens` `(total, …)`, `indices` `(total)`, u32, no two the same →
+/// `(batch, seq, …)`. Errors when there are not as many indices as tokens, or one is
+/// not below batch · seq.
 pub fn pad(tokens: &Tensor, indices: &Tensor, batch: usize, seq: usize) -> Result<Tensor> {
     todo!()
 }
@@ -91,6 +93,15 @@ pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
         bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
     }
     split_heads(x, num_heads)
+}
+
+/// Shares out the hidden numbers of packed tokens, `(total, hidden)`: `(total, num_heads, head_dim)`.
+pub fn split_packed(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
+    let (total, hidden) = x.dims2()?;
+    if hidden != num_heads * head_dim {
+        bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
+    }
+    x.reshape((total, num_heads, head_dim))
 }
 
 /// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.

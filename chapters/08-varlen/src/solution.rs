@@ -65,17 +65,21 @@ pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
 /// other, each in its order.
 ///
 /// `x` `(batch, seq, …)`, `keep` `(batch, seq)`, u8, not 0 = real, anywhere in a
-/// row → [`Packed`]. Errors when the shapes do not fit.
+/// row → [`Packed`]. Errors when the shapes do not fit, or batch · seq is above
+/// `u32::MAX`.
 pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
     let (batch, seq) = keep.dims2()?;
     if x.rank() < 2 || x.dims()[..2] != [batch, seq] {
         bail!("x: expected (batch, seq, …) = ({batch}, {seq}, …), as keep has; got {:?}", x.dims());
     }
+    let Ok(places) = u32::try_from(batch * seq) else {
+        bail!("keep: expected at most {} places; got {batch} · {seq}", u32::MAX)
+    };
     let rows = keep.to_vec2::<u8>()?;
     let lengths: Vec<usize> =
         rows.iter().map(|row| row.iter().filter(|real| **real != 0).count()).collect();
-    let real = rows.concat().into_iter().enumerate().filter(|(_, real)| *real != 0);
-    let indices: Vec<u32> = real.map(|(at, _)| at as u32).collect();
+    let real = (0..places).zip(rows.concat()).filter(|(_, real)| *real != 0);
+    let indices: Vec<u32> = real.map(|(at, _)| at).collect();
     let total = indices.len();
     let indices = Tensor::from_vec(indices, total, x.device())?;
     let cu_seqlens = cu_seqlens(&lengths, x.device())?;
@@ -89,8 +93,9 @@ pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
 /// Packed tokens back in their places, zeros elsewhere: the inverse of `unpad` but
 /// for what stood in the padding.
 ///
-/// `tokens` `(total, …)`, `indices` `(total)`, u32 → `(batch, seq, …)`. Errors when
-/// there are not as many indices as tokens, or one is not below batch · seq.
+/// `tokens` `(total, …)`, `indices` `(total)`, u32, no two the same →
+/// `(batch, seq, …)`. Errors when there are not as many indices as tokens, or one is
+/// not below batch · seq.
 pub fn pad(tokens: &Tensor, indices: &Tensor, batch: usize, seq: usize) -> Result<Tensor> {
     if indices.dims1()? != tokens.dim(0)? {
         bail!("indices: expected one a token, {}; got {}", tokens.dim(0)?, indices.dims1()?);
@@ -143,6 +148,15 @@ pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
         bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
     }
     split_heads(x, num_heads)
+}
+
+/// Shares out the hidden numbers of packed tokens, `(total, hidden)`: `(total, num_heads, head_dim)`.
+pub fn split_packed(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
+    let (total, hidden) = x.dims2()?;
+    if hidden != num_heads * head_dim {
+        bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
+    }
+    x.reshape((total, num_heads, head_dim))
 }
 
 /// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
@@ -244,7 +258,7 @@ pub fn flash_bidirectional(
     cu_seqlens: &Tensor,
     max_seqlen: usize,
 ) -> Result<Tensor> {
-    let heads = |x: &Tensor| x.reshape((x.dim(0)?, num_heads, head_dim));
+    let heads = |x| split_packed(x, num_heads, head_dim);
     let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
     let (cu, max) = (cu_seqlens, max_seqlen);
     flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, false)?.flatten(1, 2)
@@ -262,7 +276,7 @@ pub fn flash_causal(
     cu_seqlens: &Tensor,
     max_seqlen: usize,
 ) -> Result<Tensor> {
-    let heads = |x: &Tensor| x.reshape((x.dim(0)?, num_heads, head_dim));
+    let heads = |x| split_packed(x, num_heads, head_dim);
     let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
     let (cu, max) = (cu_seqlens, max_seqlen);
     flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, true)?.flatten(1, 2)

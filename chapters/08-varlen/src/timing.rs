@@ -46,6 +46,9 @@ pub fn one_by_one(batch: &Batch) -> Result<Tensor> {
 // ANCHOR_END: one_by_one
 
 /// Bidirectional attention three ways, median of so many rounds in ms: padded with a mask, one by one, packed.
+///
+/// Whole variants are timed, from `hidden` to `hidden`: padded, that includes the copies that share all tokens out among
+/// the heads and put them together again. The kernel skips tiles of padded keys, but not padded queries.
 pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     let (heads, size) = (batch.num_heads, batch.head_dim);
     let padded = || {

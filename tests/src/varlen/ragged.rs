@@ -327,9 +327,16 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
                 other.x[at] = x;
                 other
             };
+            let nothing = Tensor::zeros((0, 4), DType::F32, &Device::Cpu)?;
+            let none = Sequences {
+                x: [nothing.clone(), nothing.clone(), nothing],
+                heads: Heads { num: 3, dim: 2 },
+                lengths: vec![],
+            };
             let unfit = [
                 (Sequences { heads: Heads { num: 3, dim: 2 }, ..fit.clone() }, "hidden is 4, not 3 heads of 2"),
                 (Sequences { heads: Heads { num: 2, dim: 3 }, ..fit.clone() }, "hidden is 4, not 2 heads of 3"),
+                (none, "no tokens, but hidden is 4, not 3 heads of 2"),
                 (with(1, seeded::normal(9, (3, 6))?), "keys of 6 numbers, queries of 4"),
                 (with(2, seeded::normal(9, (2, 4))?), "3 keys, but 2 values"),
             ];

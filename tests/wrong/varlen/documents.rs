@@ -86,11 +86,9 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
                 from_ends(&ends[..ends.len().saturating_sub(1).max(1)])
             }
         ),
-        wrong!(
-            "i64",
-            "the positions are i64: candle's `index_select` and embeddings take u32 here, as all numbers of tokens in this week.",
-            |cu| positions(cu, |at, _, begin, _| at - begin)?.to_dtype(DType::I64)
-        ),
+        wrong!("i64", "the positions are i64: all numbers of tokens are u32 here.", |cu| {
+            positions(cu, |at, _, begin, _| at - begin)?.to_dtype(DType::I64)
+        }),
         wrong!("f32", "the positions are f32: they are u32, to index a table with.", |cu| {
             positions(cu, |at, _, begin, _| at - begin)?.to_dtype(DType::F32)
         }),

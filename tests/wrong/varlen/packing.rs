@@ -121,7 +121,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "longest first",
-            "the sequences are sorted by length, as PyTorch's `pack_padded_sequence` used to want it: here they keep their order.",
+            "the sequences are sorted by length, as PyTorch's `pack_padded_sequence` wants it by default: here they keep their order.",
             |x, keep| {
                 let rows = rows(x, keep)?;
                 let seq = x.dim(1)?.max(1) as u32;

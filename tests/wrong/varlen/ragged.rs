@@ -192,7 +192,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
     let wrong = |name, diagnosis, answer: Box<Ragged>| Wrong { name, diagnosis, answer };
     let with = |ends| attention_of(Steps::right(), sees, causal, ends);
     let right = || right(causal);
-    let [flat, first, nothing, empty] = [right(), right(), right(), right()];
+    let [flat, first, nothing, unchecked, empty] = [right(), right(), right(), right(), right()];
     vec![
         wrong(
             "a dimension a head",
@@ -223,6 +223,17 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
                     bail!("no tokens");
                 }
                 nothing(q, k, v, heads, dim, cu, max)
+            }),
+        ),
+        wrong(
+            "any hidden of no tokens",
+            "without tokens, `hidden` is not compared with num_heads · head_dim: a reshape of nothing fits any heads. `split_packed` compares.",
+            Box::new(move |q, k, v, heads, dim, cu, max| match q.elem_count() {
+                0 => {
+                    good(cu, q.dim(0)?)?;
+                    q.zeros_like()
+                }
+                _ => unchecked(q, k, v, heads, dim, cu, max),
             }),
         ),
         wrong(
