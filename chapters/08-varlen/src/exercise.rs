@@ -11,9 +11,9 @@ use masking::{
 use multi_head::solution::{combine_heads, split_heads};
 
 // ANCHOR: padding_waste
-/// What padding to the longest sequence costs: the share of all tokens that are
-/// padding, and the share of all pairs of a query and a key that are not two real
-/// tokens of one sequence.
+/// What padding to the longest sequence costs: the share of the batch · longest
+/// tokens that are padding, and the share of the batch · longest² scores whose
+/// query or key is padding.
 ///
 /// Both from 0 to 1; (0, 0) for a batch without tokens.
 pub fn padding_waste(lengths: &[usize]) -> (f64, f64) {
@@ -76,9 +76,8 @@ pub fn position_ids(cu_seqlens: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: position_ids
 
 // ANCHOR: document_mask
-/// Packing seen from the other side: the keep-mask under which dense attention over
-/// all packed tokens lets each see its own sequence only, and with `causal` only
-/// up to itself.
+/// The mask that makes dense attention over a packed row right: a query sees the
+/// keys of its own sequence, with `causal` only those up to itself.
 ///
 /// `cu_seqlens` `(batch + 1)`, u32 → `(total, total)`, u8, 1 = may attend. Errors
 /// as `max_seqlen`.

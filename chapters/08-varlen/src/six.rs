@@ -76,7 +76,7 @@ pub fn times(batch: &Batch, rounds: usize) -> Result<[f64; 6]> {
 /// Both as a table for the terminal.
 pub fn table(batch: &Batch, rounds: usize) -> Result<String> {
     let (differences, times) = (differences(batch)?, times(batch, rounds)?);
-    let mut table = "variant               off by at most       ms   eager is\n".to_string();
+    let mut table = "variant               off by at most       ms   speed-up\n".to_string();
     for (at, (name, _)) in SIX.iter().enumerate() {
         let ratio = times[at / 3 * 3] / times[at];
         let line =

@@ -64,7 +64,8 @@ fn save(folder: &Path, name: &str, text: String) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Row by row: the other ways' milliseconds, the kernel's and PyTorch's on each number of threads, and the ratios.
+/// Row by row: milliseconds, PyTorch's and the kernel's on each number of threads; in brackets, how many times as fast
+/// the kernel is. Eight heads of 64 go without saying.
 pub fn speed(run: &Run) -> Table {
     let most = run.threads();
     let mut threads: Vec<usize> = run.cells.iter().map(|cell| cell.threads).collect();
@@ -74,28 +75,29 @@ pub fn speed(run: &Run) -> Table {
     let mut head = vec!["milliseconds".to_owned(), "naive".into(), "candle-nn".into()];
     for count in &threads {
         let on = on_threads(*count);
-        head.push(format!("kernel, {on}"));
         if with_torch {
-            head.extend([format!("PyTorch, {on}"), "ratio".to_owned()]);
+            head.push(format!("PyTorch, {on}"));
         }
+        head.push(format!("kernel, {on}"));
     }
-    head.extend(["GFLOP/s".to_owned(), "of the peak".to_owned()]);
+    head.push("of the peak".to_owned());
     let mut table = Table::new(head);
     let shown = |row: &&Row| !matches!(row.case, Case::Ragged | Case::Matmul);
     for row in ROWS.iter().filter(shown) {
         let cell = |way, threads| run.cell(row.name, way, threads);
         let Some(kernel) = cell("kernel", most) else { continue };
         let time = |cell: Option<&Cell>| show(cell, |cell| Some(ms(cell.median_ms)));
-        let mut cells = vec![row.title(), time(cell("naive", most)), time(cell("candle-nn", most))];
+        let title = row.title().replace(", 8 heads of 64", "");
+        let mut cells = vec![title, time(cell("naive", most)), time(cell("candle-nn", most))];
         for count in &threads {
-            let kernel = cell("kernel", *count);
-            cells.push(time(kernel));
             if with_torch {
                 cells.push(time(cell("torch", *count)));
-                cells.push(show(kernel, |cell| cell.times_torch.map(times)));
             }
+            cells.push(show(cell("kernel", *count), |cell| {
+                let ratio = cell.times_torch.map(|ratio| format!(" ({})", times(ratio)));
+                Some(ms(cell.median_ms) + &ratio.unwrap_or_default())
+            }));
         }
-        cells.push(digits(kernel.gflops));
         cells.push(show(Some(kernel), |cell| cell.share_of_peak.map(percent)));
         table.row(cells);
     }
@@ -116,7 +118,6 @@ pub fn rungs(run: &Run) -> Table {
             digits(dense.gflops),
             show(Some(dense), |cell| cell.share_of_peak.map(percent)),
             show(Some(dense), |cell| cell.times_torch.map(times)),
-            show(Some(dense), |cell| cell.peak_bytes.map(bytes)),
         ]);
     }
     table
@@ -192,7 +193,7 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
 fn time(cell: &Cell) -> String {
     match cell.runs {
         0 | 1 => ms(cell.median_ms),
-        _ => format!("{} ± {}", ms(cell.median_ms), ms(cell.spread_ms)),
+        _ => format!("{}\u{a0}±\u{a0}{}", ms(cell.median_ms), ms(cell.spread_ms)),
     }
 }
 

@@ -80,7 +80,7 @@ impl Row {
         };
         let heads = match heads == heads_kv {
             true => format!("{heads} heads of {dim}"),
-            false => format!("{heads} heads of {dim}, {heads_kv} for keys"),
+            false => format!("{heads} heads of {dim}, {heads_kv} key-value heads"),
         };
         format!("{case}, {tokens}, {heads}")
     }

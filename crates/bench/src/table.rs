@@ -13,6 +13,7 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.rows[0].len(), "as many cells as the head has");
         self.rows.push(cells);
     }
 
@@ -77,14 +78,14 @@ pub fn bytes(bytes: usize) -> String {
     }
 }
 
-/// How many times as fast: `2.3 ×`.
+/// How many times as fast: `2.34 ×`, never broken in two lines.
 pub fn times(ratio: f64) -> String {
-    format!("{ratio:.2} ×")
+    format!("{ratio:.2}\u{a0}×")
 }
 
 /// A part: `87 %`.
 pub fn percent(part: f64) -> String {
-    format!("{:.0} %", part * 100.)
+    format!("{:.0}\u{a0}%", part * 100.)
 }
 
 #[cfg(test)]

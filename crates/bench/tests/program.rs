@@ -48,7 +48,7 @@ fn rows_are_measured_and_kept_and_become_tables_and_a_figure() {
     assert_eq!(files.lines().count(), 4, "{files}");
     let read = |name: &str| fs::read_to_string(folder.path().join("page").join(name)).unwrap();
     for (name, part) in [
-        ("speed.md", "dense, 2,048 tokens, 8 heads of 64"),
+        ("speed.md", "dense, 2,048 tokens"),
         ("rungs.md", "tiled, autovectorised"),
         ("memory.md", "2,048 tokens"),
         ("rungs.svg", "<svg"),
