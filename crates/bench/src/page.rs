@@ -80,12 +80,13 @@ pub fn speed(run: &Run) -> Table {
         }
         head.push(format!("kernel, {on}"));
     }
-    head.push("of the peak".to_owned());
     let mut table = Table::new(head);
     let shown = |row: &&Row| !matches!(row.case, Case::Ragged | Case::Matmul);
     for row in ROWS.iter().filter(shown) {
         let cell = |way, threads| run.cell(row.name, way, threads);
-        let Some(kernel) = cell("kernel", most) else { continue };
+        if cell("kernel", most).is_none() {
+            continue;
+        }
         let time = |cell: Option<&Cell>| show(cell, |cell| Some(ms(cell.median_ms)));
         let title = row.title().replace(", 8 heads of 64", "");
         let mut cells = vec![title, time(cell("naive", most)), time(cell("candle-nn", most))];
@@ -98,7 +99,6 @@ pub fn speed(run: &Run) -> Table {
                 Some(ms(cell.median_ms) + &ratio.unwrap_or_default())
             }));
         }
-        cells.push(show(Some(kernel), |cell| cell.share_of_peak.map(percent)));
         table.row(cells);
     }
     table

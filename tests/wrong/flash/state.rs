@@ -260,6 +260,11 @@ pub fn finish() -> Vec<Wrong<Finish>> {
             "the log-sum-exp is ln l only: l is relative to the maximum, which has to come back.",
             |parts| Ok((finished(parts)?.0, parts[1].log()?))
         ),
+        wrong!(
+            "maximum multiplied",
+            "the log-sum-exp is m · ln l: a factor e^m of the sum becomes m, added, in its logarithm.",
+            |parts @ [m, l, _]| Ok((finished(parts)?.0, (m * l.log()?)?))
+        ),
         wrong!("base two", "the logarithm has base 2: `log` undoes `exp`.", |parts @ [m, l, _]| {
             Ok((finished(parts)?.0, (m + (l.log()? / std::f64::consts::LN_2)?)?))
         }),
