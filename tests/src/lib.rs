@@ -10,6 +10,7 @@
 
 pub mod dot_products;
 pub mod flash;
+pub mod gpu;
 pub mod harness;
 pub mod inside_heads;
 pub mod masking;
@@ -34,6 +35,7 @@ pub fn zoo() -> Vec<Proof> {
         inside_heads::zoo(),
         flash::zoo(),
         varlen::zoo(),
+        gpu::zoo(),
     ]
     .into_iter()
     .flatten()

@@ -2,6 +2,7 @@
 
 pub mod dot_products;
 pub mod flash;
+pub mod gpu;
 pub mod inside_heads;
 pub mod masking;
 pub mod multi_head;

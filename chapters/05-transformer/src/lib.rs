@@ -15,7 +15,6 @@
 pub mod adam;
 pub mod checkpoint;
 pub mod config;
-pub mod device;
 pub mod exercise;
 pub mod fused;
 pub mod init;

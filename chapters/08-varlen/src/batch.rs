@@ -1,7 +1,7 @@
 //! Given: ragged batches to try things on.
 
 use crate::solution::unpad;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use masking::solution::padding_mask;
 
 // ANCHOR: lengths
@@ -49,5 +49,21 @@ impl Batch {
         let packed = [q.tokens, k.tokens, v.tokens];
         let (cu_seqlens, max_seqlen) = (q.cu_seqlens, q.max_seqlen);
         Ok(Self { padded, keep, packed, cu_seqlens, max_seqlen, num_heads, head_dim })
+    }
+
+    /// The same on this device; the numbers of q, k and v in this type.
+    pub fn to(&self, device: &Device, dtype: DType) -> Result<Self> {
+        let all = |xs: &[Tensor; 3]| -> Result<[Tensor; 3]> {
+            let one = |x: &Tensor| x.to_dtype(dtype)?.to_device(device);
+            let [q, k, v] = xs;
+            Ok([one(q)?, one(k)?, one(v)?])
+        };
+        Ok(Self {
+            padded: all(&self.padded)?,
+            packed: all(&self.packed)?,
+            keep: self.keep.to_device(device)?,
+            cu_seqlens: self.cu_seqlens.to_device(device)?,
+            ..*self
+        })
     }
 }

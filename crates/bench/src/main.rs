@@ -16,6 +16,7 @@ mod ways;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
+use device::{Kind, choose};
 use measure::Bench;
 use options::Options;
 use report::{Cell, Peak, Run};
@@ -61,8 +62,8 @@ fn run(options: &Options) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let (_, device) = transformer::device::chosen(&options.device)?;
-    eprintln!("Device: {device}");
+    let choice = choose(&options.device, &[Kind::Cpu, Kind::Cuda])?;
+    eprintln!("Device: {}", choice.said);
     ctrlc::set_handler(|| measure::STOPPED.store(true, Ordering::SeqCst))
         .context("can't listen for Ctrl-C")?;
     measure(options)

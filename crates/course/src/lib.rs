@@ -10,6 +10,7 @@ pub use seeded;
 
 pub use dot_products;
 pub use flash;
+pub use gpu;
 pub use inside_heads;
 pub use masking;
 pub use multi_head;
@@ -30,6 +31,7 @@ pub mod check {
         self, ablate_head, attention_entropy, induction_score, previous_token_score, rollout,
     };
     pub use checks::{
-        dot_products::*, flash::*, masking::*, multi_head::*, scaling::*, transformer::*, varlen::*,
+        dot_products::*, flash::*, gpu::*, masking::*, multi_head::*, scaling::*, transformer::*,
+        varlen::*,
     };
 }

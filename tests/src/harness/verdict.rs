@@ -31,6 +31,8 @@ pub enum Group {
     Gradients,
     /// Empty, tiny, odd and extreme inputs, other types.
     Edges,
+    /// What only a card can tell.
+    Gpu,
 }
 
 /// How one law came out.

@@ -57,7 +57,7 @@ fn a_training_leaves_checkpoint_figure_and_json() {
 fn what_cannot_be_done_is_said_at_once() {
     let home = tempfile::tempdir().unwrap();
     for (arguments, expected, code) in [
-        (&["--device", "cuda"][..], "this build computes on the CPU only", 2),
+        (&["--device", "cuda"][..], "this program computes on the CPU only", 2),
         (&["--lengths", "ten"], "expected a number or two as in `1..20`; got `ten`", 2),
         (&["--lengths", "0"], "--lengths: expected 1 to 1000000", 2),
         (&["--batch", "0"], "--batch: expected 1 to 1000000", 2),

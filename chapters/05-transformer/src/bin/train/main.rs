@@ -9,9 +9,10 @@ mod report;
 mod run;
 
 use clap::Parser;
+use device::{Kind, choose};
 use options::Options;
 use std::process::ExitCode;
-use transformer::{device::chosen, reason::reason, single::single_threaded_candle};
+use transformer::{reason::reason, single::single_threaded_candle};
 
 /// Steps allocate and free the same sizes again and again; this allocator does not give them back in between.
 #[global_allocator]
@@ -37,8 +38,9 @@ fn main() -> ExitCode {
     single_threaded_candle();
     let options = Cli::parse().options;
     let (settings, device) = match ask::settings(&options).and_then(|settings| {
-        let (_, device) = chosen(&options.device).map_err(|error| reason(&error))?;
-        Ok((settings, device))
+        // The models are small enough for it, and the fast path is written for it.
+        let choice = choose(&options.device, &[Kind::Cpu]).map_err(|error| reason(&error))?;
+        Ok((settings, choice.said))
     }) {
         Ok(asked) => asked,
         Err(reason) => {

@@ -4,6 +4,7 @@ mod models;
 mod options;
 
 use candle_core::{Error, Result, bail};
+use device::{Kind, choose};
 use inside_heads::maps::LayerMaps;
 use options::Options;
 use std::{
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use transformer::{device::chosen, reason::reason};
+use transformer::reason::reason;
 
 fn main() -> ExitCode {
     match Options::read(env::args().skip(1)).and_then(|options| draw(&options)) {
@@ -27,8 +28,8 @@ fn main() -> ExitCode {
 }
 
 fn draw(options: &Options) -> Result<Vec<PathBuf>> {
-    let (_, device) = chosen(&options.device)?;
-    eprintln!("Device: {device}");
+    let choice = choose(&options.device, &[Kind::Cpu])?;
+    eprintln!("Device: {}", choice.said);
     let mut stacks = models::maps(&options.model, options.text.as_deref())?;
     let layers = stacks.iter().map(|(layer, _)| layer + 1).max().unwrap_or(0);
     let heads = stacks.first().map_or(Ok(0), |(_, maps)| maps.weights.dim(0))?;

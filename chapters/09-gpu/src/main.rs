@@ -1,0 +1,40 @@
+//! `cargo run -p gpu`: what there is to compute on, and week 8's six variants there, compared with the CPU.
+
+use candle_core::{DType, Result, bail};
+use device::{Kind, choose};
+use gpu::{Attend, Cpu, Picked, six};
+use varlen::batch::{Batch, log_normal_lengths};
+
+fn main() -> Result<()> {
+    let choice = choose(&asked(std::env::args().skip(1))?, &[Kind::Cpu, Kind::Cuda, Kind::Metal])?;
+    println!("Device: {}\n", choice.said);
+    let lengths = log_normal_lengths(1, 32)?;
+    let batch = Batch::new(1, &lengths, 4, 64)?;
+    println!("32 sequences, {} tokens, 4 heads of 64:\n", lengths.iter().sum::<usize>());
+    let attend: Box<dyn Attend> = match choice.device.is_cpu() {
+        true => Box::new(Cpu),
+        false => Box::new(Picked::on(&choice.device)?),
+    };
+    let dtype = if choice.device.is_cpu() { DType::F32 } else { DType::BF16 };
+    let came = six::run(&batch, &choice.device, dtype, attend.as_ref(), 5)?;
+    print!("{}", six::table(&came)?);
+    if !choice.device.is_cuda() {
+        println!(
+            "\nNot run: candle-flash-attn's kernels. That is fine: all exercises of this week run without a GPU. On a \
+             machine with CUDA and a card from Ampere on, type\n\n    cargo run --release -p gpu --features cuda\n\n\
+             and see \"Building it\" on this week's page first: it takes hours the first time."
+        );
+    }
+    Ok(())
+}
+
+/// What `--device` asks for.
+fn asked(mut arguments: impl Iterator<Item = String>) -> Result<String> {
+    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
+        (None, _, _) => Ok("auto".to_owned()),
+        (Some("--device"), Some(asked), None) => Ok(asked),
+        (Some(other), _, _) => {
+            bail!("{other}: expected `--device auto`, `cpu`, `cuda` or `metal`, and nothing else")
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Week 9: what a GPU's kernel wants, and what it costs.
+
+#[allow(unused)] mod card;
+#[allow(unused)] mod cost;
+#[allow(unused)] mod inputs;
+#[allow(unused)] mod layout;
+#[allow(unused)] mod lengths;
+
+pub use cost::{Attainable, ForwardFlops, LeastBytes, attainable, forward_flops, least_bytes};
+pub use inputs::{AsAccurate, HalfDtype, PickKernel, as_accurate, half_dtype, pick_kernel};
+pub use layout::{FlashLayout, PadHeadDim, SplitQkv, flash_layout, pad_head_dim, split_qkv};
+pub use lengths::{CheckSeqlens, GpuSeqlens, check_seqlens, gpu_seqlens};
+
+use crate::Proof;
+
+/// The wrong answers of week 9, judged.
+pub(crate) fn zoo() -> Vec<Proof> {
+    [layout::zoo(), lengths::zoo(), inputs::zoo(), cost::zoo()].into_iter().flatten().collect()
+}
