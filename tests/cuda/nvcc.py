@@ -1,7 +1,7 @@
 """Stands before the real `nvcc`: compiles the kernels of the chosen head dims, and a function that refuses in place of the others.
 
 All 53 kernels of candle-flash-attn take two to four hours of one core. Called as `nvcc` would be; reads `REAL_NVCC`, `HEAD_DIMS`
-(`64,128`) and `KERNEL_TIMES`, a file that gets a line for each kernel: name, seconds of CPU, bytes of its object.
+(`64,128`, or `all`) and `KERNEL_TIMES`, a file that gets a line for each kernel: name, seconds of CPU, bytes of its object.
 """
 
 import os
@@ -36,7 +36,7 @@ def main(arguments):
     real, dims = os.environ["REAL_NVCC"], os.environ["HEAD_DIMS"].split(",")
     last = Path(arguments[-1]) if arguments else Path()
     head_dim = re.match(r"flash_fwd_(splitkv_)?hdim(\d+)_", last.name)
-    if head_dim and (head_dim[1] or head_dim[2] not in dims):
+    if head_dim and dims != ["all"] and (head_dim[1] or head_dim[2] not in dims):
         output = Path(arguments[arguments.index("-o") + 1])
         arguments = [*arguments[:-1], f"-I{last.parent.resolve()}", str(refusal(last, output.parent, dims))]
     status = subprocess.run([real, *arguments]).returncode
