@@ -35,7 +35,7 @@ def refusal(kernel, folder, dims):
 def main(arguments):
     real, dims = os.environ["REAL_NVCC"], os.environ["HEAD_DIMS"].split(",")
     last = Path(arguments[-1]) if arguments else Path()
-    head_dim = re.match(r"flash_fwd_(splitkv_)?hdim(\d+)_", last.name)
+    head_dim = re.match(r"flash_fwd_(splitkv_)?hdim(\d+)_\w+\.cu$", last.name)
     if head_dim and dims != ["all"] and (head_dim[1] or head_dim[2] not in dims):
         output = Path(arguments[arguments.index("-o") + 1])
         arguments = [*arguments[:-1], f"-I{last.parent.resolve()}", str(refusal(last, output.parent, dims))]
