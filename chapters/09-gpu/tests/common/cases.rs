@@ -360,9 +360,9 @@ fn other_types(twin: &Twin, head_dim: usize) -> Result<()> {
     Ok(())
 }
 
-/// The same numbers elsewhere: heads first, columns first, part of a row, from an odd place on, rows of an odd length,
-/// part of the rows, and every second row.
-const WAYS: [fn(&Tensor) -> Result<Tensor>; 7] = [
+/// The same numbers elsewhere: heads first, columns first, part of a row, from an odd place on, rows of an odd length
+/// in two ways, part of the rows, and every second row.
+const WAYS: [fn(&Tensor) -> Result<Tensor>; 8] = [
     |x| x.transpose(0, 1)?.contiguous()?.transpose(0, 1),
     |x| x.transpose(1, 2)?.contiguous()?.transpose(1, 2),
     |x| Tensor::cat(&[x, x, x], 2)?.narrow(2, x.dim(2)?, x.dim(2)?),
@@ -372,6 +372,7 @@ const WAYS: [fn(&Tensor) -> Result<Tensor>; 7] = [
         more.narrow(0, 3, flat.elem_count())?.reshape(x.shape())
     },
     |x| x.pad_with_zeros(2, 1, 2)?.narrow(2, 1, x.dim(2)?),
+    |x| x.pad_with_zeros(2, 0, 3)?.narrow(2, 0, x.dim(2)?),
     |x| Tensor::cat(&[x, x], 0)?.narrow(0, x.dim(0)?, x.dim(0)?),
     |x| Tensor::stack(&[x, x], 1)?.narrow(1, 1, 1)?.squeeze(1),
 ];

@@ -94,8 +94,10 @@ impl Packed {
     /// The attention of each sequence in f64, packed, on the CPU.
     pub fn reference(&self, inputs: &[Tensor; 3], scale: f32, causal: bool) -> Result<Tensor> {
         let sequences = (0..self.lengths.len()).filter(|at| self.lengths[*at].0 > 0);
+        let [q, k, v] = inputs.each_ref().map(|x| x.to_device(&Device::Cpu));
+        let inputs = [q?, k?, v?]; // once, not for each sequence
         let one =
-            |at| reference(&self.one(inputs, at)?, scale, causal)?.squeeze(0)?.transpose(0, 1);
+            |at| reference(&self.one(&inputs, at)?, scale, causal)?.squeeze(0)?.transpose(0, 1);
         let outs = sequences.map(one).collect::<Result<Vec<_>>>()?;
         match outs.is_empty() {
             true => Tensor::zeros((0, self.heads[0], self.head_dim), DType::F64, &Device::Cpu),
