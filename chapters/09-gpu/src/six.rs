@@ -1,7 +1,7 @@
 //! Given: week 8's six variants, on a device.
 
 use crate::Attend;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use std::fmt::Write;
 use varlen::{
     batch::Batch,
@@ -33,6 +33,7 @@ const NO_MASK: &str = "the kernel takes no mask: queries would see padding. Pack
 /// variant.
 ///
 /// The eager ones are week 8's as they are, in f32: candle's operations run anywhere. On the CPU all six are.
+/// Errors when the batch has no tokens.
 pub fn run(
     batch: &Batch,
     device: &Device,
@@ -51,6 +52,9 @@ pub fn run_by(
     attend: Option<&dyn Attend>,
     rounds: usize,
 ) -> Result<Vec<(&'static str, Came)>> {
+    if batch.packed[0].elem_count() == 0 {
+        bail!("batch: expected at least one token; got none");
+    }
     let (plain, half) = (batch.to(device, DType::F32)?, batch.to(device, dtype)?);
     let mut came = vec![];
     for (at, (name, variant)) in SIX.iter().enumerate() {

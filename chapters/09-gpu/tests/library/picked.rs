@@ -102,10 +102,12 @@ fn on_a_gpu_one_of_six_is_left_out() -> Result<()> {
 }
 
 #[test]
-fn a_batch_of_nothing_is_no_panic() -> Result<()> {
+fn a_batch_of_nothing_is_refused() -> Result<()> {
     for lengths in [vec![], vec![0, 0]] {
         let batch = Batch::new(3, &lengths, 2, 16)?;
-        let _ = six::run(&batch, &Device::Cpu, DType::F32, &Cpu, 1);
+        let came = six::run(&batch, &Device::Cpu, DType::F32, &Cpu, 1);
+        let error = came.expect_err("an error").to_string();
+        assert!(error.starts_with("batch: expected at least one token; got none"), "{error}");
     }
     Ok(())
 }
