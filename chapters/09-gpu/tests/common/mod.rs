@@ -1,8 +1,12 @@
 //! What must hold of candle-flash-attn behind our interface: run on a card by `card`, on a stand-in by `library`.
 
+mod accuracy;
 pub mod cases;
 pub mod inputs;
 pub mod judge;
+mod refusals;
+mod sameness;
+mod variants;
 
 pub use cases::{Case, cases};
 
