@@ -1,5 +1,5 @@
-//! `cargo test -p gpu --features cuda`: candle-flash-attn behind our interface, on the card. Without one nothing of this runs, and
-//! it says so.
+//! `cargo test -p gpu --features cuda`: candle-flash-attn behind our interface, on the card. Without a card nothing of
+//! this runs, and it says so.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -27,8 +27,8 @@ fn main() -> ExitCode {
             let conclusion = libtest_mimic::run(&arguments, trials);
             if let (Some(why), false) = (missing, arguments.list) {
                 println!(
-                    "gpu: candle-flash-attn's kernels did not run: {why}. That is fine: the same cases ran on the CPU in \
-                     `--test library`. On a machine with CUDA and a card from Ampere on, type: \
+                    "gpu: candle-flash-attn's kernels did not run: {why}. That is fine: `--test library` runs the same \
+                     cases on the CPU, with a stand-in for the kernels. On a machine with CUDA and a card from Ampere on, type: \
                      cargo test --release -p gpu --features cuda\n"
                 );
             }
