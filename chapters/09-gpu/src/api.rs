@@ -8,7 +8,8 @@ pub type Dense = fn(&Tensor, &Tensor, &Tensor, f32, bool) -> Result<Tensor>;
 #[rustfmt::skip]
 pub type Varlen = fn(&Tensor, &Tensor, &Tensor, &Tensor, &Tensor, usize, usize, f32, bool) -> Result<Tensor>;
 
-/// Functions with the conventions of candle-flash-attn.
+/// Functions with the conventions of candle-flash-attn: refusals are errors, but of a launch that fails nothing is said.
+/// Its result is then memory that nobody has written to; see [`crate::Cuda::answers`].
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
     /// On a batch of sequences of one length.

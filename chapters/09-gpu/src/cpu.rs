@@ -1,6 +1,6 @@
 //! The CPU twin: the kernels of weeks 7 and 8.
 
-use crate::attend::Attend;
+use crate::{attend::Attend, fits};
 use candle_core::{Result, Tensor};
 use flash::{Causal, SdpaOptions, flash_attention};
 use varlen::flash_attention_varlen;
@@ -19,6 +19,7 @@ impl Attend for Cpu {
         scale: f32,
         causal: bool,
     ) -> Result<Tensor> {
+        fits::dense([q, k, v], scale)?;
         let plain = SdpaOptions::default().scale(scale.into());
         let options = if causal { plain.causal(Causal::BottomRight) } else { plain };
         flash_attention(q, k, v, &options)
@@ -37,6 +38,7 @@ impl Attend for Cpu {
         causal: bool,
     ) -> Result<Tensor> {
         let (cu_q, cu_k, max_q, max_k) = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k);
+        fits::varlen([q, k, v], [cu_q, cu_k], [max_q, max_k], scale)?;
         flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
     }
 }

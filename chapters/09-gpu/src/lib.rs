@@ -12,6 +12,7 @@ pub mod cards;
 pub mod cpu;
 pub mod cuda;
 pub mod exercise;
+mod fits;
 pub mod naive;
 pub mod picked;
 pub mod plots;

@@ -1,7 +1,7 @@
 //! Attention in candle's operations, on any device: what stands in where no kernel fits, and what kernels are measured by.
 
-use crate::{attend::Attend, solution::check_seqlens};
-use candle_core::{DType, Result, Tensor, bail};
+use crate::{attend::Attend, fits};
+use candle_core::{DType, Result, Tensor};
 use masking::{
     conventions::Align,
     solution::{causal_mask, masked_softmax},
@@ -21,13 +21,14 @@ impl Attend for Naive {
         scale: f32,
         causal: bool,
     ) -> Result<Tensor> {
-        let ((_, heads_q, seq_q, _), (_, heads_kv, seq_k, _)) = (q.dims4()?, k.dims4()?);
-        if heads_kv == 0 || !heads_q.is_multiple_of(heads_kv) {
-            bail!("k: expected a number of heads that divides q's {heads_q}; got {heads_kv}");
+        fits::dense([q, k, v], scale)?;
+        if q.elem_count() == 0 {
+            return Ok(q.clone()); // no queries, no results
         }
-        if q.elem_count() == 0 || seq_k == 0 {
+        if k.elem_count() == 0 {
             return q.zeros_like();
         }
+        let ((_, heads_q, seq_q, _), (_, heads_kv, seq_k, _)) = (q.dims4()?, k.dims4()?);
         let [k, v] = [repeat_kv(k, heads_q / heads_kv)?, repeat_kv(v, heads_q / heads_kv)?];
         let scores = (q.contiguous()?.matmul(&k.t()?.contiguous()?)? * f64::from(scale))?;
         let mask = causal.then(|| causal_mask(seq_q, seq_k, Align::BottomRight, q.device()));
@@ -49,14 +50,11 @@ impl Attend for Naive {
         scale: f32,
         causal: bool,
     ) -> Result<Tensor> {
-        let ends_q = ends(cu_seqlens_q, q.dim(0)?, max_seqlen_q)?;
-        let ends_k = ends(cu_seqlens_k, k.dim(0)?, max_seqlen_k)?;
-        if ends_q.len() != ends_k.len() {
-            bail!(
-                "cu_seqlens_k: expected {} entries, as cu_seqlens_q has; got {}",
-                ends_q.len(),
-                ends_k.len()
-            );
+        let (cu_seqlens, max_seqlens) =
+            ([cu_seqlens_q, cu_seqlens_k], [max_seqlen_q, max_seqlen_k]);
+        let [ends_q, ends_k] = fits::varlen([q, k, v], cu_seqlens, max_seqlens, scale)?;
+        if q.elem_count() == 0 {
+            return Ok(q.clone());
         }
         let one = |(q_at, k_at): (&[u32], &[u32])| -> Result<Tensor> {
             let heads = |x: &Tensor, at: &[u32]| {
@@ -67,14 +65,8 @@ impl Attend for Naive {
                 self.dense(&heads(q, q_at)?, &heads(k, k_at)?, &heads(v, k_at)?, scale, causal)?;
             out.squeeze(0)?.transpose(0, 1)
         };
-        let sequences = ends_q.windows(2).zip(ends_k.windows(2));
+        let sequences =
+            ends_q.windows(2).zip(ends_k.windows(2)).filter(|(q_at, _)| q_at[0] < q_at[1]);
         Tensor::cat(&sequences.map(one).collect::<Result<Vec<_>>>()?, 0)
     }
-}
-
-/// The entries of cumulative lengths, wherever they are, once they are known to fit.
-pub(crate) fn ends(cu_seqlens: &Tensor, total: usize, max_seqlen: usize) -> Result<Vec<u32>> {
-    let ends = cu_seqlens.to_vec1::<u32>()?;
-    check_seqlens(&ends, total, max_seqlen)?;
-    Ok(ends)
 }

@@ -1,44 +1,54 @@
 //! Attention by whatever fits: flash where it can, naive where it can't, the CPU's kernels without a card.
 
 use crate::{Attend, Cpu, Cuda, Kernel, Naive, solution::pick_kernel};
-use candle_core::{D, Device, Result, Tensor, bail};
-use device::look;
+use candle_core::{Device, Result, Tensor, bail};
+use device::{AMPERE, look};
 
 // ANCHOR: picked
 /// Picks a kernel for each call, as [`pick_kernel`] says. Numbers are never rounded to
 /// fit: f32 on a card goes to the naive one.
 #[derive(Clone, Debug)]
 pub struct Picked {
-    capability: Option<(usize, usize)>,
-    cuda: Option<Cuda>,
+    card: Option<((usize, usize), Cuda)>,
 }
 
 impl Picked {
     /// For tensors on this device. Errors when it is a card that does not answer.
     pub fn on(device: &Device) -> Result<Self> {
         if !device.is_cuda() {
-            return Ok(Self { capability: None, cuda: None });
+            return Ok(Self { card: None });
         }
         match look().cuda {
-            Ok(card) => {
-                let cuda = Some(Cuda::new(device)?);
-                Ok(Self { capability: Some(card.capability), cuda })
+            Ok(card) if card.capability >= AMPERE => {
+                Ok(Self::with(card.capability, Cuda::new(device)?))
             }
+            Ok(_) => Ok(Self { card: None }), // candle's operations run on it
             Err(why) => bail!("{why}"),
         }
     }
 
+    /// For tensors where `cuda` is, as if that were a card of this capability.
+    pub fn with(capability: (usize, usize), cuda: Cuda) -> Self {
+        Self { card: Some((capability, cuda)) }
+    }
+
     /// What computes the attention of these.
     pub fn kernel(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Kernel> {
+        let card = self.card.as_ref().filter(|(_, cuda)| cuda.holds(q));
+        let capability = card.map(|(capability, _)| *capability);
+        let head_dim = q.dims().last().copied().unwrap_or(0);
         let needs_gradient = [q, k, v].iter().any(|x| x.track_op());
-        Ok(pick_kernel(self.capability, q.dtype(), q.dim(D::Minus1)?, needs_gradient))
+        Ok(match pick_kernel(capability, q.dtype(), head_dim, needs_gradient) {
+            Kernel::Cpu if !q.device().is_cpu() => Kernel::Naive, // a GPU without flash kernels
+            kernel => kernel,
+        })
     }
 
     fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<&dyn Attend> {
-        Ok(match (self.kernel(q, k, v)?, &self.cuda) {
-            (Kernel::Flash, Some(cuda)) => cuda,
-            (Kernel::Cpu, _) if q.device().is_cpu() => &Cpu,
-            _ => &Naive, // a GPU without flash kernels
+        Ok(match (self.kernel(q, k, v)?, &self.card) {
+            (Kernel::Flash, Some((_, cuda))) => cuda,
+            (Kernel::Cpu, _) => &Cpu,
+            _ => &Naive,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Given: week 8's six variants, on a device.
 
 use crate::Attend;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use std::fmt::Write;
 use varlen::{
     batch::Batch,
@@ -33,6 +33,7 @@ const NO_MASK: &str = "the kernel takes no mask: queries would see padding. Pack
 /// variant.
 ///
 /// The eager ones are week 8's as they are, in f32: candle's operations run anywhere. On the CPU all six are.
+/// Errors when the batch has no tokens.
 pub fn run(
     batch: &Batch,
     device: &Device,
@@ -40,23 +41,37 @@ pub fn run(
     attend: &dyn Attend,
     rounds: usize,
 ) -> Result<Vec<(&'static str, Came)>> {
+    run_by(batch, device, dtype, (!device.is_cpu()).then_some(attend), rounds)
+}
+
+/// As [`run`], wherever the device is: by `attend`, or without one all six as in week 8.
+pub fn run_by(
+    batch: &Batch,
+    device: &Device,
+    dtype: DType,
+    attend: Option<&dyn Attend>,
+    rounds: usize,
+) -> Result<Vec<(&'static str, Came)>> {
+    if batch.packed[0].elem_count() == 0 {
+        bail!("batch: expected at least one token; got none");
+    }
     let (plain, half) = (batch.to(device, DType::F32)?, batch.to(device, dtype)?);
     let mut came = vec![];
     for (at, (name, variant)) in SIX.iter().enumerate() {
-        let as_in_week_8 = at % 3 == 0 || device.is_cpu();
-        let there = if as_in_week_8 { &plain } else { &half };
+        let by = attend.filter(|_| at % 3 != 0);
+        if by.is_some() && *name == "sdpa_bidirectional" {
+            came.push((*name, Came::Not(NO_MASK)));
+            continue;
+        }
+        let there = if by.is_some() { &half } else { &plain };
         let run = || {
-            let out = match as_in_week_8 {
-                true => variant.run(there),
-                false => on_gpu(variant, at >= 3, there, attend),
+            let out = match by {
+                Some(attend) => by_kernel(variant, at >= 3, there, attend),
+                None => variant.run(there),
             };
             device.synchronize()?; // a GPU answers before it is done
             out
         };
-        if !as_in_week_8 && *name == "sdpa_bidirectional" {
-            came.push((*name, Came::Not(NO_MASK)));
-            continue;
-        }
         let mut out = run()?;
         if let Variant::Padded(_) = variant {
             out = unpad(&out, &there.keep)?.tokens;
@@ -71,7 +86,12 @@ pub fn run(
 }
 
 /// `sdpa_causal` and `flash_…` by one call of a kernel that takes no mask.
-fn on_gpu(variant: &Variant, causal: bool, batch: &Batch, attend: &dyn Attend) -> Result<Tensor> {
+fn by_kernel(
+    variant: &Variant,
+    causal: bool,
+    batch: &Batch,
+    attend: &dyn Attend,
+) -> Result<Tensor> {
     let (heads, size) = (batch.num_heads, batch.head_dim);
     let scale = 1. / (size as f32).sqrt();
     match variant {

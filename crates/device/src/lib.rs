@@ -157,6 +157,35 @@ mod tests {
         assert!(refusal("gpu", &ALL, &none()).contains("expected auto, cpu, cuda or metal"));
     }
 
+    #[test]
+    fn what_is_asked_for_and_there_is_taken() {
+        let found = Found { metal: Ok(()), ..card((8, 0)) };
+        assert_eq!(decide("cpu", &ALL, &found).unwrap().0, Kind::Cpu);
+        let (kind, said) = decide("cuda", &ALL, &found).unwrap();
+        assert_eq!((kind, said.as_str()), (Kind::Cuda, "cuda: Test Card, compute capability 8.0"));
+        let (kind, said) = decide("metal", &ALL, &found).unwrap();
+        assert_eq!((kind, said.as_str()), (Kind::Metal, "metal: an Apple GPU"));
+        for kind in ALL {
+            assert_eq!(decide(kind.flag(), &ALL, &found).unwrap().0, kind);
+        }
+    }
+
+    #[test]
+    fn a_program_is_not_sent_where_it_cannot_compute() {
+        let found = Found { metal: Ok(()), ..card((9, 0)) };
+        assert_eq!(decide("auto", &[Kind::Cpu], &found).unwrap().0, Kind::Cpu);
+        let error = refusal("metal", &[Kind::Cpu, Kind::Cuda], &found);
+        assert!(error.contains("computes on the CPU and CUDA cards only"), "{error}");
+    }
+
+    #[test]
+    fn only_exact_names_are_devices() {
+        for asked in ["", "gpu", "CUDA", "cuda:0", " cpu", "auto "] {
+            let error = refusal(asked, &ALL, &card((9, 0)));
+            assert!(error.contains("expected auto, cpu, cuda or metal"), "{error}");
+        }
+    }
+
     /// What this build and this machine have, whatever it is.
     #[test]
     fn looking_never_fails() {
