@@ -1,5 +1,6 @@
 //! What the pages show of a run: tables in Markdown, and the figure of the rungs.
 
+use crate::card::page as on_card;
 use crate::report::{Cell, Run};
 use crate::rows::{Case, ROWS, Row, thousands};
 use crate::table::{Table, bytes, digits, ms, percent, times};
@@ -31,14 +32,23 @@ const RAGGED: [(&str, &str); 6] = [
     ("varlen", "ours, packed"),
 ];
 
-/// Where pages include it from, week 7's and week 8's.
-pub fn folders(root: &Path) -> [PathBuf; 2] {
-    ["07-flash", "08-varlen"].map(|chapter| root.join("chapters").join(chapter).join("bench"))
+/// Where pages include it from, week 7's, 8's and 9's.
+pub fn folders(root: &Path) -> [PathBuf; 3] {
+    ["07-flash", "08-varlen", "09-gpu"]
+        .map(|chapter| root.join("chapters").join(chapter).join("bench"))
 }
 
-/// Writes all that the run has cells for into these folders, week 7's and week 8's, and names the files.
-pub fn write(run: &Run, [flash, varlen]: &[PathBuf; 2]) -> Result<Vec<PathBuf>> {
+/// Writes all that the run has cells for into these folders, week 7's, 8's and 9's, and names the files.
+pub fn write(run: &Run, [flash, varlen, gpu]: &[PathBuf; 3]) -> Result<Vec<PathBuf>> {
     let mut files = vec![];
+    if let Some(card) = &run.card {
+        files.push(save(gpu, "speed.md", on_card::speed(run, card))?);
+        files.push(save(gpu, "ragged.md", on_card::ragged(run, card))?);
+        if let Some(figure) = on_card::figure(run)? {
+            files.push(save(gpu, "speed.svg", format!("{}\n", figure.svg()))?);
+        }
+        return Ok(files);
+    }
     for (folder, name, table) in [
         (flash, "speed.md", speed(run)),
         (flash, "rungs.md", rungs(run)),
@@ -54,6 +64,20 @@ pub fn write(run: &Run, [flash, varlen]: &[PathBuf; 2]) -> Result<Vec<PathBuf>> 
         files.push(save(flash, "rungs.svg", format!("{}\n", figure.svg()))?);
     }
     Ok(files)
+}
+
+/// What the terminal shows at the end of a run: nothing when nothing was measured.
+pub fn summary(run: &Run) -> String {
+    if run.cells.is_empty() {
+        return String::new();
+    }
+    if let Some(card) = &run.card {
+        let parts = [on_card::speeds(run, card), on_card::batches(run, card)];
+        return parts.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    }
+    let table = speed(run);
+    let table = if table.is_empty() { String::new() } else { table.markdown() };
+    format!("{table}\n{}\n", footer(run))
 }
 
 fn save(folder: &Path, name: &str, text: String) -> Result<PathBuf> {
@@ -81,7 +105,7 @@ pub fn speed(run: &Run) -> Table {
         head.push(format!("kernel, {on}"));
     }
     let mut table = Table::new(head);
-    let shown = |row: &&Row| !matches!(row.case, Case::Ragged | Case::Matmul);
+    let shown = |row: &&Row| !row.case.ragged() && row.case != Case::Matmul;
     for row in ROWS.iter().filter(shown) {
         let cell = |way, threads| run.cell(row.name, way, threads);
         if cell("kernel", most).is_none() {

@@ -33,7 +33,7 @@ pub fn ways(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
 }
 
 /// q, k and v of each sequence: `(1, heads, length, dim)`.
-fn parts(row: &Row) -> Result<Vec<[Tensor; 3]>> {
+pub fn parts(row: &Row) -> Result<Vec<[Tensor; 3]>> {
     let draw = |at: usize, length: usize| {
         let draw = |x| seeded::normal((3 * at + x) as u64, (1, row.heads, length, row.dim));
         Ok([draw(0)?, draw(1)?, draw(2)?])
@@ -88,7 +88,7 @@ fn packed(parts: &[[Tensor; 3]], row: &Row, threads: &[usize]) -> Result<Vec<Way
 }
 
 /// The first sequence's output `(1, heads, length, dim)` out of all, padded, packed or one by one.
-fn of_first(out: &Tensor, length: usize) -> Result<Tensor> {
+pub fn of_first(out: &Tensor, length: usize) -> Result<Tensor> {
     match out.rank() {
         3 => out.narrow(0, 0, length)?.transpose(0, 1)?.unsqueeze(0), // of (total, heads, dim)
         _ => out.narrow(0, 0, 1)?.narrow(2, 0, length),
