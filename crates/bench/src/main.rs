@@ -15,17 +15,15 @@ mod report;
 mod rows;
 mod show;
 mod table;
+mod tables;
 mod torch;
 mod ways;
 
 use anyhow::{Context, Result, anyhow, bail};
-use card::OnCard;
 use clap::Parser;
-use device::{Kind, choose};
 use measure::Bench;
 use options::Options;
 use place::Place;
-use processor::Processor;
 use report::{Cell, Run};
 use std::env;
 use std::path::PathBuf;
@@ -73,35 +71,10 @@ fn run(options: &Options) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let (place, card) = place(options)?;
+    let (place, card) = place::find(options)?;
     ctrlc::set_handler(|| measure::STOPPED.store(true, Ordering::SeqCst))
         .context("can't listen for Ctrl-C")?;
     measure(options, place, card)
-}
-
-/// Where to measure, and the card if it is one.
-fn place(options: &Options) -> Result<(Box<dyn Place>, Option<report::Card>)> {
-    if options.device == "rehearsal" {
-        let (place, card) = OnCard::rehearsal();
-        return Ok((Box::new(place), Some(card)));
-    }
-    let choice = match &*options.device {
-        "auto" => {
-            eprintln!("Device: cpu (auto: a card is measured when asked for, with --device cuda)");
-            None
-        }
-        asked => Some(choose(asked, &[Kind::Cpu, Kind::Cuda])?),
-    };
-    if let Some(choice) = &choice {
-        eprintln!("Device: {}", choice.said);
-    }
-    match choice {
-        Some(choice) if choice.device.is_cuda() => {
-            let (place, card) = OnCard::new(&choice.device)?;
-            Ok((Box::new(place), Some(card)))
-        }
-        _ => Ok((Box::new(Processor::new(options.threads())?), None)),
-    }
 }
 
 fn measure(
@@ -165,10 +138,8 @@ fn compare(run: &mut Run) {
         let peak = known.peak(instructions, cell.threads);
         cell.share_of_peak = peak.map(|peak| cell.gflops / peak);
         let torch = |way| known.cell(&cell.row, way, cell.threads);
-        let torch: Option<&Cell> = torch("torch")
-            .or_else(|| torch("torch-varlen"))
-            .or_else(|| torch("torch-one-by-one"))
-            .or_else(|| torch("torch-padded"));
+        let torch: Option<&Cell> =
+            torch("torch").or_else(|| torch("torch-varlen")).or_else(|| torch("torch-one-by-one"));
         cell.times_torch = torch.map(|torch| torch.median_ms / cell.median_ms);
     }
 }

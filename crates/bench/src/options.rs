@@ -107,7 +107,7 @@ impl Options {
 /// A line for each row of this device.
 pub fn list(device: &str) -> String {
     let rows = rows::on(device);
-    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(16);
     let line = |row: &Row| format!("{:<width$} {}\n", row.name, row.title());
     rows.iter().map(line).collect()
 }

@@ -131,7 +131,8 @@ pub struct Cell {
     pub gflops: f64,
     /// The part of the peak of the same instructions on as many threads.
     pub share_of_peak: Option<f64>,
-    /// How many times as fast as PyTorch on as many threads.
+    /// How many times as fast as PyTorch on as many threads; with sequences of different lengths, as PyTorch's way
+    /// without padding.
     pub times_torch: Option<f64>,
     /// The most bytes at once beyond inputs and results; none where it was not measured.
     pub peak_bytes: Option<usize>,

@@ -124,7 +124,7 @@ def why_not(request):
             prepare(request)()
             wait()
     except Exception as error:
-        return f"PyTorch: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return f"PyTorch: {type(error).__name__}: {str(error)[:160]}".splitlines()[0]
 
 
 def status(name):
@@ -179,6 +179,8 @@ for line in sys.stdin:
         else:
             if what != last:
                 work = None
+                if device != "cpu":
+                    torch.cuda.empty_cache()  # others need the room
                 last, work = what, prepare(request)
             said = answer(request, work)
     except Exception as error:

@@ -112,3 +112,25 @@ fn way(
 ) -> Way {
     crate::ways::most(name, &[1], move || Ok(vec![work()?]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::CARD;
+
+    #[test]
+    fn only_pairs_that_are_seen_count() {
+        let (card, _) = OnCard::rehearsal();
+        let counted = |name: &str| {
+            let row = CARD.iter().find(|row| row.name == name).unwrap();
+            card.operations(row).unwrap()
+        };
+        let each = 4. * 16. * 64.;
+        assert_eq!(counted("dense-n512-d64-f16"), each * 512. * 512.);
+        assert_eq!(counted("causal-n512-d64-f16"), each * 512. * 513. / 2.);
+        assert_eq!(counted("dense-n512-d128-bf16"), each * 2. * 512. * 512.);
+        let ragged = counted("ragged-d64-f16");
+        assert!(ragged < each * 32. * 1894. * 1894. / 2., "{ragged}: padding does not count");
+        assert!(counted("ragged-causal-d64-f16") < 0.6 * ragged);
+    }
+}

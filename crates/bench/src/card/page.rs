@@ -2,7 +2,8 @@
 
 use crate::report::{Card, Cell, Run};
 use crate::rows::thousands;
-use crate::table::{Table, digits, ms, times};
+use crate::table::{Table, bytes, digits, times};
+use crate::tables::{NONE, time};
 use anyhow::Result;
 use figures::{Figure, Lines};
 
@@ -26,8 +27,6 @@ const RAGGED: [(&str, &str); 6] = [
     ("flash-bare", "candle-flash-attn, packed, called bare"),
     ("flash", "candle-flash-attn, packed"),
 ];
-
-const NONE: &str = "–";
 
 /// `speed.md`.
 pub fn speed(run: &Run, card: &Card) -> String {
@@ -148,11 +147,6 @@ pub fn figure(run: &Run) -> Result<Option<Figure>> {
     if drawn == 0 { Ok(None) } else { Ok(Some(lines.draw()?)) }
 }
 
-/// Median and spread.
-fn time(cell: &Cell) -> String {
-    format!("{}\u{a0}±\u{a0}{}", ms(cell.median_ms), ms(cell.spread_ms))
-}
-
 /// Where the numbers come from.
 pub fn footer(run: &Run, card: &Card) -> String {
     let Run { versions, rounds, .. } = run;
@@ -160,7 +154,7 @@ pub fn footer(run: &Run, card: &Card) -> String {
         if *rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds in turn") };
     let mut parts = vec![format!("{}, compute capability {}", card.name, card.capability)];
     if card.memory > 0 {
-        parts.push(crate::table::bytes(card.memory as usize));
+        parts.push(bytes(card.memory as usize));
     }
     parts.extend(card.driver.as_ref().map(|version| format!("driver {version}")));
     parts.extend(card.cuda.as_ref().map(|version| format!("CUDA {version}")));
@@ -171,7 +165,7 @@ pub fn footer(run: &Run, card: &Card) -> String {
     }));
     format!(
         "(Medians of {rounds}, ± half of what the middle half spans; the time between two synchronisations, divided by \
-         the runs between them. {}; {}; {}.)",
+         the runs between them. {}. With {}; {}.)",
         parts.join(", "),
         with.join(", "),
         run.date
