@@ -88,7 +88,7 @@ fn packed(parts: &[[Tensor; 3]], row: &Row, threads: &[usize]) -> Result<Vec<Way
 }
 
 /// The first sequence's output `(1, heads, length, dim)` out of all, padded, packed or one by one.
-pub fn of_first(out: &Tensor, length: usize) -> Result<Tensor> {
+fn of_first(out: &Tensor, length: usize) -> Result<Tensor> {
     match out.rank() {
         3 => out.narrow(0, 0, length)?.transpose(0, 1)?.unsqueeze(0), // of (total, heads, dim)
         _ => out.narrow(0, 0, 1)?.narrow(2, 0, length),

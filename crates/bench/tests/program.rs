@@ -135,7 +135,8 @@ fn a_cards_rows_are_rehearsed_on_the_processor() {
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
     command.args(["--page", "run.json"]).current_dir(folder.path());
-    assert!(!command.status().unwrap().success(), "a rehearsal is on no page");
+    let refused = command.output().unwrap();
+    assert!(!refused.status.success(), "a rehearsal is on no page");
     let files = bench(folder.path(), &["--page", "run.json", "--out", "page"]);
     assert_eq!(files.lines().count(), 3, "{files}");
     let read = |name: &str| fs::read_to_string(folder.path().join("page").join(name)).unwrap();

@@ -3,10 +3,10 @@
 use super::judge::{Expected, Part, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
-use crate::ragged::{lengths, of_first, parts};
+use crate::ragged::{lengths, parts};
 use crate::rows::Row;
-use crate::ways::Way;
-use candle_core::{DType, Result, Tensor};
+use crate::ways::{Way, most};
+use candle_core::{DType, Result, Tensor, bail};
 use gpu::{Attend, solution::gpu_seqlens};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,10 +21,13 @@ pub fn ways(card: &OnCard, row: &Row) -> Result<(Vec<Way>, Judge)> {
     };
     let parts: Vec<[Tensor; 3]> = parts(row)?.into_iter().map(on_card).collect::<Result<_>>()?;
     let (scale, causal) = (scale(row), row.case.causal());
-    let first = parts[0].each_ref();
-    let length = first[0].dim(2)?;
-    let part: Part = Box::new(move |out| of_first(out, length));
-    let judge = judge(vec![(Expected::of(first, scale, causal)?, part)]);
+    let mut judged: Vec<(Expected, Part)> = vec![];
+    for at in [0, parts.len() - 1] {
+        let (expected, lengths) =
+            (Expected::of(parts[at].each_ref(), scale, causal)?, lengths(row)?);
+        judged.push((expected, Box::new(move |results| sequence(results, &lengths, at))));
+    }
+    let judge = judge(judged);
     let mut ways = if causal { vec![padded(card, row, &parts)?] } else { vec![] };
     ways.push(one_by_one(card, row, parts.clone()));
     ways.extend(packed(card, row, &parts)?);
@@ -44,10 +47,8 @@ fn padded(card: &OnCard, row: &Row, parts: &[[Tensor; 3]]) -> Result<Way> {
 
 fn one_by_one(card: &OnCard, row: &Row, parts: Vec<[Tensor; 3]>) -> Way {
     let (attend, scale, causal) = (card.attend.clone(), scale(row), row.case.causal());
-    way("flash-one-by-one", move || {
-        let one = |[q, k, v]: &[Tensor; 3]| attend.dense(q, k, v, scale, causal);
-        let outs = parts.iter().map(one).collect::<Result<Vec<_>>>()?;
-        outs.into_iter().next().ok_or_else(|| candle_core::Error::msg("no sequence"))
+    most("flash-one-by-one", &[1], move || {
+        parts.iter().map(|[q, k, v]| attend.dense(q, k, v, scale, causal)).collect()
     })
 }
 
@@ -73,4 +74,17 @@ fn packed(card: &OnCard, row: &Row, parts: &[[Tensor; 3]]) -> Result<[Way; 2]> {
             bare(q, k, v, e, e, n, n, scale, causal)
         }),
     ])
+}
+
+/// The output `(1, heads, length, head_dim)` of the sequence at this place, out of all: one by one, packed or padded.
+fn sequence(results: &[Tensor], lengths: &[usize], at: usize) -> Result<Tensor> {
+    let ([out, ..], length) = (results, lengths[at]) else { bail!("expected a result; got none") };
+    match (results.len(), out.rank()) {
+        (1, 3) => {
+            let start = lengths[..at].iter().sum();
+            out.narrow(0, start, length)?.transpose(0, 1)?.unsqueeze(0) // of (total, heads, head_dim)
+        }
+        (1, _) => out.narrow(0, at, 1)?.narrow(2, 0, length),
+        _ => Ok(results[at].clone()),
+    }
 }
