@@ -35,6 +35,8 @@ pub fn versions(torch: Option<&Torch>) -> Versions {
         candle: pinned("candle-core").unwrap_or("unknown").to_owned(),
         torch: torch.map(|torch| torch.version.split('+').next().unwrap_or_default().to_owned()),
         python: torch.map(|torch| torch.python_version.clone()),
+        torch_cuda: torch.and_then(|torch| torch.cuda.clone()),
+        torch_flash: torch.and_then(|torch| torch.flash.clone()),
     }
 }
 

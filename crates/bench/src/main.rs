@@ -1,25 +1,30 @@
 //! `cargo study bench`: how fast attention is in the course's ways, in candle's and in PyTorch's, on this machine.
 
+mod card;
+mod clock;
 mod machine;
 mod measure;
 mod memory;
 mod options;
 mod page;
 mod peak;
+mod place;
+mod processor;
 mod ragged;
 mod report;
 mod rows;
 mod show;
 mod table;
+mod tables;
 mod torch;
 mod ways;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
-use device::{Kind, choose};
 use measure::Bench;
 use options::Options;
-use report::{Cell, Peak, Run};
+use place::Place;
+use report::{Cell, Run};
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,44 +54,56 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode> {
     options.check().map_err(|error| anyhow!(error))?;
     if options.list {
-        print!("{}", options::list());
+        print!("{}", options::list(&options.device));
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &options.page {
+        let run = Run::load(file)?;
         let folders = match &options.out {
-            Some(folder) => [folder.clone(), folder.clone()],
+            Some(folder) => [folder.clone(), folder.clone(), folder.clone()],
+            None if card::is_rehearsal(&run) => {
+                bail!("{}: a rehearsal's times say nothing, no page shows them", file.display())
+            }
             None => page::folders(&root()),
         };
-        for file in page::write(&Run::load(file)?, &folders)? {
+        for file in page::write(&run, &folders)? {
             println!("{}", file.display());
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let choice = choose(&options.device, &[Kind::Cpu, Kind::Cuda])?;
-    eprintln!("Device: {}", choice.said);
+    let (place, card) = place::find(options)?;
     ctrlc::set_handler(|| measure::STOPPED.store(true, Ordering::SeqCst))
         .context("can't listen for Ctrl-C")?;
-    measure(options)
+    measure(options, place, card)
 }
 
-fn measure(options: &Options) -> Result<ExitCode> {
+fn measure(
+    options: &Options,
+    place: Box<dyn Place>,
+    card: Option<report::Card>,
+) -> Result<ExitCode> {
     let rows = options.rows().map_err(|error| anyhow!(error))?;
-    let torch = options.torch.as_deref().map(Torch::start).transpose()?;
+    let device = if options.device == "cuda" { "cuda" } else { "cpu" };
+    let torch = options.torch.as_deref().map(|python| Torch::start(python, device)).transpose()?;
     let mut run = Run {
         date: chrono::Local::now().format("%Y-%m-%d").to_string(),
         rounds: options.rounds,
         interrupted: false,
         machine: machine::machine(),
+        card,
         versions: machine::versions(torch.as_ref()),
         peaks: vec![],
         cells: vec![],
+        left_out: vec![],
     };
-    let mut bench = Bench::new(options.threads(), torch, options.rounds)?;
+    let mut bench = Bench::new(place, torch, options.rounds);
     let progress = show::Progress::start(rows.len());
     for row in rows {
-        let cells = bench.row(row, |what| progress.say(format!("{}, {what}", row.name)));
-        run.cells.extend(cells.inspect_err(|_| progress.clear())?);
-        run.peaks = bench.peaks().map(peak).collect();
+        let measured = bench.row(row, |what| progress.say(format!("{}, {what}", row.name)));
+        let (cells, left_out) = measured.inspect_err(|_| progress.clear())?;
+        run.cells.extend(cells);
+        run.left_out.extend(left_out);
+        run.peaks = bench.peaks();
         run.interrupted = measure::stopped();
         compare(&mut run);
         if run.cells.iter().any(|cell| cell.row == row.name) {
@@ -100,13 +117,7 @@ fn measure(options: &Options) -> Result<ExitCode> {
         }
     }
     progress.clear();
-    let table = page::speed(&run);
-    if !table.is_empty() {
-        print!("{}", table.markdown());
-    }
-    if !run.cells.is_empty() {
-        println!("\n{}", page::footer(&run));
-    }
+    print!("{}", page::summary(&run));
     if let Some(file) = &options.json {
         eprintln!("Kept in {}", file.display());
     }
@@ -119,10 +130,6 @@ fn measure(options: &Options) -> Result<ExitCode> {
     }
 }
 
-fn peak((instructions, threads, gflops): (&str, usize, f64)) -> Peak {
-    Peak { instructions: instructions.to_owned(), threads, gflops }
-}
-
 /// Sets each cell beside the peak of its instructions, and beside PyTorch.
 fn compare(run: &mut Run) {
     let known = run.clone();
@@ -131,7 +138,8 @@ fn compare(run: &mut Run) {
         let peak = known.peak(instructions, cell.threads);
         cell.share_of_peak = peak.map(|peak| cell.gflops / peak);
         let torch = |way| known.cell(&cell.row, way, cell.threads);
-        let torch: Option<&Cell> = torch("torch").or_else(|| torch("torch-one-by-one"));
+        let torch: Option<&Cell> =
+            torch("torch").or_else(|| torch("torch-varlen")).or_else(|| torch("torch-one-by-one"));
         cell.times_torch = torch.map(|torch| torch.median_ms / cell.median_ms);
     }
 }

@@ -1,7 +1,7 @@
 //! The options of `cargo study bench`. The command and the program that measures share this file.
 
-use super::rows::{self, ROWS, Row};
-use clap::Args;
+use super::rows::{self, Row};
+use clap::{Args, builder::PossibleValue};
 use std::env;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub struct Options {
     /// Measure PyTorch too: the Python that has it
     #[arg(long, value_name = "PYTHON")]
     pub torch: Option<PathBuf>,
-    /// Where to compute
-    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda", "metal"])]
+    /// Where to compute: `auto` is the CPU, for a build with CUDA takes hours and must be asked for
+    #[arg(long, default_value = "auto", value_parser = devices())]
     pub device: String,
     /// Keep the results here
     #[arg(long, value_name = "FILE")]
@@ -38,6 +38,13 @@ pub struct Options {
     /// Measure nothing: name the rows
     #[arg(long)]
     pub list: bool,
+}
+
+/// `rehearsal` is for tests: all that happens on a card, small, on the CPU.
+fn devices() -> Vec<PossibleValue> {
+    let mut values = ["auto", "cpu", "cuda", "metal"].map(PossibleValue::new).to_vec();
+    values.push(PossibleValue::new("rehearsal").hide(true));
+    values
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -71,11 +78,13 @@ impl Options {
 
     /// The rows to measure; an error when there are none.
     pub fn rows(&self) -> Result<Vec<&'static Row>, String> {
-        let Some(pattern) = &self.only else { return Ok(ROWS.iter().collect()) };
-        let rows = rows::chosen(pattern);
+        let all = rows::on(&self.device);
+        let Some(pattern) = &self.only else { return Ok(all.iter().collect()) };
+        let rows = rows::chosen(pattern, all);
         match rows.is_empty() {
             true => Err(format!(
-                "--only {pattern}: no row has such a name; type `cargo study bench --list` to see them all"
+                "--only {pattern}: no row has such a name; type `cargo study bench --list{}` to see them all",
+                if self.device == "cuda" { " --device cuda" } else { "" }
             )),
             false => Ok(rows),
         }
@@ -95,10 +104,12 @@ impl Options {
     }
 }
 
-/// A line for each row.
-pub fn list() -> String {
-    let line = |row: &Row| format!("{:<16} {}\n", row.name, row.title());
-    ROWS.iter().map(line).collect()
+/// A line for each row of this device.
+pub fn list(device: &str) -> String {
+    let rows = rows::on(device);
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(16);
+    let line = |row: &Row| format!("{:<width$} {}\n", row.name, row.title());
+    rows.iter().map(line).collect()
 }
 
 fn has_torch(python: &Path) -> Result<(), String> {

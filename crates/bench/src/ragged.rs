@@ -33,7 +33,7 @@ pub fn ways(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
 }
 
 /// q, k and v of each sequence: `(1, heads, length, dim)`.
-fn parts(row: &Row) -> Result<Vec<[Tensor; 3]>> {
+pub fn parts(row: &Row) -> Result<Vec<[Tensor; 3]>> {
     let draw = |at: usize, length: usize| {
         let draw = |x| seeded::normal((3 * at + x) as u64, (1, row.heads, length, row.dim));
         Ok([draw(0)?, draw(1)?, draw(2)?])

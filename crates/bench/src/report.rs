@@ -16,12 +16,18 @@ pub struct Run {
     pub interrupted: bool,
     /// Where it ran.
     pub machine: Machine,
+    /// The card, when it ran on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
     /// Of what was measured.
     pub versions: Versions,
     /// What the processor can do at most.
     pub peaks: Vec<Peak>,
     /// The table, a record a cell.
     pub cells: Vec<Cell>,
+    /// What could not be measured, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The machine.
@@ -39,6 +45,21 @@ pub struct Machine {
     pub system: String,
 }
 
+/// A GPU and what drives it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Card {
+    /// Its name.
+    pub name: String,
+    /// Compute capability, as `9.0`.
+    pub capability: String,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// The driver's version, when `nvidia-smi` tells it.
+    pub driver: Option<String>,
+    /// The newest CUDA that the driver knows.
+    pub cuda: Option<String>,
+}
+
 /// Versions of programs and libraries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versions {
@@ -50,6 +71,12 @@ pub struct Versions {
     pub torch: Option<String>,
     /// Of its Python.
     pub python: Option<String>,
+    /// Of the CUDA that PyTorch was built with, on a card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torch_cuda: Option<String>,
+    /// Which flash attention PyTorch has there: `FA2` unless it says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torch_flash: Option<String>,
 }
 
 /// The most multiplications and additions of these instructions on so many threads.
@@ -84,6 +111,9 @@ pub struct Cell {
     pub shape: Shape,
     /// What is computed.
     pub case: String,
+    /// The type of inputs and outputs.
+    #[serde(default = "f32")]
+    pub dtype: String,
     /// The way.
     #[serde(rename = "impl")]
     pub way: String,
@@ -101,10 +131,28 @@ pub struct Cell {
     pub gflops: f64,
     /// The part of the peak of the same instructions on as many threads.
     pub share_of_peak: Option<f64>,
-    /// How many times as fast as PyTorch on as many threads.
+    /// How many times as fast as PyTorch on as many threads; with sequences of different lengths, as PyTorch's way
+    /// without padding.
     pub times_torch: Option<f64>,
     /// The most bytes at once beyond inputs and results; none where it was not measured.
     pub peak_bytes: Option<usize>,
+}
+
+/// What all runs computed with before cells named their type.
+fn f32() -> String {
+    "f32".to_owned()
+}
+
+/// A way that can't be measured on a row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The row's name.
+    pub row: String,
+    /// The way.
+    #[serde(rename = "impl")]
+    pub way: String,
+    /// What it said.
+    pub why: String,
 }
 
 impl Run {

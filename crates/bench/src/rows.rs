@@ -1,5 +1,7 @@
 //! What is measured: the rows of the table. `cargo study bench` and the program that measures share this file.
 
+use std::sync::LazyLock;
+
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -13,6 +15,8 @@ pub enum Case {
     BackwardCausal,
     /// Sequences of different lengths.
     Ragged,
+    /// The same, causal.
+    RaggedCausal,
     /// A product of two matrices, as a yardstick.
     Matmul,
 }
@@ -26,19 +30,25 @@ impl Case {
             Self::Backward => "backward",
             Self::BackwardCausal => "backward-causal",
             Self::Ragged => "ragged",
+            Self::RaggedCausal => "ragged-causal",
             Self::Matmul => "matmul",
         }
     }
 
     /// Whether queries see only the keys up to their own position.
     pub fn causal(self) -> bool {
-        matches!(self, Self::Causal | Self::BackwardCausal)
+        matches!(self, Self::Causal | Self::BackwardCausal | Self::RaggedCausal)
+    }
+
+    /// Whether sequences have different lengths.
+    pub fn ragged(self) -> bool {
+        matches!(self, Self::Ragged | Self::RaggedCausal)
     }
 }
 
-/// One row: q `(batch, heads, queries, dim)`, k and v `(batch, heads_kv, keys, dim)`, f32; for a matrix product
-/// `(queries, dim)` times `(dim, keys)`.
-#[derive(Debug)]
+/// One row: q `(batch, heads, queries, dim)`, k and v `(batch, heads_kv, keys, dim)`; for a matrix product `(queries,
+/// dim)` times `(dim, keys)`.
+#[derive(Clone, Debug)]
 pub struct Row {
     /// What `--only` asks for.
     pub name: &'static str,
@@ -56,11 +66,24 @@ pub struct Row {
     pub keys: usize,
     /// Numbers of a query, a key and a value.
     pub dim: usize,
+    /// The numbers' type: `f32`, `f16` or `bf16`.
+    pub dtype: &'static str,
 }
 
 impl Row {
-    /// What a reader calls it: `causal, 2,048 tokens, 8 heads of 64`.
+    /// What a reader calls it: `causal, 2,048 tokens, 8 heads of 64`, and the type behind it unless it is f32.
     pub fn title(&self) -> String {
+        let Self { case, heads, dim, dtype, .. } = *self;
+        match dtype {
+            "f32" => self.plain_title(),
+            _ if case.ragged() => {
+                format!("{}, {heads} heads of {dim}, {dtype}", self.plain_title())
+            }
+            _ => format!("{}, {dtype}", self.plain_title()),
+        }
+    }
+
+    fn plain_title(&self) -> String {
         let Self { heads, heads_kv, dim, .. } = *self;
         let (queries, keys) = (thousands(self.queries), thousands(self.keys));
         let case = match self.case {
@@ -69,6 +92,9 @@ impl Row {
             Case::Backward => "forward + backward, dense",
             Case::BackwardCausal => "forward + backward, causal",
             Case::Ragged => return format!("{} sequences of up to {keys} tokens", self.batch),
+            Case::RaggedCausal => {
+                return format!("causal, {} sequences of up to {keys} tokens", self.batch);
+            }
             Case::Matmul => {
                 let dim = thousands(dim);
                 return format!("matrix product, {queries} × {dim} × {keys}");
@@ -111,11 +137,11 @@ const fn row(
     dim: usize,
 ) -> Row {
     let ([heads, heads_kv], [queries, keys]) = (heads, tokens);
-    Row { name, case, batch: 1, heads, heads_kv, queries, keys, dim }
+    Row { name, case, batch: 1, heads, heads_kv, queries, keys, dim, dtype: "f32" }
 }
 
-/// All rows, in the order in which they are measured.
-pub const ROWS: [Row; 19] = [
+/// All rows of the processor, in the order in which they are measured.
+pub static ROWS: [Row; 19] = [
     row("dense", Case::Dense, [8, 8], [2048; 2], 64),
     row("causal", Case::Causal, [8, 8], [2048; 2], 64),
     row("dense-d128", Case::Dense, [8, 8], [2048; 2], 128),
@@ -137,10 +163,45 @@ pub const ROWS: [Row; 19] = [
     row("matmul", Case::Matmul, [1, 1], [2048; 2], 2048),
 ];
 
-/// The rows that `patterns` asks for: names divided by commas, `*` for anything.
-pub fn chosen(patterns: &str) -> Vec<&'static Row> {
+/// All rows of a card: 16 heads in half precision.
+pub static CARD: LazyLock<Vec<Row>> = LazyLock::new(|| card(1));
+
+/// A card's rows with a thirty-second of the tokens, for a processor that stands in for the card.
+static REHEARSAL: LazyLock<Vec<Row>> = LazyLock::new(|| card(32));
+
+fn card(shorter: usize) -> Vec<Row> {
+    let each = |cases: [Case; 2], batch, tokens: &[usize]| {
+        let mut rows = vec![];
+        for case in cases {
+            for &tokens in tokens {
+                for (dim, dtype) in [(64, "f16"), (64, "bf16"), (128, "f16"), (128, "bf16")] {
+                    let length = if case.ragged() { String::new() } else { format!("-n{tokens}") };
+                    // Leaked once a program: rows live as long as it does.
+                    let name = format!("{}{length}-d{dim}-{dtype}", case.name()).leak();
+                    let plain = row(name, case, [16, 16], [tokens / shorter; 2], dim);
+                    rows.push(Row { batch, dtype, ..plain });
+                }
+            }
+        }
+        rows
+    };
+    let dense = each([Case::Dense, Case::Causal], 1, &[512, 1024, 2048, 4096, 8192, 16_384]);
+    [dense, each([Case::Ragged, Case::RaggedCausal], 32, &[1894])].concat()
+}
+
+/// The rows that are measured where `--device` says.
+pub fn on(device: &str) -> &'static [Row] {
+    match device {
+        "cuda" => &CARD,
+        "rehearsal" => &REHEARSAL,
+        _ => &ROWS,
+    }
+}
+
+/// Those of `rows` that `patterns` asks for: names divided by commas, `*` for anything.
+pub fn chosen(patterns: &str, rows: &'static [Row]) -> Vec<&'static Row> {
     let asked = |row: &&Row| patterns.split(',').any(|pattern| matches(pattern.trim(), row.name));
-    ROWS.iter().filter(asked).collect()
+    rows.iter().filter(asked).collect()
 }
 
 /// Whether `name` is what `pattern` says, `*` for anything.

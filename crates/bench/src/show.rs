@@ -42,17 +42,32 @@ impl Progress {
 
 /// A row's cells as a table.
 pub fn row(row: &Row, run: &Run) -> String {
-    let head =
-        ["", "threads", "ms", "±", "fastest", "GFLOP/s", "of the peak", "× PyTorch", "most memory"];
-    let mut table = Table::new(head);
-    for cell in run.cells.iter().filter(|cell| cell.row == row.name) {
-        table.row(line(cell));
+    let cells = run.cells.iter().filter(|cell| cell.row == row.name);
+    let mut table = match &run.card {
+        Some(_) => Table::new(["", "ms", "±", "fastest", "TFLOP/s", "× PyTorch"]),
+        None => Table::new([
+            "",
+            "threads",
+            "ms",
+            "±",
+            "fastest",
+            "GFLOP/s",
+            "of the peak",
+            "× PyTorch",
+            "most memory",
+        ]),
+    };
+    for cell in cells {
+        table.row(if run.card.is_some() { on_card(cell) } else { on_processor(cell) });
     }
-    format!("{}: {}\n{}", row.name, row.title(), table.markdown())
+    let mut text = format!("{}: {}\n{}", row.name, row.title(), table.markdown());
+    for left in run.left_out.iter().filter(|left| left.row == row.name) {
+        text += &format!("{} is left out: {}\n", left.way, left.why);
+    }
+    text
 }
 
-fn line(cell: &Cell) -> Vec<String> {
-    let or = |text: Option<String>, other: &str| text.unwrap_or_else(|| other.to_owned());
+fn on_processor(cell: &Cell) -> Vec<String> {
     vec![
         cell.way.clone(),
         cell.threads.to_string(),
@@ -64,4 +79,19 @@ fn line(cell: &Cell) -> Vec<String> {
         or(cell.times_torch.map(digits), "–"),
         or(cell.peak_bytes.map(bytes), "not measured"),
     ]
+}
+
+fn on_card(cell: &Cell) -> Vec<String> {
+    vec![
+        cell.way.clone(),
+        ms(cell.median_ms),
+        or((cell.runs > 1).then(|| ms(cell.spread_ms)), "–"),
+        ms(cell.min_ms),
+        digits(cell.gflops / 1e3),
+        or(cell.times_torch.map(digits), "–"),
+    ]
+}
+
+fn or(text: Option<String>, other: &str) -> String {
+    text.unwrap_or_else(|| other.to_owned())
 }

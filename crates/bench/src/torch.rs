@@ -2,7 +2,7 @@
 //! runs at the same time.
 
 use crate::ragged;
-use crate::rows::{Case, Row};
+use crate::rows::Row;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -12,6 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// A Python that waits for requests.
 pub struct Torch {
     python: PathBuf,
+    device: &'static str,
     child: Child,
     to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
@@ -19,13 +20,17 @@ pub struct Torch {
     pub version: String,
     /// Python's version.
     pub python_version: String,
+    /// Of the CUDA that PyTorch was built with, if any.
+    pub cuda: Option<String>,
+    /// Which flash attention it takes on a card.
+    pub flash: Option<String>,
 }
 
 impl Torch {
-    /// Starts this Python, and waits until it has PyTorch.
-    pub fn start(python: &Path) -> Result<Self> {
+    /// Starts this Python, and waits until it has PyTorch on `device`: `cpu` or `cuda`.
+    pub fn start(python: &Path, device: &'static str) -> Result<Self> {
         let mut command = Command::new(python);
-        command.args(["-c", include_str!("torch.py")]);
+        command.args(["-c", include_str!("torch.py"), device]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let name = python.display();
         let mut child = command.spawn().with_context(|| format!("--torch {name}"))?;
@@ -34,26 +39,44 @@ impl Torch {
         };
         let (to, from) = (Some(to), BufReader::new(from));
         let python = python.to_owned();
-        let (version, python_version) = Default::default();
-        let mut torch = Self { python, child, to, from, version, python_version };
+        let (version, python_version, cuda, flash) = Default::default();
+        let mut torch =
+            Self { python, device, child, to, from, version, python_version, cuda, flash };
         let hello = torch.answer()?;
-        let text = |name: &str| hello[name].as_str().unwrap_or("unknown").to_owned();
+        let told = |name: &str| hello[name].as_str().map(str::to_owned);
+        let text = |name: &str| told(name).unwrap_or_else(|| "unknown".to_owned());
         (torch.version, torch.python_version) = (text("torch"), text("python"));
+        (torch.cuda, torch.flash) = (told("cuda"), told("flash"));
         Ok(torch)
     }
 
-    /// The milliseconds of each run within `span` seconds.
-    pub fn times(&mut self, row: &Row, way: &str, threads: usize, span: f64) -> Result<Vec<f64>> {
-        let answer = self.ask(&request(row, way, threads, "time", span)?)?;
+    /// The milliseconds of a run, within `span` seconds, one for as many runs as fill `lap` seconds; at 0 for each run.
+    pub fn times(
+        &mut self,
+        row: &Row,
+        way: &str,
+        threads: usize,
+        span: f64,
+        lap: f64,
+    ) -> Result<Vec<f64>> {
+        let mut request = request(row, way, threads, "time")?;
+        (request["span"], request["lap"]) = (span.into(), lap.into());
+        let answer = self.ask(&request)?;
         let times = answer["ms"].as_array().map(|ms| ms.iter().filter_map(Value::as_f64).collect());
         times.context("PyTorch's answer holds no times")
+    }
+
+    /// Why a way can't be measured there, if it can't.
+    pub fn why_not(&mut self, row: &Row, way: &str, threads: usize) -> Result<Option<String>> {
+        let answer = self.ask(&request(row, way, threads, "try")?)?;
+        Ok(answer["why_not"].as_str().map(str::to_owned))
     }
 
     /// The most bytes beyond inputs and results, as a process of its own sees its memory grow; nothing where the system
     /// does not tell.
     pub fn memory(&self, row: &Row, way: &str, threads: usize) -> Result<Option<usize>> {
-        let mut fresh = Self::start(&self.python)?;
-        let answer = fresh.ask(&request(row, way, threads, "memory", 0.)?)?;
+        let mut fresh = Self::start(&self.python, self.device)?;
+        let answer = fresh.ask(&request(row, way, threads, "memory")?)?;
         Ok(answer["bytes"].as_u64().map(|bytes| bytes as usize))
     }
 
@@ -85,11 +108,11 @@ impl Drop for Torch {
     }
 }
 
-fn request(row: &Row, way: &str, threads: usize, op: &str, span: f64) -> Result<Value> {
+fn request(row: &Row, way: &str, threads: usize, op: &str) -> Result<Value> {
     let shape = [row.batch, row.heads, row.heads_kv, row.queries, row.keys, row.dim];
-    let lengths = if row.case == Case::Ragged { ragged::lengths(row)? } else { vec![] };
+    let lengths = if row.case.ragged() { ragged::lengths(row)? } else { vec![] };
     Ok(json!({
-        "op": op, "case": row.case.name(), "way": way, "shape": shape, "lengths": lengths,
-        "threads": threads, "span": span,
+        "op": op, "case": row.case.name(), "way": way, "shape": shape, "dtype": row.dtype, "lengths": lengths,
+        "threads": threads,
     }))
 }

@@ -36,7 +36,7 @@ pub fn of(row: &Row, threads: &[usize], torch: bool) -> Result<(Vec<Way>, Check)
     let (mut ways, check) = match row.case {
         Case::Dense | Case::Causal => attention(row, threads)?,
         Case::Backward | Case::BackwardCausal => backward(row, threads)?,
-        Case::Ragged => ragged::ways(row, threads)?,
+        Case::Ragged | Case::RaggedCausal => ragged::ways(row, threads)?,
         Case::Matmul => product(row, threads)?,
     };
     if torch {
@@ -79,7 +79,8 @@ pub fn each(
     threads.iter().copied().map(with).collect()
 }
 
-fn inputs(row: &Row) -> Result<[Tensor; 3]> {
+/// q, k and v of a row, f32 on the CPU.
+pub fn inputs(row: &Row) -> Result<[Tensor; 3]> {
     let Row { batch, heads, heads_kv, queries, keys, dim, .. } = *row;
     Ok([
         seeded::normal(1, (batch, heads, queries, dim))?,

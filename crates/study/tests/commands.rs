@@ -258,6 +258,23 @@ fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
         assert_eq!(answer.code, Some(code), "{arguments:?}");
     }
     has(&course.study(&["bench", "--list"]).out, "causal, 2,048 tokens, 8 heads of 64");
+    let card = course.study(&["bench", "--list", "--device", "cuda"]).out;
+    has(&card, "causal, 2,048 tokens, 16 heads of 64, bf16");
+}
+
+#[test]
+fn a_card_is_not_measured_without_its_compiler() {
+    let course = Course::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_study"))
+        .args(["bench", "--device", "cuda", "--json", "cuda.json"])
+        .current_dir(course.folder.path())
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    has(&said, "no `nvcc` on the PATH");
+    has(&said, "type `cargo study bench`");
+    assert!(!course.folder.path().join("cuda.json").exists(), "no empty file is left");
 }
 
 #[test]

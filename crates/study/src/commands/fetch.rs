@@ -39,7 +39,7 @@ pub struct Fetch {
 }
 
 /// What downloads from the model hub.
-const HUB: Program = Program { package: "hub", binary: "hub", profile: "dev" };
+const HUB: Program = Program { package: "hub", binary: "hub", profile: "dev", features: &[] };
 
 impl Fetch {
     /// Gets the model, unless it is there.

@@ -46,9 +46,11 @@ pub struct Visualize {
 }
 
 /// What draws SVG.
-const DRAW: Program = Program { package: "inside-heads", binary: "visualize", profile: "dev" };
+const DRAW: Program =
+    Program { package: "inside-heads", binary: "visualize", profile: "dev", features: &[] };
 /// What makes PNG of it.
-const TO_PNG: Program = Program { package: "to-png", binary: "to-png", profile: "dev" };
+const TO_PNG: Program =
+    Program { package: "to-png", binary: "to-png", profile: "dev", features: &[] };
 
 impl Visualize {
     /// Draws, and says where the pictures are.

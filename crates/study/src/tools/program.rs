@@ -18,6 +18,8 @@ pub struct Program {
     pub binary: &'static str,
     /// How it is compiled: `dev`, with the notebooks' candle, or `release`.
     pub profile: &'static str,
+    /// With which of the package's features.
+    pub features: &'static [&'static str],
 }
 
 impl Program {
@@ -41,7 +43,9 @@ impl Program {
         cargo(folder, &[&["run", "--quiet"], &self.which()[..], &["--"]].concat())
     }
 
-    fn which(&self) -> [&str; 6] {
-        ["--package", self.package, "--bin", self.binary, "--profile", self.profile]
+    fn which(&self) -> Vec<&str> {
+        let which = ["--package", self.package, "--bin", self.binary, "--profile", self.profile];
+        let features = self.features.iter().flat_map(|feature| ["--features", *feature]);
+        which.into_iter().chain(features).collect()
     }
 }

@@ -1,0 +1,75 @@
+//! Where a run measures: the processor, or a card.
+
+use crate::card::OnCard;
+use crate::options::Options;
+use crate::processor::Processor;
+use crate::report::{Card, Peak};
+use crate::rows::Row;
+use crate::torch::Torch;
+use crate::ways::{Here, Way};
+use anyhow::Result;
+use candle_core::Tensor;
+use device::{Kind, choose};
+
+/// The place that `--device` asks for, and the card if it is one.
+pub fn find(options: &Options) -> Result<(Box<dyn Place>, Option<Card>)> {
+    let processor = || Processor::new(options.threads());
+    match &*options.device {
+        "auto" => {
+            eprintln!("Device: cpu (auto: a card is measured when asked for, with --device cuda)");
+            return Ok((Box::new(processor()?), None));
+        }
+        "rehearsal" => {
+            let (place, card) = OnCard::rehearsal();
+            return Ok((Box::new(place), Some(card)));
+        }
+        _ => {}
+    }
+    let choice = choose(&options.device, &[Kind::Cpu, Kind::Cuda])?;
+    eprintln!("Device: {}", choice.said);
+    if !choice.device.is_cuda() {
+        return Ok((Box::new(processor()?), None));
+    }
+    let (place, card) = OnCard::new(&choice.device)?;
+    Ok((Box::new(place), Some(card)))
+}
+
+/// What the measuring of a row asks of the place where it happens.
+pub trait Place {
+    /// The ways of a row, PyTorch's when asked for, and what judges their results.
+    fn ways(&self, row: &Row, torch: bool) -> Result<(Vec<Way>, Judge)>;
+
+    /// Runs a way for the first time and has it judged; the most bytes that it held, where that is known.
+    fn try_out(&self, way: &Way, work: &Here, judge: &Judge) -> Result<Option<usize>>;
+
+    /// The same for PyTorch's ways.
+    fn try_torch(&self, torch: &mut Torch, row: &Row, way: &Way, name: &str) -> Result<Tried>;
+
+    /// The milliseconds of a way's runs in one turn.
+    fn times(&self, way: &Way, work: &Here) -> Result<Vec<f64>>;
+
+    /// Seconds that PyTorch shall fill with runs between two looks at the clock; 0 for one run.
+    fn lap(&self) -> f64;
+
+    /// The multiplications and additions that the row's results need.
+    fn operations(&self, row: &Row) -> Result<f64>;
+
+    /// What else is measured once a round.
+    fn between_rounds(&mut self) {}
+
+    /// The most that the place can do, as far as that was measured.
+    fn peaks(&self) -> Vec<Peak> {
+        vec![]
+    }
+}
+
+/// Says what is wrong with a way's results, if anything is.
+pub type Judge = Box<dyn Fn(&[Tensor]) -> candle_core::Result<Option<String>>>;
+
+/// What came of trying a way.
+pub enum Tried {
+    /// It runs, and held at most so many bytes, where that is known.
+    Runs(Option<usize>),
+    /// It can't be measured here, and why.
+    LeftOut(String),
+}
