@@ -96,10 +96,10 @@ fn axes(title: &str) -> Lines {
     Lines::new(title).log_x().log_y().x("operations for each byte from memory").y("TFLOP/s")
 }
 
-/// From half an operation for each byte to 10,000; so many points are drawn without markers.
+/// From a quarter of an operation for each byte to 10,000; so many points are drawn without markers.
 fn roof(peak: f64, bandwidth: f64) -> Vec<(f64, f64)> {
     let mut intensities: Vec<f64> =
-        (0..=40).map(|step| 0.5 * 20_000f64.powf(f64::from(step) / 40.)).collect();
+        (0..=40).map(|step| 0.25 * 40_000f64.powf(f64::from(step) / 40.)).collect();
     intensities.push(peak / bandwidth);
     intensities.sort_by(f64::total_cmp);
     let reached = |x| (x, attainable(peak, bandwidth, x, 1.) / TERA);
