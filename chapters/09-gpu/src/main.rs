@@ -1,8 +1,14 @@
 //! `cargo run -p gpu`: what there is to compute on, and week 8's six variants there, compared with the CPU.
 
-use candle_core::{DType, Result, bail};
+use candle_core::{DType, Error, Result, bail};
 use device::{Kind, choose};
-use gpu::{Attend, Cpu, Picked, six};
+use gpu::{
+    Attend, Cpu, Picked,
+    cards::{CARDS, Card},
+    plots::{self, Work, intensities},
+    six,
+};
+use std::{fs, path::Path};
 use varlen::batch::{Batch, log_normal_lengths};
 
 fn main() -> Result<()> {
@@ -18,6 +24,7 @@ fn main() -> Result<()> {
     let dtype = if choice.device.is_cpu() { DType::F32 } else { DType::BF16 };
     let came = six::run(&batch, &choice.device, dtype, attend.as_ref(), 5)?;
     print!("{}", six::table(&came)?);
+    figures(Path::new("target/figures/09-gpu"))?;
     if !choice.device.is_cuda() {
         println!(
             "\nNot run: candle-flash-attn's kernels. That is fine: all exercises of this week run without a GPU. On a \
@@ -25,6 +32,25 @@ fn main() -> Result<()> {
              and see \"Building it\" on this week's page first: it takes hours the first time."
         );
     }
+    Ok(())
+}
+
+/// The page's rooflines of cards, which are counted and not measured.
+fn figures(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    let (naive, flash) = intensities(8192, 8192, 64, DType::F16);
+    let work = [
+        Work::counted("one query", intensities(1, 8192, 64, DType::F16).1),
+        Work::counted("naive", naive),
+        Work::counted("flash, 512 tokens", intensities(512, 512, 64, DType::F16).1),
+        Work::counted("flash, 8,192 tokens", flash),
+    ];
+    let save = |figure: figures::Figure, name| figure.save(folder.join(name)).map_err(Error::wrap);
+    save(plots::rooflines("Four cards, on paper", &CARDS, &work)?, "rooflines.svg")?;
+    let Card { name, flops, bandwidth, .. } = CARDS[2];
+    let title = format!("{name}, on paper");
+    save(plots::under_roof(&title, flops, bandwidth, &work)?, "under-roof.svg")?;
+    println!("\nFigures: {}", folder.display());
     Ok(())
 }
 
