@@ -1,6 +1,6 @@
 """Stands before the real `nvcc`: compiles the kernels of the chosen head dims, and a function that refuses in place of the others.
 
-All 53 kernels of candle-flash-attn take two to four hours of one core. Called as `nvcc` would be; reads `REAL_NVCC`, `HEAD_DIMS`
+All 52 kernels of candle-flash-attn take some three hours of one core. Called as `nvcc` would be; reads `REAL_NVCC`, `HEAD_DIMS`
 (`64,128`, or `all`) and `KERNEL_TIMES`, a file that gets a line for each kernel: name, seconds of CPU, bytes of its object.
 """
 

@@ -56,8 +56,8 @@ impl Cuda {
         let out = self.dense(&zeros(1)?, &zeros(2)?, &v, 1., false)?.flatten_all()?;
         if out.to_dtype(DType::F32)?.to_vec1::<f32>()?.iter().any(|mean| *mean != 1.5) {
             bail!(
-                "candle-flash-attn's kernels do not run on this card: they run on the compute capability for which they \
-                 were built, from 8.0 (Ampere) on. Build with CUDA_COMPUTE_CAP set to the card's, 90 for 9.0"
+                "candle-flash-attn's kernels do not run on this card: they were built for another compute capability, or it \
+                 is below 8.0 (Ampere). Build with CUDA_COMPUTE_CAP set to the card's, 90 for 9.0"
             );
         }
         Ok(())

@@ -8,10 +8,21 @@ use gpu::{
     plots::{self, Work, intensities},
     six,
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::ExitCode};
 use varlen::batch::{Batch, log_normal_lengths};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What follows the first line is a backtrace.
+            eprintln!("error: {}", error.to_string().lines().next().unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let choice = choose(&asked(std::env::args().skip(1))?, &[Kind::Cpu, Kind::Cuda, Kind::Metal])?;
     println!("Device: {}\n", choice.said);
     let lengths = log_normal_lengths(1, 32)?;
