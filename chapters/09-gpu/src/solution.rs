@@ -114,10 +114,10 @@ pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     {
         return Ok(first.dtype());
     }
+    if let Some(other) = tensors.iter().find(|x| !x.dtype().is_float()) {
+        bail!("expected floats; got {:?}", other.dtype());
+    }
     for x in tensors {
-        if !x.dtype().is_float() {
-            bail!("expected floats; got {:?}", x.dtype());
-        }
         let too_large = x.to_dtype(DType::F32)?.abs()?.gt(65_504f64)?;
         if x.elem_count() > 0 && too_large.max_all()?.to_scalar::<u8>()? != 0 {
             return Ok(DType::BF16);
