@@ -14,7 +14,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 pub fn on_card(_law: impl Fn(&Device) -> Outcome) -> Outcome {
     use crate::harness::Breach;
     Err(Breach::skipped(
-        "it needs an NVIDIA card, and this build is for the CPU. That is fine; with a card: cargo test -p gpu --features cuda",
+        "needs an NVIDIA card; this build is for the CPU, which is fine. Where there is a card: cargo test -p gpu --features cuda",
     ))
 }
 
@@ -27,7 +27,7 @@ pub fn on_card(law: impl Fn(&Device) -> Outcome) -> Outcome {
         Err(error) => {
             let text = error.to_string();
             let why = text.lines().next().unwrap_or_default();
-            Err(Breach::skipped(&format!("it needs an NVIDIA card, and none answers: {why}")))
+            Err(Breach::skipped(&format!("needs an NVIDIA card, and none answers: {why}")))
         }
     }
 }

@@ -113,12 +113,13 @@ fn forward_flops_laws() -> Check<ForwardFlops> {
             }
             flops_law(f, (1, 1, 0, 0, 4), true, 0.)
         })
-        .law(Edges, "a million tokens: more pairs than 2³², and more operations than 2⁶⁴", |f| {
-            let pairs = 2f64.powi(40);
-            let causal = 2f64.powi(19) * (2f64.powi(20) + 1.);
-            flops_law(f, (1, 1, 1 << 20, 1 << 20, 1), false, 4. * pairs)?;
-            flops_law(f, (1, 1, 1 << 20, 1 << 20, 1), true, 4. * causal)?;
-            flops_law(f, (1 << 10, 1 << 7, 1 << 20, 1 << 20, 1 << 8), false, 2f64.powi(27) * pairs)
+        .law(Edges, "a million tokens and one: more pairs than 2³², more digits than f32 has", |f| {
+            let n = 1_000_001;
+            flops_law(f, (1, 1, n, n, 1), false, 4. * 1_000_002_000_001.)?;
+            flops_law(f, (1, 1, n, n, 1), true, 4. * 500_001_500_001.)
+        })
+        .law(Edges, "more operations than 2⁶⁴ are counted as well", |f| {
+            flops_law(f, (1 << 10, 1 << 7, 1 << 20, 1 << 20, 1 << 8), false, 2f64.powi(67))
         })
 }
 

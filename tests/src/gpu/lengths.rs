@@ -88,19 +88,21 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
             bad(f, "lengths, not where sequences begin and end", (&[2, 3], 5, 3))?;
             bad(f, "lengths, not where sequences begin and end", (&[3, 2, 5], 10, 5))
         })
-        .law(Implementation, "an end that falls is an error: a sequence would end before it begins", |f| {
+        .law(Implementation, "an end that falls is an error: the sequence would end before it begins", |f| {
+            bad(f, "5 is followed by 3", (&[0, 5, 3], 3, 5))
+        })
+        .law(Implementation, "an end that falls is an error also in the middle", |f| {
             bad(f, "3 is followed by 2", (&[0, 3, 2, 5], 5, 5))
         })
         .law(
             Implementation,
-            "a sequence longer than max_seqlen is an error, wherever it stands: its last tokens would not be computed",
-            |f| {
-                for ends in [[0, 4, 5, 6], [0, 1, 5, 6], [0, 1, 2, 6]] {
-                    bad(f, "one sequence has 4 tokens", (&ends, 6, 3))?;
-                }
-                Ok(())
-            },
+            "a sequence longer than max_seqlen is an error: its last tokens would not be computed",
+            |f| bad(f, "the last sequence has 4 tokens", (&[0, 1, 2, 6], 6, 3)),
         )
+        .law(Implementation, "the longest sequence may stand anywhere", |f| {
+            bad(f, "the first sequence has 4 tokens", (&[0, 4, 5, 6], 6, 3))?;
+            bad(f, "the second sequence has 4 tokens", (&[0, 1, 5, 6], 6, 3))
+        })
         .law(Implementation, "max_seqlen may be larger than the longest sequence", |f| {
             accepted(f, &[0, 2, 5], 5, 4)?;
             accepted(f, &[0, 2, 5], 5, 512)
@@ -204,7 +206,12 @@ fn gpu_seqlens_laws() -> Check<GpuSeqlens> {
         .law(Edges, "2³¹ − 1 tokens in all fit; one more is an error: the kernel reads an i32", |f| {
             let most = MOST as usize;
             seqlens_law(f, &[most - 2, 2])?;
-            for lengths in [&[most, 1][..], &[most, most, 1], &[1 << 32, 5], &[usize::MAX, 2]] {
+            let given = remember(format!("lengths: {:?}", [most, 1]));
+            refused(&given, "the total is above i32::MAX", f(&[most, 1], &Device::Cpu))
+        })
+        .law(Edges, "a total above 2³², and one that no usize holds, are errors, too", |f| {
+            let most = MOST as usize;
+            for lengths in [&[1 << 32, 5][..], &[most; 3], &[usize::MAX, 2]] {
                 let given = remember(format!("lengths: {lengths:?}"));
                 refused(&given, "the total is above i32::MAX", f(lengths, &Device::Cpu))?;
             }
