@@ -138,7 +138,7 @@ pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<b
     let largest_error = |x: &Tensor| -> Result<f64> {
         let errors = (x.to_dtype(DType::F64)? - &reference)?.abs()?;
         let errors = errors.flatten_all()?.to_vec1::<f64>()?;
-        // `f64::max` passes over NaN, and so does candle's: here it must win.
+        // `f64::max` passes over NaN, candle's over any but a first one: here it must win.
         let nan = errors.iter().any(|error| error.is_nan());
         Ok(if nan { f64::NAN } else { errors.into_iter().fold(0., f64::max) })
     };

@@ -80,8 +80,8 @@ fn forward_flops_laws() -> Check<ForwardFlops> {
             flops_law(f, (1, 7, 2, 3, 4), false, 7. * 96.)?;
             flops_law(f, (5, 7, 2, 3, 4), false, 35. * 96.)
         })
-        .law(Implementation, "causal, 3 queries and 3 keys: 1 + 2 + 3 = 6 pairs are seen", |f| {
-            seen(f, 3, 3, 6)
+        .law(Implementation, "causal, 4 queries and 4 keys: 1 + 2 + 3 + 4 = 10 pairs are seen", |f| {
+            seen(f, 4, 4, 10)
         })
         .law(Implementation, "causal, the last query sees all keys: 2 queries, 5 keys, 4 + 5 pairs", |f| {
             seen(f, 2, 5, 9)

@@ -403,6 +403,13 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
             })
         ),
         wrong!(
+            "the mean square",
+            "mean squares are compared: twice the error is four times the square, and one number that is far off disappears among many good ones. The largest error counts, as it is.",
+            |out, naive, reference| measured([out, naive, reference], |errors| {
+                errors.iter().map(|error| error * error).sum::<f64>() / errors.len().max(1) as f64
+            })
+        ),
+        wrong!(
             "the root of the mean square",
             "the root of the mean square is compared: one number that is far off still disappears among many good ones. The largest counts.",
             |out, naive, reference| measured([out, naive, reference], |errors| {
@@ -440,7 +447,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "a NaN in out passed over",
-            "a NaN in out is passed over: `f64::max` and candle's `max` take the other number. A NaN must make the answer false.",
+            "a NaN in out is passed over: `f64::max` takes the other number. A NaN must make the answer false.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 let both = out.iter().zip(&naive).all(|(a, b)| a.is_nan() && b.is_nan());
@@ -450,7 +457,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "a NaN in naive passed over",
-            "a NaN in naive is passed over: `f64::max` and candle's `max` take the other number. Then the measure itself is broken, and nothing is known to be good.",
+            "a NaN in naive is passed over: `f64::max` takes the other number. Then the measure itself is broken, and nothing is known to be good.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 Ok(largest(&out) <= 2. * passing_nan(&naive))
@@ -458,10 +465,24 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "NaN passed over in both",
-            "NaN is passed over wherever it is: `f64::max` and candle's `max` take the other number. A NaN anywhere must make the answer false.",
+            "NaN is passed over wherever it is: `f64::max` takes the other number. A NaN anywhere must make the answer false.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 Ok(passing_nan(&out) <= 2. * passing_nan(&naive))
+            }
+        ),
+        wrong!(
+            "candle's maximum",
+            "a NaN is seen only where it comes first: candle's `max_all` compares, and no comparison with a NaN is true. Look for NaN before you take the largest error.",
+            |out, naive, reference| {
+                errors([out, naive, reference])?;
+                let largest_error = |x: &Tensor| match x.elem_count() {
+                    0 => Ok(0.),
+                    _ => {
+                        (x.to_dtype(F64)? - reference.to_dtype(F64)?)?.abs()?.max_all()?.to_scalar()
+                    }
+                };
+                Ok(largest_error(out)? <= 2f64 * largest_error(naive)?)
             }
         ),
         wrong!(
@@ -607,11 +628,6 @@ fn cpu_for(these: impl Fn(&Asked) -> bool + 'static) -> Box<PickKernel> {
 pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
     let wrong = |name, diagnosis, answer| Wrong { name, diagnosis, answer };
     vec![
-        wrong(
-            "a card is enough",
-            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card from 8.0 on, 512 numbers a head at most, and has no gradient.",
-            flash_if(|_| true),
-        ),
         wrong(
             "never flash",
             "the flash kernel is never taken: f16 and bf16 on a card from 8.0 on are what it is for.",
@@ -768,6 +784,11 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
             "a card must be there",
             "without a card this panics: `None` is no capability, `unwrap()` finds nothing. It means the CPU.",
             without_card(|_, _| panic!("called `Option::unwrap()` on a `None` value")),
+        ),
+        wrong(
+            "a card is enough",
+            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card from 8.0 on, 512 numbers a head at most, and has no gradient.",
+            flash_if(|_| true),
         ),
     ]
 }

@@ -278,9 +278,22 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
             }
         ),
         wrong!(
+            "cut from both ends",
+            "the values are cut from the end, and the heads are never counted: when there are too few, keys and values overlap. Compare the numbers of heads with qkv's own first.",
+            |qkv, heads_q, heads_kv| {
+                let (_, heads, _) = qkv.dims3()?;
+                let Some(before) = heads.checked_sub(heads_kv) else { bail!("too few heads") };
+                parts(qkv, [(0, heads_q), (heads_q, heads_kv), (before, heads_kv)])
+            }
+        ),
+        wrong!(
             "a panic for what does not fit",
-            "heads that don't add up are a panic, of `assert!` or `unwrap()`: return an error that says what was expected, with `bail!`.",
-            |qkv, heads_q, heads_kv| Ok(split(qkv, heads_q, heads_kv).unwrap())
+            "heads that don't add up are a panic: return an error that says what was expected, with `bail!`, in place of `assert!`.",
+            |qkv, heads_q, heads_kv| {
+                let (_, heads, _) = qkv.dims3()?;
+                assert_eq!(heads, heads_q + 2 * heads_kv);
+                split(qkv, heads_q, heads_kv)
+            }
         ),
         wrong!(
             "any rank",

@@ -75,11 +75,9 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
             "falling ends subtracted",
             "ends that fall are subtracted before they are looked at, and a u32 below 0 is a panic: check first, and return an error.",
             |cu, total, max| {
+                all_but(&[Fault::Falls, Fault::Longest], cu, total, max)?;
                 let longest = cu.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-                match longest as usize > max {
-                    true => bail!("longer than max_seqlen"),
-                    false => all_but(&[], cu, total, max),
-                }
+                if longest as usize > max { bail!("longer than max_seqlen") } else { Ok(()) }
             }
         ),
         wrong!(
