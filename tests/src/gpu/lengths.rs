@@ -48,10 +48,9 @@ fn check_given(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> String {
 /// The law that these fit.
 fn accepted(f: &CheckSeqlens, cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Outcome {
     let given = check_given(cu_seqlens, total, max_seqlen);
-    f(cu_seqlens, total, max_seqlen).map_err(|error| {
-        let Breach { got, .. } = error.into();
-        Breach::text(&given, "Ok(()): they fit", &got)
-    })
+    // What the error says is the answer's own: wrong answers are told apart by what they refuse.
+    f(cu_seqlens, total, max_seqlen)
+        .map_err(|_| Breach::text(&given, "Ok(()): they fit", "an error"))
 }
 
 /// The law that these don't.
@@ -115,7 +114,7 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
         })
         .property(
             Implementation,
-            "the ends of any lengths fit, with their sum and their largest; with any other sum they don't",
+            "the ends of any lengths fit, with their sum and their largest; with a larger total they don't",
             (vec(0..50usize, 1..9), 1..100usize),
             |f, (lengths, more)| {
                 let (ends, total, longest) = (ends(&lengths), lengths.iter().sum(), longest(&lengths));

@@ -273,9 +273,12 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         wrong!(
             "empty tensors refused",
             "the largest of no numbers is asked for, which is an error: a tensor without numbers fits into every type. Look at `elem_count()` first.",
-            |tensors| match tensors.iter().any(|x| x.elem_count() == 0) {
-                true => bail!("no numbers"),
-                false => chosen(tensors),
+            |tensors| {
+                let chosen = chosen(tensors)?;
+                for x in tensors.iter().filter(|x| x.elem_count() == 0) {
+                    x.to_dtype(F32)?.abs()?.max_all()?;
+                }
+                Ok(chosen)
             }
         ),
         wrong!(
@@ -553,7 +556,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
             "nothing to compare refused",
             "the largest of no errors is asked for, which is an error or a panic: where there is nothing to compare, nothing is wrong.",
             |out, naive, reference| match reference.elem_count() {
-                0 => bail!("nothing to compare"),
+                0 => Ok(reference.abs()?.max_all()?.to_scalar::<f64>()? == 0.),
                 _ => ruled([out, naive, reference], |out, naive| out <= 2. * naive),
             }
         ),
