@@ -4,32 +4,24 @@
 //! that is not its own.
 
 use crate::harness::{
-    Outcome,
+    Breach, Outcome,
     compare::{rounding, same},
 };
 use candle_core::{D, DType, Device, Result, Tensor};
+use device::{AMPERE, Card, look};
 
-/// What must hold on a card: `law` gets it. Without one the law is skipped, and says why.
-#[cfg(not(feature = "cuda"))]
-pub fn on_card(_law: impl Fn(&Device) -> Outcome) -> Outcome {
-    use crate::harness::Breach;
-    Err(Breach::skipped(
-        "needs an NVIDIA card; this build is for the CPU, which is fine. Where there is a card: cargo test -p gpu --features cuda",
-    ))
-}
-
-/// What must hold on a card: `law` gets it. Without one the law is skipped, and says why.
-#[cfg(feature = "cuda")]
+/// What must hold on a card: `law` gets it. Without one that runs the kernels the law is skipped, and says why.
 pub fn on_card(law: impl Fn(&Device) -> Outcome) -> Outcome {
-    use crate::harness::Breach;
-    match Device::new_cuda(0) {
-        Ok(card) => law(&card),
-        Err(error) => {
-            let text = error.to_string();
-            let why = text.lines().next().unwrap_or_default();
-            Err(Breach::skipped(&format!("needs an NVIDIA card, and none answers: {why}")))
+    let why = match look().cuda {
+        Ok(card) if card.capability >= AMPERE => return law(&Device::new_cuda(0)?),
+        Ok(Card { name, capability: (major, minor), .. }) => {
+            format!("the kernels want capability 8.0 or newer, {name} has {major}.{minor}")
         }
-    }
+        Err(why) => why,
+    };
+    Err(Breach::skipped(&format!(
+        "needs an NVIDIA card, and is no failure without one ({why}). Where there is one: cargo test -p gpu --features cuda"
+    )))
 }
 
 #[cfg(feature = "cuda")]
