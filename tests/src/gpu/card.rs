@@ -20,7 +20,7 @@ pub fn on_card(law: impl Fn(&Device) -> Outcome) -> Outcome {
         Err(why) => why,
     };
     Err(Breach::skipped(&format!(
-        "needs an NVIDIA card, and is no failure without one ({why}). Where there is one: cargo test -p gpu --features cuda"
+        "needs an NVIDIA card, and without one that is fine ({why}). Where there is a card: cargo test -p gpu --features cuda"
     )))
 }
 
