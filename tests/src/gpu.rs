@@ -1,10 +1,10 @@
 //! Week 9: what a GPU's kernel wants, and what it costs.
 
-#[allow(unused)] mod card;
-#[allow(unused)] mod cost;
-#[allow(unused)] mod inputs;
-#[allow(unused)] mod layout;
-#[allow(unused)] mod lengths;
+mod card;
+mod cost;
+mod inputs;
+mod layout;
+mod lengths;
 
 pub use cost::{Attainable, ForwardFlops, LeastBytes, attainable, forward_flops, least_bytes};
 pub use inputs::{AsAccurate, HalfDtype, PickKernel, as_accurate, half_dtype, pick_kernel};

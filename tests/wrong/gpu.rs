@@ -10,4 +10,4 @@ pub use inputs::{as_accurate, half_dtype, pick_kernel};
 pub use layout::{flash_layout, pad_head_dim, split_qkv};
 pub use lengths::{check_seqlens, gpu_seqlens};
 
-use super::Wrong;
+use super::{Wrong, wrong};

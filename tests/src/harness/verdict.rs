@@ -108,7 +108,7 @@ impl fmt::Display for Verdict {
                 }
                 for law in self.laws.iter().filter(|law| law.state == State::Skipped) {
                     let why = law.breach.as_ref().map_or("", |breach| &breach.got);
-                    write!(out, "\n  skipped: {} ({why})", law.says)?;
+                    write!(out, "\n  skipped: {}\n           {why}", law.says)?;
                 }
                 return Ok(());
             }
@@ -145,5 +145,24 @@ impl fmt::Debug for Verdict {
 impl Verdict {
     fn count(&self, state: State) -> usize {
         self.laws.iter().filter(|law| law.state == state).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_law_is_no_failure_and_says_why() {
+        let law = |says, state, breach| LawResult { group: Group::Gpu, says, state, breach };
+        let laws = vec![
+            law("it computes", State::Passed, None),
+            law("nothing is copied", State::Passed, None),
+            law("it computes there", State::Skipped, Some(Breach::skipped("it needs a card"))),
+        ];
+        let verdict = Verdict { exercise: "gpu::flash_layout", laws, cause: None };
+        assert_eq!(verdict.state(), State::Passed);
+        let said = "✓ gpu::flash_layout passed: 2 laws hold.\n  skipped: it computes there\n           it needs a card";
+        assert_eq!(verdict.to_string(), said);
     }
 }

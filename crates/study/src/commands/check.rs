@@ -10,7 +10,7 @@ use super::exit;
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
 use crate::names::{self, Target};
-use crate::report::{Line, State, Who};
+use crate::report::{Law, Line, State, Who};
 use crate::ui::{Stream, bad, good, heading, open};
 
 /// Check your code: what passes, what is pending, and what is wrong
@@ -117,10 +117,23 @@ fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str
         );
         return Standing::Open;
     }
+    if let Some(note) = skipped(lines.iter().filter(|line| wanted(&line.exercise)).copied()) {
+        println!("\n{note}");
+    }
     let path =
         names.first().map_or_else(|| chapter.package.clone(), |name| names::path(chapter, name));
     println!("\nNext: compare with `cargo study solution {path}`, or see `cargo study progress`.");
     Standing::Done
+}
+
+/// What is told of laws that could not be tried here, and why.
+fn skipped<'a>(lines: impl Iterator<Item = &'a Line>) -> Option<String> {
+    let laws: Vec<&Law> =
+        lines.flat_map(|line| &line.laws).filter(|law| law.state == State::Skipped).collect();
+    let why = &laws.first()?.why;
+    let count =
+        if laws.len() == 1 { "1 law was".into() } else { format!("{} laws were", laws.len()) };
+    Some(format!("– {count} skipped: {why}"))
 }
 
 /// The tick, circle or cross of a state.
@@ -130,5 +143,32 @@ pub fn mark(state: State) -> console::StyledObject<&'static str> {
         State::Skipped => open("–", Stream::Out),
         State::Pending => open("○", Stream::Out),
         State::Failed => bad("✗", Stream::Out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_laws_are_told_with_the_reason() {
+        let law = |state, why: &str| Law {
+            group: "Gpu".to_owned(),
+            says: "it computes there".to_owned(),
+            state,
+            why: why.to_owned(),
+        };
+        let line = |laws| Line {
+            exercise: "flash_layout".to_owned(),
+            who: Who::Exercise,
+            state: State::Passed,
+            message: String::new(),
+            laws,
+        };
+        let passed = line(vec![law(State::Passed, "")]);
+        assert_eq!(skipped([&passed].into_iter()), None);
+        let lines = [passed, line(vec![law(State::Passed, ""), law(State::Skipped, "no card.")])];
+        let told = skipped(lines.iter()).unwrap();
+        assert_eq!(told, "– 1 law was skipped: no card.");
     }
 }
