@@ -4,6 +4,50 @@
 use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
+// ANCHOR: forward_flops
+/// The floating-point operations of both products, Q·Kᵀ and P·V: a multiplication
+/// and an addition for each number of a head, for each pair of query and key.
+///
+/// With `causal`, aligned bottom-right, only the pairs that are seen count.
+pub fn forward_flops(
+    batch: usize,
+    heads_q: usize,
+    seq_q: usize,
+    seq_k: usize,
+    head_dim: usize,
+    causal: bool,
+) -> f64 {
+    todo!()
+}
+// ANCHOR_END: forward_flops
+
+// ANCHOR: least_bytes
+/// The bytes that must cross the GPU's memory bus even if everything else stays on
+/// the chip: q, k and v read once, the output written once.
+pub fn least_bytes(
+    batch: usize,
+    heads_q: usize,
+    heads_kv: usize,
+    seq_q: usize,
+    seq_k: usize,
+    head_dim: usize,
+    dtype: DType,
+) -> f64 {
+    todo!()
+}
+// ANCHOR_END: least_bytes
+
+// ANCHOR: attainable
+/// The roofline: how many operations a second are attainable at most, when `flops`
+/// operations need `bytes` from memory.
+///
+/// `peak` operations a second and `bandwidth` bytes a second are the machine's. Work
+/// that needs no memory reaches the peak.
+pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
+    todo!()
+}
+// ANCHOR_END: attainable
+
 // ANCHOR: flash_layout
 /// `(batch, heads, seq, head_dim)` as the GPU's kernel wants it,
 /// `(batch, seq, heads, head_dim)`; and back, for it is its own inverse.
@@ -68,7 +112,8 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 ///
 /// Theirs, if all have the same and it is f16 or bf16. Else f16, which has three bits
 /// more, when every number fits: none is larger than 65,504. Else bf16, which has
-/// f32's range. Infinities do not fit; NaN is NaN in both. Errors for types that are no floats.
+/// f32's range. Infinities do not fit; NaN is NaN in both. Numbers that are too small,
+/// which become 0 in f16, are not looked for. Errors for types that are no floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     todo!()
 }
@@ -84,50 +129,6 @@ pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<b
     todo!()
 }
 // ANCHOR_END: as_accurate
-
-// ANCHOR: forward_flops
-/// The floating-point operations of both products, Q·Kᵀ and P·V: a multiplication
-/// and an addition for each number of a head, for each pair of query and key.
-///
-/// With `causal`, aligned bottom-right, only the pairs that are seen count.
-pub fn forward_flops(
-    batch: usize,
-    heads_q: usize,
-    seq_q: usize,
-    seq_k: usize,
-    head_dim: usize,
-    causal: bool,
-) -> f64 {
-    todo!()
-}
-// ANCHOR_END: forward_flops
-
-// ANCHOR: least_bytes
-/// The bytes that must cross the GPU's memory bus even if everything else stays on
-/// the chip: q, k and v read once, the output written once.
-pub fn least_bytes(
-    batch: usize,
-    heads_q: usize,
-    heads_kv: usize,
-    seq_q: usize,
-    seq_k: usize,
-    head_dim: usize,
-    dtype: DType,
-) -> f64 {
-    todo!()
-}
-// ANCHOR_END: least_bytes
-
-// ANCHOR: attainable
-/// The roofline: how many operations a second are attainable at most, when `flops`
-/// operations need `bytes` from memory.
-///
-/// `peak` operations a second and `bandwidth` bytes a second are the machine's. Work
-/// that needs no memory reaches the peak.
-pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
-    todo!()
-}
-// ANCHOR_END: attainable
 
 // ANCHOR: pick_kernel
 /// Which attention to take for tensors of this type and size.

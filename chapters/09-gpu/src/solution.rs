@@ -3,6 +3,55 @@
 use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
+// ANCHOR: forward_flops
+/// The floating-point operations of both products, Q·Kᵀ and P·V: a multiplication
+/// and an addition for each number of a head, for each pair of query and key.
+///
+/// With `causal`, aligned bottom-right, only the pairs that are seen count.
+pub fn forward_flops(
+    batch: usize,
+    heads_q: usize,
+    seq_q: usize,
+    seq_k: usize,
+    head_dim: usize,
+    causal: bool,
+) -> f64 {
+    // Query i sees the keys 0 ..= i + seq_k − seq_q.
+    let seen = |query: usize| (query + 1 + seq_k).saturating_sub(seq_q);
+    let pairs = if causal { (0..seq_q).map(seen).sum() } else { seq_q * seq_k };
+    4. * (batch * heads_q * head_dim) as f64 * pairs as f64
+}
+// ANCHOR_END: forward_flops
+
+// ANCHOR: least_bytes
+/// The bytes that must cross the GPU's memory bus even if everything else stays on
+/// the chip: q, k and v read once, the output written once.
+pub fn least_bytes(
+    batch: usize,
+    heads_q: usize,
+    heads_kv: usize,
+    seq_q: usize,
+    seq_k: usize,
+    head_dim: usize,
+    dtype: DType,
+) -> f64 {
+    let (queries, keys) = (heads_q * seq_q, heads_kv * seq_k);
+    let numbers = batch * head_dim * 2 * (queries + keys); // q and the output, k and v
+    (numbers * dtype.size_in_bytes()) as f64
+}
+// ANCHOR_END: least_bytes
+
+// ANCHOR: attainable
+/// The roofline: how many operations a second are attainable at most, when `flops`
+/// operations need `bytes` from memory.
+///
+/// `peak` operations a second and `bandwidth` bytes a second are the machine's. Work
+/// that needs no memory reaches the peak.
+pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
+    if bytes == 0. { peak } else { peak.min(bandwidth * flops / bytes) }
+}
+// ANCHOR_END: attainable
+
 // ANCHOR: flash_layout
 /// `(batch, heads, seq, head_dim)` as the GPU's kernel wants it,
 /// `(batch, seq, heads, head_dim)`; and back, for it is its own inverse.
@@ -106,7 +155,8 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 ///
 /// Theirs, if all have the same and it is f16 or bf16. Else f16, which has three bits
 /// more, when every number fits: none is larger than 65,504. Else bf16, which has
-/// f32's range. Infinities do not fit; NaN is NaN in both. Errors for types that are no floats.
+/// f32's range. Infinities do not fit; NaN is NaN in both. Numbers that are too small,
+/// which become 0 in f16, are not looked for. Errors for types that are no floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     if let [first, rest @ ..] = tensors
         && matches!(first.dtype(), DType::F16 | DType::BF16)
@@ -117,9 +167,9 @@ pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     if let Some(other) = tensors.iter().find(|x| !x.dtype().is_float()) {
         bail!("expected floats; got {:?}", other.dtype());
     }
-    for x in tensors {
+    for x in tensors.iter().filter(|x| x.elem_count() > 0) {
         let too_large = x.to_dtype(DType::F32)?.abs()?.gt(65_504f64)?;
-        if x.elem_count() > 0 && too_large.max_all()?.to_scalar::<u8>()? != 0 {
+        if too_large.max_all()?.to_scalar::<u8>()? != 0 {
             return Ok(DType::BF16);
         }
     }
@@ -145,55 +195,6 @@ pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<b
     Ok(largest_error(out)? <= 2. * largest_error(naive)?)
 }
 // ANCHOR_END: as_accurate
-
-// ANCHOR: forward_flops
-/// The floating-point operations of both products, Q·Kᵀ and P·V: a multiplication
-/// and an addition for each number of a head, for each pair of query and key.
-///
-/// With `causal`, aligned bottom-right, only the pairs that are seen count.
-pub fn forward_flops(
-    batch: usize,
-    heads_q: usize,
-    seq_q: usize,
-    seq_k: usize,
-    head_dim: usize,
-    causal: bool,
-) -> f64 {
-    // Query i sees the keys 0 ..= i + seq_k − seq_q.
-    let seen = |query: usize| (query + 1 + seq_k).saturating_sub(seq_q);
-    let pairs = if causal { (0..seq_q).map(seen).sum() } else { seq_q * seq_k };
-    4. * (batch * heads_q * head_dim) as f64 * pairs as f64
-}
-// ANCHOR_END: forward_flops
-
-// ANCHOR: least_bytes
-/// The bytes that must cross the GPU's memory bus even if everything else stays on
-/// the chip: q, k and v read once, the output written once.
-pub fn least_bytes(
-    batch: usize,
-    heads_q: usize,
-    heads_kv: usize,
-    seq_q: usize,
-    seq_k: usize,
-    head_dim: usize,
-    dtype: DType,
-) -> f64 {
-    let (queries, keys) = (heads_q * seq_q, heads_kv * seq_k);
-    let numbers = batch * head_dim * 2 * (queries + keys); // q and the output, k and v
-    (numbers * dtype.size_in_bytes()) as f64
-}
-// ANCHOR_END: least_bytes
-
-// ANCHOR: attainable
-/// The roofline: how many operations a second are attainable at most, when `flops`
-/// operations need `bytes` from memory.
-///
-/// `peak` operations a second and `bandwidth` bytes a second are the machine's. Work
-/// that needs no memory reaches the peak.
-pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
-    if bytes == 0. { peak } else { peak.min(bandwidth * flops / bytes) }
-}
-// ANCHOR_END: attainable
 
 // ANCHOR: pick_kernel
 /// Which attention to take for tensors of this type and size.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let entries = checks::entries!(
-        gpu: flash_layout, split_qkv, pad_head_dim, check_seqlens, gpu_seqlens, half_dtype, as_accurate, forward_flops,
-        least_bytes, attainable, pick_kernel
+        gpu: forward_flops, least_bytes, attainable, flash_layout, split_qkv, pad_head_dim, check_seqlens,
+        gpu_seqlens, half_dtype, as_accurate, pick_kernel
     );
     checks::run("gpu", entries)
 }
