@@ -4,7 +4,7 @@ mod found;
 
 pub use found::{AMPERE, Card, Found, look};
 
-use candle_core::{Device, Result, bail};
+use candle_core::{Device, Error, Result};
 
 /// A kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +47,25 @@ pub fn decide(asked: &str, able: &[Kind], found: &Found) -> Result<(Kind, String
         "cpu" => return Ok((Kind::Cpu, "cpu".to_owned())),
         "cuda" => Kind::Cuda,
         "metal" => Kind::Metal,
-        other => bail!("--device {other}: expected auto, cpu, cuda or metal"),
+        other => return refused(format!("--device {other}: expected auto, cpu, cuda or metal")),
     };
     if !able.contains(&kind) {
         let also = able.iter().filter(|able| **able != Kind::Cpu).map(|able| able.name());
         let able: Vec<&str> = ["the CPU"].into_iter().chain(also).collect();
-        bail!(
+        return refused(format!(
             "--device {asked}: this program computes on {} only; type --device cpu",
             able.join(" and ")
-        );
+        ));
     }
     match found.usable(kind) {
         Ok(name) => Ok((kind, format!("{asked}: {name}"))),
-        Err(why) => bail!("--device {asked}: {why}; or type --device cpu"),
+        Err(why) => refused(format!("--device {asked}: {why}; or type --device cpu")),
     }
+}
+
+/// An error for whoever typed it: without a backtrace, which `bail!` adds.
+fn refused<T>(why: String) -> Result<T> {
+    Err(Error::Msg(why))
 }
 
 fn auto(able: &[Kind], found: &Found) -> (Kind, String) {
