@@ -4,8 +4,9 @@ use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 // ANCHOR: forward_flops
-/// The floating-point operations of both products, Q·Kᵀ and P·V: a multiplication
-/// and an addition for each number of a head, for each pair of query and key.
+/// The floating-point operations of both products, Q·Kᵀ and P·V: a
+/// multiplication and an addition for each number of a head, for each pair of
+/// query and key.
 ///
 /// With `causal`, aligned bottom-right, only the pairs that are seen count.
 pub fn forward_flops(
@@ -24,8 +25,8 @@ pub fn forward_flops(
 // ANCHOR_END: forward_flops
 
 // ANCHOR: least_bytes
-/// The bytes that must cross the GPU's memory bus even if everything else stays on
-/// the chip: q, k and v read once, the output written once.
+/// The bytes that must cross the GPU's memory bus even if everything else
+/// stays on the chip: q, k and v read once, the output written once.
 pub fn least_bytes(
     batch: usize,
     heads_q: usize,
@@ -42,23 +43,23 @@ pub fn least_bytes(
 // ANCHOR_END: least_bytes
 
 // ANCHOR: attainable
-/// The roofline: how many operations a second are attainable at most, when `flops`
-/// operations need `bytes` from memory.
+/// The roofline: how many operations a second are attainable at most, when
+/// `flops` operations need `bytes` from memory.
 ///
-/// `peak` operations a second and `bandwidth` bytes a second are the machine's. Work
-/// that needs no memory reaches the peak.
+/// `peak` operations a second and `bandwidth` bytes a second are the
+/// machine's. Work that needs no memory reaches the peak.
 pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
     if bytes == 0. { peak } else { peak.min(bandwidth * flops / bytes) }
 }
 // ANCHOR_END: attainable
 
 // ANCHOR: flash_layout
-/// `(batch, heads, seq, head_dim)` as the GPU's kernel wants it,
-/// `(batch, seq, heads, head_dim)`; and back, for it is its own inverse.
+/// `(batch, heads, seq, head_dim)` as the GPU's kernel wants it, `(batch, seq,
+/// heads, head_dim)`; and back, for it is its own inverse.
 ///
-/// A view of the same memory: nothing is copied. Only when the numbers of one head
-/// do not lie side by side, a copy is made in which they do, for the kernel reads
-/// them in one go. Errors when `x` has another rank.
+/// A view of the same memory: nothing is copied. Only when the numbers of one
+/// head do not lie side by side, a copy is made in which they do, for the
+/// kernel reads them in one go. Errors when `x` has another rank.
 pub fn flash_layout(x: &Tensor) -> Result<Tensor> {
     x.dims4()?;
     let swapped = x.transpose(1, 2)?;
@@ -67,13 +68,13 @@ pub fn flash_layout(x: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: flash_layout
 
 // ANCHOR: split_qkv
-/// Queries, keys and values out of the one product that many models compute for all
-/// three: views, without a copy.
+/// Queries, keys and values out of the one product that many models compute
+/// for all three: views, without a copy.
 ///
 /// `qkv` `(total, heads_q + 2 · heads_kv, head_dim)`: first the heads of the
-/// queries, then those of the keys, then those of the values → q
-/// `(total, heads_q, head_dim)`, k and v `(total, heads_kv, head_dim)`. Errors when
-/// the heads do not add up.
+/// queries, then those of the keys, then those of the values → q `(total,
+/// heads_q, head_dim)`, k and v `(total, heads_kv, head_dim)`. Errors when the
+/// heads do not add up.
 pub fn split_qkv(qkv: &Tensor, heads_q: usize, heads_kv: usize) -> Result<[Tensor; 3]> {
     let (_, heads, _) = qkv.dims3()?;
     if heads != heads_q + 2 * heads_kv {
@@ -89,8 +90,8 @@ pub fn split_qkv(qkv: &Tensor, heads_q: usize, heads_kv: usize) -> Result<[Tenso
 // ANCHOR: pad_head_dim
 /// `x` with zeros behind its last dimension, up to the next multiple of 8.
 ///
-/// `(…, head_dim)` → `(…, ⌈head_dim / 8⌉ · 8)`, any rank from 1 on. The kernel takes
-/// no other head dims. As it is when nothing is missing.
+/// `(…, head_dim)` → `(…, ⌈head_dim / 8⌉ · 8)`, any rank from 1 on. The kernel
+/// takes no other head dims. As it is when nothing is missing.
 pub fn pad_head_dim(x: &Tensor) -> Result<Tensor> {
     let head_dim = x.dim(D::Minus1)?;
     match head_dim.next_multiple_of(8) - head_dim {
@@ -101,13 +102,13 @@ pub fn pad_head_dim(x: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: pad_head_dim
 
 // ANCHOR: check_seqlens
-/// Refuses cumulative lengths with which a kernel would read or write where it must
-/// not, or leave out tokens without a word.
+/// Refuses cumulative lengths with which a kernel would read or write where it
+/// must not, or leave out tokens without a word.
 ///
-/// `cu_seqlens` holds at least one sequence, begins with 0, never falls, ends with
-/// `total`, the packed tokens there are, and that fits into an i32, which the kernel
-/// reads it as. No sequence is longer than `max_seqlen`; it may be larger. Errors
-/// when something of this does not hold, naming it.
+/// `cu_seqlens` holds at least one sequence, begins with 0, never falls, ends
+/// with `total`, the packed tokens there are, and that fits into an i32, which
+/// the kernel reads it as. No sequence is longer than `max_seqlen`; it may be
+/// larger. Errors when something of this does not hold, naming it.
 pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Result<()> {
     let (Some(0), Some(&end)) = (cu_seqlens.first(), cu_seqlens.get(1..).and_then(<[u32]>::last))
     else {
@@ -131,11 +132,12 @@ pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Res
 // ANCHOR_END: check_seqlens
 
 // ANCHOR: gpu_seqlens
-/// Where sequences of these lengths begin and the last one ends, on `device`, and the
-/// length of the longest: what the kernel wants to know of a packed batch.
+/// Where sequences of these lengths begin and the last one ends, on `device`,
+/// and the length of the longest: what the kernel wants to know of a packed
+/// batch.
 ///
-/// `(batch + 1)`, u32, and a number. Errors when there is no sequence, or the total is
-/// above `i32::MAX`.
+/// `(batch + 1)`, u32, and a number. Errors when there is no sequence, or the
+/// total is above `i32::MAX`.
 pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)> {
     let total = lengths.iter().fold(0usize, |sum, length| sum.saturating_add(*length));
     if lengths.is_empty() || i32::try_from(total).is_err() {
@@ -153,10 +155,11 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 // ANCHOR: half_dtype
 /// The half-precision type for tensors that go to the kernel together.
 ///
-/// Theirs, if all have the same and it is f16 or bf16. Else f16, which has three bits
-/// more, when every number fits: none is larger than 65,504. Else bf16, which has
-/// f32's range. Infinities do not fit; NaN is NaN in both. Numbers that are too small,
-/// which become 0 in f16, are not looked for. Errors for types that are no floats.
+/// Theirs, if all have the same and it is f16 or bf16. Else f16, which has
+/// three bits more, when every number fits: none is larger than 65,504. Else
+/// bf16, which has f32's range. Infinities do not fit; NaN is NaN in both.
+/// Numbers that are too small, which become 0 in f16, are not looked for.
+/// Errors for types that are no floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     if let [first, rest @ ..] = tensors
         && matches!(first.dtype(), DType::F16 | DType::BF16)
@@ -178,11 +181,13 @@ pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
 // ANCHOR_END: half_dtype
 
 // ANCHOR: as_accurate
-/// Whether `out` is as good as its type allows: its largest error is at most twice
-/// that of `naive`, the same attention in the same type without any kernel.
+/// Whether `out` is as good as its type allows: its largest error is at most
+/// twice that of `naive`, the same attention in the same type without any
+/// kernel.
 ///
-/// `reference` is the right result, in f64. All have one shape. A NaN anywhere is not
-/// good. True when there is nothing to compare. Errors when the shapes differ.
+/// `reference` is the right result, in f64. All have one shape. A NaN anywhere
+/// is not good. True when there is nothing to compare. Errors when the shapes
+/// differ.
 pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<bool> {
     let reference = reference.to_dtype(DType::F64)?;
     let largest_error = |x: &Tensor| -> Result<f64> {
@@ -199,9 +204,10 @@ pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<b
 // ANCHOR: pick_kernel
 /// Which attention to take for tensors of this type and size.
 ///
-/// `capability` is the card's, `None` without a card: then the CPU's. The flash kernel
-/// takes f16 and bf16, on cards from 8.0 on, head dims up to 512 once they are padded,
-/// and has no gradient; what it does not take goes to the naive one, on the same card.
+/// `capability` is the card's, `None` without a card: then the CPU's. The
+/// flash kernel takes f16 and bf16, on cards from 8.0 on, head dims up to 512
+/// once they are padded, and has no gradient; what it does not take goes to
+/// the naive one, on the same card.
 pub fn pick_kernel(
     capability: Option<(usize, usize)>,
     dtype: DType,

@@ -39,11 +39,11 @@ impl Found {
             Kind::Metal => self.metal.clone().map(|()| "an Apple GPU".to_owned()),
             Kind::Cuda => {
                 let Card { name, capability: (major, minor), .. } = self.cuda.clone()?;
-                let card = format!("{name}, compute capability {major}.{minor}");
+                let card = format!("{name}, capability {major}.{minor}");
                 if (major, minor) >= AMPERE {
                     return Ok(card);
                 }
-                Err(format!("{card}: the flash kernels need 8.0 (Ampere) or newer"))
+                Err(format!("{card}; the flash kernels need 8.0 (Ampere)"))
             }
         }
     }
