@@ -32,8 +32,8 @@ pub fn look() -> Found {
 }
 
 impl Found {
-    /// The name of a device that can be used, or why it can't.
-    pub(crate) fn usable(&self, kind: Kind) -> Result<String, String> {
+    /// The name of a device that can be used, or in a line why it can't: a CUDA card must run the flash kernels.
+    pub fn usable(&self, kind: Kind) -> Result<String, String> {
         match kind {
             Kind::Cpu => Ok("the CPU".to_owned()),
             Kind::Metal => self.metal.clone().map(|()| "an Apple GPU".to_owned()),

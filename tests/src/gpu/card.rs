@@ -8,17 +8,11 @@ use crate::harness::{
     compare::{rounding, same},
 };
 use candle_core::{D, DType, Device, Result, Tensor};
-use device::{AMPERE, Card, look};
+use device::{Kind, look};
 
 /// What must hold on a card: `law` gets it. Without one that runs the kernels the law is skipped, and says why.
 pub fn on_card(law: impl Fn(&Device) -> Outcome) -> Outcome {
-    let why = match look().cuda {
-        Ok(card) if card.capability >= AMPERE => return law(&Device::new_cuda(0)?),
-        Ok(Card { name, capability: (major, minor), .. }) => {
-            format!("the kernels want capability 8.0 or newer, {name} has {major}.{minor}")
-        }
-        Err(why) => why,
-    };
+    let Err(why) = look().usable(Kind::Cuda) else { return law(&Device::new_cuda(0)?) };
     Err(Breach::skipped(&format!(
         "needs an NVIDIA card, and without one that is fine ({why}). Where there is a card: cargo test -p gpu --features cuda"
     )))

@@ -6,7 +6,7 @@ mod common;
 
 use candle_core::Device;
 use common::{Case, Twin, cases, cases::HEAD_DIMS};
-use device::{AMPERE, Card, look};
+use device::{Kind, look};
 use gpu::{Cuda, Picked};
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::{env, process::ExitCode, sync::Arc};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 fn trials(list: bool) -> Result<(Vec<Trial>, Option<String>), String> {
     let built = built()?;
     let one = built.as_ref().and_then(|dims| dims.first()).copied().unwrap_or(64);
-    let card = if list { Err("they are listed".to_owned()) } else { card() };
+    let card = if list { Err("they are listed".to_owned()) } else { look().usable(Kind::Cuda) };
     let (twin, missing) = match card {
         Ok(name) => {
             println!("On {name}.");
@@ -65,16 +65,6 @@ fn trial(case: Case, twin: Option<Arc<Twin>>, built: Option<&[usize]>) -> Trial 
             Err(error) => Err(error.to_string().into()),
         },
     })
-}
-
-/// The card's name, or in a line why there is none to use.
-fn card() -> Result<String, String> {
-    let Card { name, capability: (major, minor), .. } = look().cuda?;
-    let card = format!("{name}, compute capability {major}.{minor}");
-    match (major, minor) >= AMPERE {
-        true => Ok(card),
-        false => Err(format!("{card}: they need 8.0 (Ampere) or newer")),
-    }
 }
 
 fn open() -> candle_core::Result<Twin> {
