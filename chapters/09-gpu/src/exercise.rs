@@ -9,7 +9,8 @@ use candle_core::{D, DType, Device, Result, Tensor, bail};
 /// multiplication and an addition for each number of a head, for each pair of
 /// query and key.
 ///
-/// With `causal`, aligned bottom-right, only the pairs that are seen count.
+/// With `causal`, aligned bottom-right, only the pairs that are seen count. The
+/// number may be above 2⁶⁴.
 pub fn forward_flops(
     batch: usize,
     heads_q: usize,
@@ -53,9 +54,10 @@ pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
 /// `(batch, heads, seq, head_dim)` as the GPU's kernel wants it, `(batch, seq,
 /// heads, head_dim)`; and back, for it is its own inverse.
 ///
-/// A view of the same memory: nothing is copied. Only when the numbers of one
-/// head do not lie side by side, a copy is made in which they do, for the
-/// kernel reads them in one go. Errors when `x` has another rank.
+/// A view of the same memory: nothing is copied. Only when the `head_dim`
+/// numbers of a token in a head do not lie side by side, a copy is made in which
+/// they do, for the kernel reads them in one go. Errors when `x` has another
+/// rank.
 pub fn flash_layout(x: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -91,7 +93,7 @@ pub fn pad_head_dim(x: &Tensor) -> Result<Tensor> {
 /// `cu_seqlens` holds at least one sequence, begins with 0, never falls, ends
 /// with `total`, the packed tokens there are, and that fits into an i32, which
 /// the kernel reads it as. No sequence is longer than `max_seqlen`; it may be
-/// larger. Errors when something of this does not hold, naming it.
+/// larger. Errors when something of this does not hold.
 pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Result<()> {
     todo!()
 }
@@ -103,7 +105,7 @@ pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Res
 /// batch.
 ///
 /// `(batch + 1)`, u32, and a number. Errors when there is no sequence, or the
-/// total is above `i32::MAX`.
+/// total is above `i32::MAX`, and be it above `usize::MAX`.
 pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)> {
     todo!()
 }
@@ -115,8 +117,8 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 /// Theirs, if all have the same and it is f16 or bf16. Else f16, which has
 /// three bits more, when every number fits: none is larger than 65,504. Else
 /// bf16, which has f32's range. Infinities do not fit; NaN is NaN in both.
-/// Numbers that are too small, which become 0 in f16, are not looked for.
-/// Errors for types that are no floats.
+/// Numbers that are too small, which become 0 in f16, are not looked for. Where
+/// there is no number at all, all fit. Errors for types that are no floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     todo!()
 }

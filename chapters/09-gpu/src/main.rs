@@ -69,6 +69,10 @@ fn figures(folder: &Path) -> Result<()> {
 fn asked(mut arguments: impl Iterator<Item = String>) -> Result<String> {
     match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
         (None, _, _) => Ok("auto".to_owned()),
+        (Some("--help" | "-h"), None, None) => {
+            println!("cargo run -p gpu -- [--device auto|cpu|cuda|metal]");
+            std::process::exit(0)
+        }
         (Some("--device"), Some(asked), None) => Ok(asked),
         (Some(other), _, _) => {
             bail!("{other}: expected `--device auto`, `cpu`, `cuda` or `metal`, and nothing else")

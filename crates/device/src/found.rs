@@ -70,7 +70,7 @@ fn cuda() -> Result<Card, String> {
 
 #[cfg(not(feature = "cuda"))]
 fn cuda() -> Result<Card, String> {
-    Err("this build has no CUDA: it takes `--features cuda`".to_owned())
+    Err("this build has no CUDA: that takes `--features cuda` and an NVIDIA card".to_owned())
 }
 
 #[cfg(feature = "metal")]
@@ -83,5 +83,5 @@ fn metal() -> Result<(), String> {
 
 #[cfg(not(feature = "metal"))]
 fn metal() -> Result<(), String> {
-    Err("this build has no Metal: it takes `--features metal`".to_owned())
+    Err("this build has no Metal: that takes `--features metal` and a Mac".to_owned())
 }

@@ -14,7 +14,7 @@ use device::{Kind, look};
 pub fn on_card(law: impl Fn(&Device) -> Outcome) -> Outcome {
     let Err(why) = look().usable(Kind::Cuda) else { return law(&Device::new_cuda(0)?) };
     Err(Breach::skipped(&format!(
-        "needs an NVIDIA card, and without one that is fine ({why}). Where there is a card: cargo test -p gpu --features cuda"
+        "needs an NVIDIA card, and without one that is fine ({why}). Where there is a card: cargo test --release -p gpu --features cuda"
     )))
 }
 

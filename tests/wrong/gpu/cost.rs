@@ -367,6 +367,11 @@ pub fn least_bytes() -> Vec<Wrong<LeastBytes>> {
             bytes(|s, size| s.bytes(size) + 2. * size * s.numbers().scores),
         ),
         wrong(
+            "four trips of scores",
+            "the scores are counted, and the weights, each written and read: that is the naive attention. At the least they never leave the chip.",
+            bytes(|s, size| s.bytes(size) + 4. * size * s.numbers().scores),
+        ),
+        wrong(
             "scores counted once",
             "the scores are counted: a naive attention writes them to memory, at the least they never leave the chip.",
             bytes(|s, size| s.bytes(size) + size * s.numbers().scores),

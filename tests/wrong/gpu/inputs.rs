@@ -680,7 +680,7 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "every type accepted",
-            "the type is not looked at: the flash kernel takes f16 and bf16 only.",
+            "the type is not looked at, or f64 is forgotten beside f32: the flash kernel takes f16 and bf16 only.",
             flash_if(|a| a.new_enough() && a.small() && !a.needs_gradient),
         ),
         wrong(

@@ -94,6 +94,23 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
             }
         ),
         wrong!(
+            "copied when x is not contiguous",
+            "whether to copy is asked of x as a whole: a view whose last stride is 1 needs no copy, however its other dimensions lie, and after the swap that is what counts.",
+            |x| {
+                x.dims4()?;
+                let swapped = x.transpose(1, 2)?;
+                if x.is_contiguous() { Ok(swapped) } else { swapped.contiguous() }
+            }
+        ),
+        wrong!(
+            "heads last, as a view",
+            "heads went to the end, behind head_dim, so that the numbers of a head lie apart: only heads and seq change places.",
+            |x| {
+                x.dims4()?;
+                x.permute((0, 2, 3, 1))
+            }
+        ),
+        wrong!(
             "never copied",
             "the numbers of a head are left as far apart as they come: the kernel refuses a last stride that is not 1. Then, and only then, a copy is needed.",
             |x| {

@@ -416,6 +416,14 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
                 .saturating_sub(1))
         ),
         wrong!(
+            "any empty sequence refused",
+            "a batch with an empty sequence is refused: such a one begins and ends at the same place, and the kernel skips it.",
+            |lengths, device| match lengths.contains(&0) {
+                true => bail!("an empty sequence"),
+                false => right(lengths, device),
+            }
+        ),
+        wrong!(
             "only empty sequences refused",
             "a batch of empty sequences is refused: it has sequences, and the longest has length 0.",
             |lengths, device| match longest(lengths) {
@@ -453,6 +461,15 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
                     bail!("lengths do not fit");
                 }
                 Ok((Tensor::new(ends(lengths), device)?, longest(lengths)))
+            }
+        ),
+        wrong!(
+            "each length cut to 32 bits",
+            "each length is cut to 32 bits by `as u32`, which drops what is above without a word: add them up as usize, compare, and return an error.",
+            |lengths, device| {
+                let cut: Vec<usize> =
+                    lengths.iter().map(|length| *length as u32 as usize).collect();
+                right(&cut, device)
             }
         ),
         wrong!(

@@ -131,9 +131,8 @@ fn skipped<'a>(lines: impl Iterator<Item = &'a Line>) -> Option<String> {
     let laws: Vec<&Law> =
         lines.flat_map(|line| &line.laws).filter(|law| law.state == State::Skipped).collect();
     let why = &laws.first()?.why;
-    let count =
-        if laws.len() == 1 { "1 law was".into() } else { format!("{} laws were", laws.len()) };
-    Some(format!("– {count} skipped: {why}"))
+    let named: String = laws.iter().map(|law| format!("\n    - {}", law.says)).collect();
+    Some(format!("– Not tried here:{named}\n  {why}"))
 }
 
 /// The tick, circle or cross of a state.
@@ -169,6 +168,6 @@ mod tests {
         assert_eq!(skipped([&passed].into_iter()), None);
         let lines = [passed, line(vec![law(State::Passed, ""), law(State::Skipped, "no card.")])];
         let told = skipped(lines.iter()).unwrap();
-        assert_eq!(told, "– 1 law was skipped: no card.");
+        assert_eq!(told, "– Not tried here:\n    - it computes there\n  no card.");
     }
 }
