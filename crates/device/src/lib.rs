@@ -167,7 +167,7 @@ mod tests {
         let found = Found { metal: Ok(()), ..card((8, 0)) };
         assert_eq!(decide("cpu", &ALL, &found).unwrap().0, Kind::Cpu);
         let (kind, said) = decide("cuda", &ALL, &found).unwrap();
-        assert_eq!((kind, said.as_str()), (Kind::Cuda, "cuda: Test Card, compute capability 8.0"));
+        assert_eq!((kind, said.as_str()), (Kind::Cuda, "cuda: Test Card, capability 8.0"));
         let (kind, said) = decide("metal", &ALL, &found).unwrap();
         assert_eq!((kind, said.as_str()), (Kind::Metal, "metal: an Apple GPU"));
         for kind in ALL {
