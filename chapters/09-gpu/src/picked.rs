@@ -13,6 +13,29 @@ pub struct Picked {
 }
 
 impl Picked {
+    /// What computes the attention of these.
+    pub fn kernel(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Kernel> {
+        let card = self.card.as_ref().filter(|(_, cuda)| cuda.holds(q));
+        let capability = card.map(|(capability, _)| *capability);
+        let head_dim = q.dims().last().copied().unwrap_or(0);
+        let needs_gradient = [q, k, v].iter().any(|x| x.track_op());
+        Ok(match pick_kernel(capability, q.dtype(), head_dim, needs_gradient) {
+            Kernel::Cpu if !q.device().is_cpu() => Kernel::Naive,
+            kernel => kernel,
+        })
+    }
+
+    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<&dyn Attend> {
+        Ok(match (self.kernel(q, k, v)?, &self.card) {
+            (Kernel::Flash, Some((_, cuda))) => cuda,
+            (Kernel::Cpu, _) => &Cpu,
+            _ => &Naive,
+        })
+    }
+}
+// ANCHOR_END: picked
+
+impl Picked {
     /// For tensors on this device. Errors when it is a card that does not answer.
     pub fn on(device: &Device) -> Result<Self> {
         if !device.is_cuda() {
@@ -31,28 +54,7 @@ impl Picked {
     pub fn with(capability: (usize, usize), cuda: Cuda) -> Self {
         Self { card: Some((capability, cuda)) }
     }
-
-    /// What computes the attention of these.
-    pub fn kernel(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Kernel> {
-        let card = self.card.as_ref().filter(|(_, cuda)| cuda.holds(q));
-        let capability = card.map(|(capability, _)| *capability);
-        let head_dim = q.dims().last().copied().unwrap_or(0);
-        let needs_gradient = [q, k, v].iter().any(|x| x.track_op());
-        Ok(match pick_kernel(capability, q.dtype(), head_dim, needs_gradient) {
-            Kernel::Cpu if !q.device().is_cpu() => Kernel::Naive, // a GPU without flash kernels
-            kernel => kernel,
-        })
-    }
-
-    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<&dyn Attend> {
-        Ok(match (self.kernel(q, k, v)?, &self.card) {
-            (Kernel::Flash, Some((_, cuda))) => cuda,
-            (Kernel::Cpu, _) => &Cpu,
-            _ => &Naive,
-        })
-    }
 }
-// ANCHOR_END: picked
 
 impl Attend for Picked {
     fn dense(

@@ -12,8 +12,7 @@ const UNMEASURED: &str = "Nothing has been measured on a card yet, so there are 
     `cargo study bench --device cuda --torch python3 --json chapters/09-gpu/bench/cuda.json` measures, and `cargo study \
     bench --page chapters/09-gpu/bench/cuda.json` puts the tables here.\n";
 /// The same for the ragged batches.
-const RAGGED_UNMEASURED: &str = "Nothing has been measured on a card yet: the run that fills the table of speeds fills \
-    this one too.\n";
+const RAGGED_UNMEASURED: &str = "The same run measures the ragged batches.\n";
 
 /// How much slower than PyTorch's FlashAttention-2 ours may be.
 const EXPECTED: f64 = 1.05;
