@@ -115,3 +115,20 @@ fn a_property_fails_with_its_smallest_case() {
         "{verdict}"
     );
 }
+
+#[test]
+fn a_refusal_in_other_words_is_known() {
+    let verdict = checks::gpu::gpu_seqlens(|lengths, device| {
+        let ends = lengths.iter().scan(0, |sum, length| {
+            *sum += *length;
+            u32::try_from(*sum).ok().filter(|end| i32::try_from(*end).is_ok())
+        });
+        let ends: Vec<u32> = [0].into_iter().chain(ends).collect();
+        if lengths.is_empty() || lengths.contains(&0) || ends.len() <= lengths.len() {
+            candle_core::bail!("I take no empty sequences")
+        }
+        Ok((Tensor::new(ends, device)?, lengths.iter().copied().max().unwrap_or(0)))
+    });
+    let text = verdict.to_string();
+    assert!(text.contains("Perhaps: a batch with an empty sequence is refused"), "{text}");
+}

@@ -154,7 +154,17 @@ impl<F: ?Sized> Check<F> {
                 (alike, most) = (Some(cause), shared);
             }
         }
-        alike
+        alike.or_else(|| self.refusal_like(laws))
+    }
+
+    /// The wrong answer that comes out the same everywhere but for the words of its errors: one that refuses what it
+    /// should take, as this one does.
+    fn refusal_like(&self, laws: &[LawResult]) -> Option<Cause> {
+        let alike = |known: &&Known<F>| {
+            self.results_of(known).iter().zip(laws).all(|(theirs, ours)| theirs.alike(ours))
+        };
+        let known = self.wrong.iter().find(alike)?;
+        Some(Cause { diagnosis: known.wrong.diagnosis, same: false })
     }
 }
 

@@ -7,6 +7,9 @@ use std::fmt;
 /// Whether a law holds; if not, the example that breaks it.
 pub type Outcome = std::result::Result<(), Breach>;
 
+/// What came when an error came, before its message.
+const ERROR: &str = "an error: ";
+
 /// The smallest example that breaks a law.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breach {
@@ -31,6 +34,14 @@ impl Breach {
         Self { skip: true, ..Self::text("", "", why) }
     }
 
+    /// Whether the same came of the same inputs; of errors, whether both are some.
+    pub(super) fn alike(&self, other: &Self) -> bool {
+        let errors = self.got.starts_with(ERROR) && other.got.starts_with(ERROR);
+        self.given == other.given
+            && self.expected == other.expected
+            && (errors || self.got == other.got)
+    }
+
     /// The answer panicked.
     pub fn panicked(text: &str) -> Self {
         Self::text(
@@ -47,7 +58,7 @@ impl From<candle_core::Error> for Breach {
         // The first line is the message; the rest is a backtrace with machine paths.
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default();
-        Self::text("", "a value", &format!("an error: {message}"))
+        Self::text("", "a value", &format!("{ERROR}{message}"))
     }
 }
 

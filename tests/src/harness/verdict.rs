@@ -48,6 +48,17 @@ pub struct LawResult {
     pub breach: Option<Breach>,
 }
 
+impl LawResult {
+    /// Whether two answers came out the same here. An error is an error, in whatever words: they are the learner's own.
+    pub(super) fn alike(&self, other: &Self) -> bool {
+        let breaches = match (&self.breach, &other.breach) {
+            (Some(ours), Some(theirs)) => ours.alike(theirs),
+            (ours, theirs) => ours == theirs,
+        };
+        self.says == other.says && self.state == other.state && breaches
+    }
+}
+
 /// What the zoo knows of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cause {
