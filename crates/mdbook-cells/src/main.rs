@@ -50,9 +50,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Fails unless every check of a notebook that was run with solutions passed.
+    /// Fails unless every check of a notebook that was run with solutions passed, and every other output is as committed.
     Passed {
+        /// The page: `02-scaling`.
+        stem: String,
         /// The notebook that was run.
+        #[arg(long)]
         executed: PathBuf,
     },
     /// Fails if the cells of a page differ from those of its committed notebook.
@@ -93,7 +96,7 @@ fn run(arguments: Arguments) -> Result<bool> {
             notebook.write(&out).map(|()| true)
         }
         Some(Command::Accept { stem, executed, check }) => accept(here, &stem, &executed, check),
-        Some(Command::Passed { executed }) => passed(&executed),
+        Some(Command::Passed { stem, executed }) => passed(here, &stem, &executed),
         Some(Command::Fresh { stems }) => fresh(&Source::load(here)?, stems),
     }
 }
@@ -119,23 +122,32 @@ fn accept(start: &Path, stem: &str, executed: &Path, check: bool) -> Result<bool
         accepted.write(&notebook::path(source.root(), stem))?;
         return Ok(true);
     }
-    let differences = accept::differences(&page, &source.committed(stem)?, &accepted)?;
+    Ok(print(stem, &accept::differences(&page, &source.committed(stem)?, &accepted, false)?))
+}
+
+/// Prints differences; whether there are none.
+fn print(stem: &str, differences: &[String]) -> bool {
     for difference in differences.iter().take(SHOWN) {
         println!("{stem}: {difference}");
     }
     if differences.len() > SHOWN {
         println!("{stem}: and {} cells more", differences.len() - SHOWN);
     }
-    Ok(differences.is_empty())
+    differences.is_empty()
 }
 
-fn passed(executed: &Path) -> Result<bool> {
-    let executed = Notebook::read(executed)?;
+fn passed(start: &Path, stem: &str, executed: &Path) -> Result<bool> {
+    let source = Source::load(start)?;
+    let (page, executed) = (source.page(stem)?, Notebook::read(executed)?);
     let failed = accept::not_passed(&executed);
     for (check, said) in &failed {
         println!("{check}\n{said}\n");
     }
-    Ok(failed.is_empty())
+    let solved = page.clone().solved();
+    let accepted = accept::accept(&solved, source.draft(&solved)?, executed, source.root())
+        .with_context(|| format!("notebook `{stem}`"))?;
+    let differences = accept::differences(&page, &source.committed(stem)?, &accepted, true)?;
+    Ok(print(stem, &differences) && failed.is_empty())
 }
 
 fn fresh(source: &Source, stems: Vec<String>) -> Result<bool> {
