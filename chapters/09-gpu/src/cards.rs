@@ -6,8 +6,6 @@
 pub struct Card {
     /// Its name.
     pub name: &'static str,
-    /// Compute capability.
-    pub capability: (usize, usize),
     /// Operations a second of its tensor cores: f16 or bf16 in, sums in f32, no sparsity.
     pub flops: f64,
     /// Bytes a second from its memory.
@@ -39,7 +37,6 @@ const GHZ: f64 = 1e9;
 pub const CARDS: [Card; 4] = [
     Card {
         name: "RTX 3090",
-        capability: (8, 6),
         flops: 71. * TERA,
         bandwidth: 936. * GB,
         memory: 24. * GB,
@@ -50,7 +47,6 @@ pub const CARDS: [Card; 4] = [
     },
     Card {
         name: "RTX 4090",
-        capability: (8, 9),
         flops: 165.2 * TERA,
         bandwidth: 1_008. * GB,
         memory: 24. * GB,
@@ -61,7 +57,6 @@ pub const CARDS: [Card; 4] = [
     },
     Card {
         name: "A100 80 GB SXM",
-        capability: (8, 0),
         flops: 312. * TERA,
         bandwidth: 2_039. * GB,
         memory: 80. * GB,
@@ -72,7 +67,6 @@ pub const CARDS: [Card; 4] = [
     },
     Card {
         name: "H100 SXM",
-        capability: (9, 0),
         flops: 989.4 * TERA,
         bandwidth: 3_350. * GB,
         memory: 80. * GB,
