@@ -56,6 +56,14 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
     let wrong = |name, diagnosis, answer| Wrong { name, diagnosis, answer };
     vec![
         wrong(
+            "the triangle alone",
+            "only a triangle of pairs is counted, with as many rows as the shorter side: with more keys than queries, every query also sees all the keys before it.",
+            causal(|s| {
+                let n = s.seq_q.min(s.seq_k) as f64;
+                n * (n + 1.) / 2.
+            }),
+        ),
+        wrong(
             "half as many",
             "this is half as many: either one of the two products is left out, or a multiplication and its addition are counted as one. Both products, two operations each, make 4.",
             flops(|s, causal| s.flops(s.pairs(causal)) / 2.),
