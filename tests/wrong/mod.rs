@@ -1,13 +1,22 @@
 //! The zoo: plausible wrong answers, one module a chapter.
 
+#[cfg(feature = "dot-products")]
 pub mod dot_products;
+#[cfg(feature = "flash")]
 pub mod flash;
+#[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(feature = "inside-heads")]
 pub mod inside_heads;
+#[cfg(feature = "masking")]
 pub mod masking;
+#[cfg(feature = "multi-head")]
 pub mod multi_head;
+#[cfg(feature = "scaling")]
 pub mod scaling;
+#[cfg(feature = "transformer")]
 pub mod transformer;
+#[cfg(feature = "varlen")]
 pub mod varlen;
 
 /// A plausible wrong answer to an exercise whose answers have the type `F`.

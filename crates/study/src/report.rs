@@ -16,6 +16,8 @@ pub enum State {
     Pending,
     /// All that must hold holds.
     Passed,
+    /// The idea works; edges are open.
+    Works,
     /// Something that must hold does not.
     Failed,
     /// Could not be run here.

@@ -10,7 +10,7 @@ use crate::{
         cases::{attention_inputs, matrix},
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
-        show,
+        show, why,
     },
     wrong,
 };
@@ -114,12 +114,16 @@ fn weighted_average_laws() -> Check<Binary> {
                 law(f, &columns, &turned(&values)?, &expected, 4 * seq_k)
             },
         )
-        .law(Edges, "no queries give no outputs, and an empty sum is 0: never a panic", move |f| {
-            law(f, &zeros(&[2, 0, 3])?, &zeros(&[2, 3, 4])?, &zeros(&[2, 0, 4])?, 1)?;
-            law(f, &zeros(&[2, 3, 0])?, &zeros(&[2, 0, 4])?, &zeros(&[2, 3, 4])?, 1)
-        })
         .law(
-            Edges,
+            Edges(why::EMPTY),
+            "no queries give no outputs, and an empty sum is 0: never a panic",
+            move |f| {
+                law(f, &zeros(&[2, 0, 3])?, &zeros(&[2, 3, 4])?, &zeros(&[2, 0, 4])?, 1)?;
+                law(f, &zeros(&[2, 3, 0])?, &zeros(&[2, 0, 4])?, &zeros(&[2, 3, 4])?, 1)
+            },
+        )
+        .law(
+            Edges(why::REFUSED),
             "as many values as weights in a row, and the same leading dimensions, or an error",
             |f| {
                 for (weights, value, why) in [
@@ -141,7 +145,7 @@ fn weighted_average_laws() -> Check<Binary> {
                 Ok(())
             },
         )
-        .law(Edges, "f64 in, f64 out, to f64's precision", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", move |f| {
             let value = Tensor::new(&[[1f64], [1e-12]], &Device::Cpu)?;
             let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
             law(f, &ones(&[1, 2], DType::F64)?, &value, &expected, 2)
@@ -284,7 +288,7 @@ fn soft_lookup_laws() -> Check<Lookup> {
             },
         )
         .law(
-            Edges,
+            Edges(why::ONE),
             "one key gets the whole weight: the output is its value",
             |f| {
                 let case = attention_inputs(11, &[1], [2, 1, 3, 2])?;
@@ -293,7 +297,7 @@ fn soft_lookup_laws() -> Check<Lookup> {
             },
         )
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "no queries give no outputs; shapes that do not fit are an error",
             |f| {
                 let none = attention_inputs(12, &[2], [0, 3, 4, 2])?;
@@ -315,7 +319,7 @@ fn soft_lookup_laws() -> Check<Lookup> {
                 Ok(())
             },
         )
-        .law(Edges, "f64 in, f64 out, to f64's precision", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", |f| {
             let case = attention_inputs(16, &[], [2, 3, 4, 2])?;
             let [query, key, value] = case.each_ref().map(|tensor| tensor.to_dtype(DType::F64));
             let case = [query?, key?, value?];

@@ -9,7 +9,7 @@ use crate::{
         cases::{attention_inputs, matrix, row},
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
-        show,
+        show, why,
     },
     wrong,
 };
@@ -93,7 +93,7 @@ fn scores_laws() -> Check<Binary> {
             },
         )
         .law(
-            Edges,
+            Edges(why::EMPTY),
             "no queries give no rows, no keys no columns: never a panic",
             move |f| {
                 law(f, &zeros(&[2, 0, 4])?, &zeros(&[2, 3, 4])?, &zeros(&[2, 0, 3])?, 1)?;
@@ -101,7 +101,7 @@ fn scores_laws() -> Check<Binary> {
             },
         )
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "vectors of different lengths, or leading dimensions that differ, are an error",
             |f| {
                 for (query, key, why) in [
@@ -121,7 +121,7 @@ fn scores_laws() -> Check<Binary> {
                 Ok(())
             },
         )
-        .law(Edges, "f64 in, f64 out, to f64's precision", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", move |f| {
             let query = Tensor::new(&[[1f64, 1e-12]], &Device::Cpu)?;
             let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
             law(f, &query, &ones(&[1, 2], DType::F64)?, &expected, 2)
@@ -166,7 +166,7 @@ fn top_k_laws() -> Check<TopK> {
             law(f, &row(&turns)?, 64, &expected)
         })
         .law(
-            Edges,
+            Edges(why::NOT_FINITE),
             "−∞ is a score like any other, the lowest: a masked key can be chosen, once",
             move |f| {
                 let hidden = f32::NEG_INFINITY;
@@ -199,15 +199,19 @@ fn top_k_laws() -> Check<TopK> {
                 law(f, &((&scores * f64::from(factor))? + f64::from(shift))?, n, &expected)
             },
         )
-        .law(Edges, "k = 0 gives none; k above the number of scores is an error", move |f| {
-            let scores = row(&[1., 2.])?;
-            law(f, &scores, 0, &[])?;
-            refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
-        })
-        .law(Edges, "f64 scores are compared as f64", move |f| {
+        .law(
+            Edges(why::REFUSED),
+            "k = 0 gives none; k above the number of scores is an error",
+            move |f| {
+                let scores = row(&[1., 2.])?;
+                law(f, &scores, 0, &[])?;
+                refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
+            },
+        )
+        .law(Edges(why::DOUBLE), "f64 scores are compared as f64", move |f| {
             law(f, &Tensor::new(&[1f64, 1. + 1e-12], &Device::Cpu)?, 1, &[1])
         })
-        .law(Edges, "a NaN among the scores is no reason to panic", |f| {
+        .law(Edges(why::NOT_FINITE), "a NaN among the scores is no reason to panic", |f| {
             // An error is as good as any order.
             let _ = f(&row(&[1., f32::NAN, 2.])?, 2);
             Ok(())

@@ -10,7 +10,7 @@ use crate::{
         cases::{matrix, row},
         compare::{exactly, refused, same, value},
         gradient::gradients_agree,
-        show,
+        show, why,
     },
     wrong,
 };
@@ -100,11 +100,11 @@ fn dot_laws() -> Check<Binary> {
             },
         )
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "shapes that differ are an error, also where broadcasting would make them fit",
             unequal_shapes_are_refused,
         )
-        .law(Edges, "one number each, no rows, and f64 work alike", move |f| {
+        .law(Edges(why::DOUBLE), "one number each, no rows, and f64 work alike", move |f| {
             law(f, &row(&[3.])?, &row(&[-2.])?, &scalar(-6.)?, 1)?;
             law(f, &zeros(&[0, 3])?, &zeros(&[0, 3])?, &zeros(&[0])?, 1)?;
             let a = Tensor::new(&[1f64, 1e-12], &Device::Cpu)?;
@@ -142,19 +142,25 @@ fn cosine_laws() -> Check<Binary> {
                 law(f, &a, &b, &row(&[1., 0., -1.])?, 4)
             },
         )
-        .law(Edges, "a vector of zeros has no direction: its similarity is 0, not NaN", move |f| {
-            let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
-            law(f, &a, &b, &row(&[0., 1.])?, 4)?;
-            law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
-        })
         .law(
-            Edges,
+            Edges(why::NOT_FINITE),
+            "a vector of zeros has no direction: its similarity is 0, not NaN",
+            move |f| {
+                let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
+                law(f, &a, &b, &row(&[0., 1.])?, 4)?;
+                law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
+            },
+        )
+        .law(
+            Edges(why::HUGE),
             "tiny vectors have a direction too: nothing visible is added to the norms",
             move |f| law(f, &row(&[1e-6, 0.])?, &row(&[3e-3, 4e-3])?, &scalar(0.6)?, 8),
         )
-        .law(Edges, "each norm counts as at least 1e-8: 1e-9 · 2 / (1e-8 · 2) = 0.1", move |f| {
-            law(f, &row(&[1e-9, 0.])?, &row(&[2., 0.])?, &scalar(0.1)?, 8)
-        })
+        .law(
+            Edges(why::LIMIT),
+            "each norm counts as at least 1e-8: 1e-9 · 2 / (1e-8 · 2) = 0.1",
+            move |f| law(f, &row(&[1e-9, 0.])?, &row(&[2., 0.])?, &scalar(0.1)?, 8),
+        )
         .property(
             Implementation,
             "lengths do not matter: stretching a vector by a positive factor changes nothing",
@@ -189,7 +195,7 @@ fn cosine_laws() -> Check<Binary> {
             )
         })
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "shapes that differ are an error, also where broadcasting would make them fit",
             unequal_shapes_are_refused,
         )

@@ -9,7 +9,7 @@ use crate::{
         cases::{matrix, row},
         compare::{rounding, same, value},
         gradient::gradients_agree,
-        show,
+        show, why,
     },
     wrong,
 };
@@ -89,7 +89,7 @@ fn naive_softmax_laws() -> Check<Normalise> {
             law(f, &fixtures.get("softmax.scores")?, &fixtures.get("softmax.weights")?, 12)
         })
         .law(
-            Edges,
+            Edges(why::DOUBLE),
             "a single score gets the whole weight; no rows give no rows; f64 stays f64",
             move |f| {
                 law(f, &matrix(&[[-3.], [7.]])?, &matrix(&[[1.], [1.]])?, 1)?;

@@ -10,6 +10,7 @@ use crate::{
         cases::{attention_inputs, matrix},
         compare::{Rounding, refused, rounding, same, value},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -21,7 +22,7 @@ pub type TileBackward =
 /// Of q, k and v.
 type Gradient = (Tensor, Tensor, Tensor);
 /// `delta`: an output and its gradient.
-type Binary = crate::scaling::Binary;
+pub type Delta = dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
 
 pub(super) fn zoo() -> Vec<Proof> {
     [delta_laws().proofs(), tile_laws().proofs()].into_iter().flatten().collect()
@@ -32,9 +33,9 @@ pub fn delta(answer: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static) -> V
     delta_laws().judge(&answer)
 }
 
-fn delta_laws() -> Check<Binary> {
+fn delta_laws() -> Check<Delta> {
     let given = |out: &Tensor, d_out: &Tensor| inputs(&[("out", out), ("d_out", d_out)]);
-    let law = move |f: &Binary, out: &Tensor, d_out: &Tensor, expected: &Tensor, rounding| {
+    let law = move |f: &Delta, out: &Tensor, d_out: &Tensor, expected: &Tensor, rounding| {
         same(&given(out, d_out), f(out, d_out), expected, rounding)
     };
     Check::new("flash::delta", wrong::flash::delta())
@@ -71,13 +72,13 @@ fn delta_laws() -> Check<Binary> {
                 law(f, &out, &d_out, &expected, rounding(27 * dim_v))
             },
         )
-        .law(Edges, "f64 in, f64 out", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", move |f| {
             let [out, d_out, expected] = [[1., 3.], [0.5, 0.25], [1.25, 0.]];
             let row = |numbers: &[f64]| Tensor::new(numbers, &Device::Cpu)?.unsqueeze(0);
             law(f, &row(&out)?, &row(&d_out)?, &row(&expected[..1])?, rounding(0))
         })
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "shapes that differ are an error, even where one could be stretched",
             move |f| {
                 let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu);
@@ -270,7 +271,7 @@ fn tile_laws() -> Check<TileBackward> {
                 law(f, &block, [&k, &v], (1., Some(&keep)), [matrix(&[[0.]])?, zeros.clone(), zeros])
             },
         )
-        .law(Edges, "scores of ±1000: weights stay below 1, for lse is as large", |f| {
+        .law(Edges(why::HUGE), "scores of ±1000: weights stay below 1, for lse is as large", |f| {
             let (k, v) = (matrix(&[[100.], [100.]])?, matrix(&[[0.], [1.]])?);
             for q in [10f32, -10.] {
                 // Both weights are ½: ds is −¼ and ¼. An f32 of this size is rounded to 2⁻¹⁴, 512 ε.
@@ -311,7 +312,7 @@ fn tile_laws() -> Check<TileBackward> {
             }
             Ok(())
         })
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let [q, k, v] = attention_inputs(3, &[], [3, 4, 5, 2])?;
             let [q, k, v] = [q, k, v].map(|x| x.to_dtype(DType::F64));
             let (q, k, v) = (q?, k?, v?);
@@ -320,7 +321,7 @@ fn tile_laws() -> Check<TileBackward> {
             let expected = reference::backward([&q, &k, &v], &d_out, 0.5, Some(&keep))?;
             agrees(f, [&q, &k, &v], &d_out, 0.5, (Some(&keep), 3), &expected)
         })
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let block = |d_out| -> Result<[Tensor; 4]> {
                 Ok([zeros((2, 3))?, zeros(d_out)?, zeros((2, 1))?, zeros((2, 1))?])

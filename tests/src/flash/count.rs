@@ -8,6 +8,7 @@ use crate::{
         Outcome,
         compare::{refused, value},
         show::remember,
+        why,
     },
     wrong,
 };
@@ -112,10 +113,10 @@ fn visit_laws() -> Check<Visit> {
                 visits(f, (0..4, 4, 2, 1), (2, 0))
             },
         )
-        .law(Edges, "without keys there is nothing to visit", |f| {
+        .law(Edges(why::EMPTY), "without keys there is nothing to visit", |f| {
             visits(f, (0..2, 2, 0, 4), (0, 0))
         })
-        .law(Edges, "one tile larger than all keys", |f| {
+        .law(Edges(why::HUGE), "one tile larger than all keys", |f| {
             visits(f, (0..3, 3, 3, 8), (1, 0))?;
             visits(f, (2..3, 3, 3, 8), (1, 1))
         })
@@ -133,18 +134,18 @@ fn visit_laws() -> Check<Visit> {
             }
             Ok(())
         })
-        .law(Edges, "a range without queries: an error", |f| {
+        .law(Edges(why::REFUSED), "a range without queries: an error", |f| {
             let given = visit_given(&(2..2, 4, 4, 2));
             refused(&given, "there is no first query, and no last", f(2..2, 4, 4, 2))
         })
-        .law(Edges, "queries beyond the last: an error", |f| {
+        .law(Edges(why::REFUSED), "queries beyond the last: an error", |f| {
             for queries in [3..5, 4..5] {
                 let given = visit_given(&(queries.clone(), 4, 4, 2));
                 refused(&given, "these are no queries of four", f(queries, 4, 4, 2))?;
             }
             Ok(())
         })
-        .law(Edges, "tiles of 0 keys: an error", |f| {
+        .law(Edges(why::REFUSED), "tiles of 0 keys: an error", |f| {
             refused(&visit_given(&(0..2, 4, 4, 0)), "a tile has at least one key", f(0..2, 4, 4, 0))
         })
 }
@@ -183,8 +184,8 @@ fn traffic_laws() -> Check<Traffic> {
             "5 queries in blocks of 2 are three blocks, the last with one query: 10 + 3 · 10",
             move |f| law(f, 5, 1, 2, 40),
         )
-        .law(Edges, "a block larger than the sequence is one block", move |f| law(f, 3, 2, 100, 24))
-        .law(Edges, "no tokens, no traffic", move |f| law(f, 0, 4, 2, 0))
+        .law(Edges(why::HUGE), "a block larger than the sequence is one block", move |f| law(f, 3, 2, 100, 24))
+        .law(Edges(why::EMPTY), "no tokens, no traffic", move |f| law(f, 0, 4, 2, 0))
         .property(
             Implementation,
             "counted block by block, in any size",
@@ -198,7 +199,7 @@ fn traffic_laws() -> Check<Traffic> {
                 law(f, seq, d, block_q, count)
             },
         )
-        .law(Edges, "blocks of 0 queries: an error", move |f| {
+        .law(Edges(why::REFUSED), "blocks of 0 queries: an error", move |f| {
             refused(&given(4, 2, 0), "a block has at least one query", f(4, 2, 0))
         })
 }

@@ -10,6 +10,7 @@ use crate::{
         cases::{attention_inputs, matrix},
         compare::{refused, rounding},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -180,10 +181,10 @@ fn flash_laws() -> Check<Flash> {
                 equal(f, 4, [6., 0.], causal((4, 2)), (&out, &lse))
             },
         )
-        .law(Edges, "blocks larger than the sequences hold all", move |f| {
+        .law(Edges(why::HUGE), "blocks larger than the sequences hold all", move |f| {
             equal(f, 2, [6., 0.], causal((100, 50)), (&[6., 3.], &[0., ln2]))
         })
-        .law(Edges, "scores of ±10 000 stay finite", |f| {
+        .law(Edges(why::HUGE), "scores of ±10 000 stay finite", |f| {
             let (q, k) = (matrix(&[[100.], [-100.]])?, matrix(&[[100.], [100.]])?);
             let expected = (matrix(&[[4.], [4.]])?, matrix(&[[1e4], [-1e4]])?);
             let expected = (expected.0, (expected.1 + 2f64.ln())?);
@@ -218,7 +219,7 @@ fn flash_laws() -> Check<Flash> {
             }
             Ok(())
         })
-        .law(Edges, "without keys nobody sees anything: zeros and −∞", |f| {
+        .law(Edges(why::EMPTY), "without keys nobody sees anything: zeros and −∞", |f| {
             let zeros = |rows, columns| Tensor::zeros((rows, columns), DType::F32, &Device::Cpu);
             let (q, k, v) = (zeros(3, 2)?, zeros(0, 2)?, zeros(0, 4)?);
             for call in [dense((2, 2)), causal((2, 2))] {
@@ -227,12 +228,12 @@ fn flash_laws() -> Check<Flash> {
             }
             Ok(())
         })
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let [q, k, v] = attention_inputs(3, &[], [5, 6, 3, 2])?;
             let [q, k, v] = [q, k, v].map(|x| x.to_dtype(DType::F64));
             agrees(f, [&q?, &k?, &v?], causal((2, 4)))
         })
-        .law(Edges, "blocks of 0 queries or 0 keys: an error", |f| {
+        .law(Edges(why::REFUSED), "blocks of 0 queries or 0 keys: an error", |f| {
             let [q, k, v] = attention_inputs(3, &[], [3, 3, 2, 2])?;
             for call in [dense((0, 2)), dense((2, 0)), causal((0, 2)), causal((2, 0))] {
                 let given = given([&q, &k, &v], call);
@@ -241,7 +242,7 @@ fn flash_laws() -> Check<Flash> {
             }
             Ok(())
         })
-        .law(Edges, "shapes that do not fit are an error, values longer than the keys too", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error, values longer than the keys too", |f| {
             let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let q = zeros((2, 3))?;
             for (k, v, why) in [

@@ -8,6 +8,7 @@ use crate::{
         Group::{Edges, Implementation, Weights},
         Outcome,
         show::{number, numbers_apart, remember},
+        why,
     },
     wrong,
 };
@@ -93,7 +94,7 @@ fn online_laws() -> Check<OnlineSoftmax> {
             law(f, &[-1. - ln2, -1.], (-1., 1.5), 4)
         })
         .law(
-            Edges,
+            Edges(why::HUGE),
             "scores of ±10 000 stay finite: no exponential is taken of more than 0",
             |f| {
                 law(f, &[1e4, 1e4], (1e4, 2.), 0)?;
@@ -140,15 +141,15 @@ fn online_laws() -> Check<OnlineSoftmax> {
             let [expected, got] = numbers_apart(lse.into(), ours);
             Err(Breach::text("50 random scores", &expected, &got))
         })
-        .law(Edges, "−∞ among scores (a hidden key) adds 0, wherever it stands", |f| {
+        .law(Edges(why::NOT_FINITE), "−∞ among scores (a hidden key) adds 0, wherever it stands", |f| {
             law(f, &[1., NEVER, 1.], (1., 2.), 0)?;
             law(f, &[NEVER, 1., 1.], (1., 2.), 0)
         })
-        .law(Edges, "only −∞: nothing is seen, so m = −∞ and l = 0", |f| {
+        .law(Edges(why::NOT_FINITE), "only −∞: nothing is seen, so m = −∞ and l = 0", |f| {
             law(f, &[NEVER], (NEVER.into(), 0.), 0)?;
             law(f, &[NEVER, NEVER], (NEVER.into(), 0.), 0)
         })
-        .law(Edges, "no scores at all: m = −∞ and l = 0", |f| law(f, &[], (NEVER.into(), 0.), 0))
+        .law(Edges(why::EMPTY), "no scores at all: m = −∞ and l = 0", |f| law(f, &[], (NEVER.into(), 0.), 0))
 }
 
 /// Checks the log-sum-exp of scores: their maximum m and l = Σ exp(score − m) → ln Σ exp(score).
@@ -184,9 +185,11 @@ fn lse_laws() -> Check<Lse> {
             (-40..40i32, 1. ..1000f32),
             move |f, (m, l)| law(f, m as f32, l, reference(m as f32, l)),
         )
-        .law(Edges, "scores of ±10 000 stay finite", move |f| {
+        .law(Edges(why::HUGE), "scores of ±10 000 stay finite", move |f| {
             law(f, 1e4, 2., reference(1e4, 2.))?;
             law(f, -1e4, 2., reference(-1e4, 2.))
         })
-        .law(Edges, "with nothing to see it is −∞", move |f| law(f, NEVER, 0., NEVER.into()))
+        .law(Edges(why::NOT_FINITE), "with nothing to see it is −∞", move |f| {
+            law(f, NEVER, 0., NEVER.into())
+        })
 }

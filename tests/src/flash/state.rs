@@ -10,6 +10,7 @@ use crate::{
         cases::{attention_inputs, matrix},
         compare::{exactly, refused, rounding, value},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -116,7 +117,7 @@ fn merge_laws() -> Check<Merge> {
             let none = nothing(2, 2)?;
             merges(f, &none, &none, &none)
         })
-        .law(Edges, "maxima of ±10 000: the lower one has nothing to say, and nothing overflows", |f| {
+        .law(Edges(why::HUGE), "maxima of ±10 000: the lower one has nothing to say, and nothing overflows", |f| {
             let (high, low) = (one(1e4, 2., [3.])?, one(-1e4, 5., [6.])?);
             merges(f, &high, &low, &high)?;
             merges(f, &low, &high, &high)
@@ -157,7 +158,7 @@ fn merge_laws() -> Check<Merge> {
                 same_output(&given, finished, &expected, rounding(40))
             },
         )
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let f64s = |[m, l, acc]: Parts| -> Result<Parts> {
                 Ok([m.to_dtype(DType::F64)?, l.to_dtype(DType::F64)?, acc.to_dtype(DType::F64)?])
             };
@@ -166,7 +167,7 @@ fn merge_laws() -> Check<Merge> {
             let b = [Tensor::new(&fourth, b[0].device())?, b[1].clone(), b[2].clone()];
             merges(f, &a, &b, &f64s(one(0., 2.5, [4.])?)?)
         })
-        .law(Edges, "partial results of other queries, or of values of another size: an error, even where one could be stretched", |f| {
+        .law(Edges(why::REFUSED), "partial results of other queries, or of values of another size: an error, even where one could be stretched", |f| {
             for (rows, dim_v) in [(3, 2), (2, 3), (1, 2), (2, 1)] {
                 let (a, b) = (nothing(2, 2)?, nothing(rows, dim_v)?);
                 let given = listed(&[("a", &a), ("b", &b)]);
@@ -221,7 +222,7 @@ fn finish_laws() -> Check<Finish> {
                 finishes(f, &parts, &expected)
             },
         )
-        .law(Edges, "maxima of ±10 000 stay finite", |f| {
+        .law(Edges(why::HUGE), "maxima of ±10 000 stay finite", |f| {
             for m in [1e4f32, -1e4] {
                 let lse = matrix(&[[m + 2f32.ln()]])?;
                 finishes(f, &one(m, 2., [3.])?, &(matrix(&[[1.5]])?, lse))?;
@@ -239,16 +240,20 @@ fn finish_laws() -> Check<Finish> {
                 finishes(f, &parts, &reference::attention([&q, &k, &v], 0.5, Some(&keep))?)
             },
         )
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let double = |x: Tensor| x.to_dtype(DType::F64);
             let [m, l, acc] = one(0., 8., [2., 4.])?;
             let lse = Tensor::new(&[[8f64.ln()]], m.device())?;
             let parts = [double(m)?, double(l)?, double(acc)?];
             finishes(f, &parts, &(double(matrix(&[[0.25, 0.5]])?)?, lse))
         })
-        .law(Edges, "nothing was seen by anyone: zeros and −∞, to the last bit", |f| {
-            let parts = nothing(2, 3)?;
-            let expected = (parts[2].clone(), parts[0].clone());
-            same_output(&listed(&[("", &parts)]), f(&parts), &expected, exactly())
-        })
+        .law(
+            Edges(why::EMPTY),
+            "nothing was seen by anyone: zeros and −∞, to the last bit",
+            |f| {
+                let parts = nothing(2, 3)?;
+                let expected = (parts[2].clone(), parts[0].clone());
+                same_output(&listed(&[("", &parts)]), f(&parts), &expected, exactly())
+            },
+        )
 }

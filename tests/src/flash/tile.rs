@@ -10,6 +10,7 @@ use crate::{
         cases::{attention_inputs, matrix},
         compare::{refused, rounding},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -115,7 +116,7 @@ fn tile_laws() -> Check<TileAttention> {
             let expected = parts([NEVER, ln2], [0., 1.5], [[0.], [4.]])?;
             law(f, [&q, &k, &v], 1., Some(&keep), &expected)
         })
-        .law(Edges, "scores of ±10 000 stay finite", |f| {
+        .law(Edges(why::HUGE), "scores of ±10 000 stay finite", |f| {
             let (q, v) = (matrix(&[[100.], [-100.]])?, matrix(&[[4.], [2.]])?);
             let k = matrix(&[[100.], [100.]])?;
             law(f, [&q, &k, &v], 1., None, &parts([1e4, -1e4], [2., 2.], [[6.], [6.]])?)
@@ -130,17 +131,17 @@ fn tile_laws() -> Check<TileAttention> {
                 agrees(f, [&q, &k, &v], 0.7, Some(&drawn_keep(seed, rows, cols)?))
             },
         )
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let [q, k, v] = attention_inputs(3, &[], [3, 4, 5, 2])?;
             let [q, k, v] = [q, k, v].map(|x| x.to_dtype(DType::F64));
             agrees(f, [&q?, &k?, &v?], 0.5, Some(&drawn_keep(3, 3, 4)?))
         })
-        .law(Edges, "a tile without keys has no maximum: an error", |f| {
+        .law(Edges(why::REFUSED), "a tile without keys has no maximum: an error", |f| {
             let zeros = |rows| Tensor::zeros((rows, 2), DType::F32, &Device::Cpu);
             let (q, k, v) = (zeros(1)?, zeros(0)?, zeros(0)?);
             refused(&given([&q, &k, &v], 1., None), "there are no keys", f(&q, &k, &v, 1., None))
         })
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let q = zeros((2, 3))?;
             for (k, v, why) in [

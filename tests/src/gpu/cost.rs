@@ -7,6 +7,7 @@ use crate::{
         Group::{Edges, Implementation},
         Outcome,
         show::{numbers_apart, remember},
+        why,
     },
     wrong,
 };
@@ -106,19 +107,19 @@ fn forward_flops_laws() -> Check<ForwardFlops> {
                 flops_law(f, sizes, causal, (4 * batch * heads_q * head_dim * pairs) as f64)
             },
         )
-        .law(Edges, "without sequences, queries, keys or numbers there is nothing to do", |f| {
+        .law(Edges(why::EMPTY), "without sequences, queries, keys or numbers there is nothing to do", |f| {
             for sizes in [(0, 2, 3, 3, 4), (2, 2, 0, 3, 4), (2, 2, 3, 0, 4), (2, 2, 3, 3, 0)] {
                 flops_law(f, sizes, false, 0.)?;
                 flops_law(f, sizes, true, 0.)?;
             }
             flops_law(f, (1, 1, 0, 0, 4), true, 0.)
         })
-        .law(Edges, "a million tokens and one: more pairs than 2³², more digits than f32 has", |f| {
+        .law(Edges(why::COUNT), "a million tokens and one: more pairs than 2³², more digits than f32 has", |f| {
             let n = 1_000_001;
             flops_law(f, (1, 1, n, n, 1), false, 4. * 1_000_002_000_001.)?;
             flops_law(f, (1, 1, n, n, 1), true, 4. * 500_001_500_001.)
         })
-        .law(Edges, "more operations than 2⁶⁴ are counted as well", |f| {
+        .law(Edges(why::COUNT), "more operations than 2⁶⁴ are counted as well", |f| {
             flops_law(f, (1 << 10, 1 << 7, 1 << 20, 1 << 20, 1 << 8), false, 2f64.powi(67))
         })
 }
@@ -185,13 +186,13 @@ fn least_bytes_laws() -> Check<LeastBytes> {
                 bytes_law(f, shapes, dtype, (size * (q + k + v + out)) as f64)
             },
         )
-        .law(Edges, "without keys, q and the output remain; without queries, k and v; else nothing", |f| {
+        .law(Edges(why::EMPTY), "without keys, q and the output remain; without queries, k and v; else nothing", |f| {
             bytes_law(f, (1, (1, 1), (3, 0), 4), F16, 48.)?;
             bytes_law(f, (1, (1, 1), (0, 3), 4), F16, 48.)?;
             bytes_law(f, (0, (2, 1), (3, 3), 4), F16, 0.)?;
             bytes_law(f, (2, (2, 1), (3, 3), 0), F16, 0.)
         })
-        .law(Edges, "more than 2³² bytes are counted as well", |f| {
+        .law(Edges(why::COUNT), "more than 2³² bytes are counted as well", |f| {
             let shapes = (1 << 6, (1 << 6, 1 << 6), (1 << 16, 1 << 16), 1 << 7);
             bytes_law(f, shapes, F16, 2f64.powi(38))
         })
@@ -247,15 +248,15 @@ fn attainable_laws() -> Check<Attainable> {
                 roof_law(f, [peak, bandwidth], [flops, bytes], expected)
             },
         )
-        .law(Edges, "a machine of 10¹⁴ operations and 10¹² bytes a second, and work of its size", |f| {
+        .law(Edges(why::HUGE), "a machine of 10¹⁴ operations and 10¹² bytes a second, and work of its size", |f| {
             roof_law(f, [1e14, 1e12], [4e15, 1e14], 4e13)?;
             roof_law(f, [1e14, 1e12], [4e15, 1e12], 1e14)
         })
-        .law(Edges, "work that needs no memory reaches the peak", |f| {
+        .law(Edges(why::LIMIT), "work that needs no memory reaches the peak", |f| {
             roof_law(f, MACHINE, [50., 0.], 100.)?;
             roof_law(f, MACHINE, [0., 0.], 100.)
         })
-        .law(Edges, "bytes without an operation: no operation a second", |f| {
+        .law(Edges(why::LIMIT), "bytes without an operation: no operation a second", |f| {
             roof_law(f, MACHINE, [0., 20.], 0.)
         })
 }

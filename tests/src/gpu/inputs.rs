@@ -10,6 +10,7 @@ use crate::{
         cases::{matrix, row},
         compare::{refused, value},
         show::{inputs, remember, tensor},
+        why,
     },
     wrong,
 };
@@ -122,28 +123,28 @@ fn half_dtype_laws() -> Check<HalfDtype> {
                 half_law(f, &tensors, if fits { F16 } else { BF16 })
             },
         )
-        .law(Edges, "infinities do not fit", |f| {
+        .law(Edges(why::NOT_FINITE), "infinities do not fit", |f| {
             half_of(f, &[1., f32::INFINITY], BF16)?;
             half_of(f, &[f32::NEG_INFINITY], BF16)
         })
-        .law(Edges, "f64 is looked at like f32, and any shape is: 10³⁹ is too large", |f| {
+        .law(Edges(why::DOUBLE), "f64 is looked at like f32, and any shape is: 10³⁹ is too large", |f| {
             let wide = matrix(&[[1., -2.], [3., 4.]])?.to_dtype(F64)?;
             half_law(f, &[&wide], F16)?;
             half_law(f, &[&(&wide * 1e39)?], BF16)?;
             half_law(f, &[&wide, &matrix(&[[1e5f32]])?], BF16)
         })
-        .law(Edges, "NaN is NaN in both: it decides nothing, and hides nothing", |f| {
+        .law(Edges(why::NOT_FINITE), "NaN is NaN in both: it decides nothing, and hides nothing", |f| {
             half_of(f, &[f32::NAN, 1.], F16)?;
             half_of(f, &[f32::NAN, 70_000.], BF16)?;
             half_of(f, &[70_000., f32::NAN], BF16)
         })
-        .law(Edges, "where there is no number, all fit: an empty tensor, or no tensor", |f| {
+        .law(Edges(why::LIMIT), "where there is no number, all fit: an empty tensor, or no tensor", |f| {
             let empty = Tensor::zeros((0, 8), F32, &Device::Cpu)?;
             half_law(f, &[&empty], F16)?;
             half_law(f, &[&empty, &row(&[70_000.])?], BF16)?;
             half_law(f, &[], F16)
         })
-        .law(Edges, "a type that is no float is an error, wherever it stands", |f| {
+        .law(Edges(why::REFUSED), "a type that is no float is an error, wherever it stands", |f| {
             let (small, large) = (row(&[1.])?, row(&[70_000.])?);
             for dtype in [DType::U8, DType::U32, DType::I64] {
                 let ids = small.to_dtype(dtype)?;
@@ -247,7 +248,7 @@ accurate(f, [3e-6], [1e-6], [0.], false)?;
                 accurate_law(f, [&column(|n| n.0)?, &column(|n| n.1)?, &reference], good)
             },
         )
-        .law(Edges, "errors are measured in f64: f16 and f32 would round them away", |f| {
+        .law(Edges(why::HALF), "errors are measured in f64: f16 and f32 would round them away", |f| {
             let half = |x: f32| row(&[x])?.to_dtype(DType::F16);
             let wide = |x: f64| Tensor::new(&[x], &Device::Cpu);
             // 1 and its neighbour in f16, 0.00098 above it: between them lies the reference.
@@ -255,24 +256,24 @@ accurate(f, [3e-6], [1e-6], [0.], false)?;
             accurate_law(f, [&half(1.0009766)?, &half(1.)?, &wide(1.0003)?], false)?;
             accurate_law(f, [&wide(1. + 5e-12)?, &wide(1. + 1e-12)?, &wide(1.)?], false)
         })
-        .law(Edges, "a NaN in out is not good, whatever stands beside it", |f| {
+        .law(Edges(why::NOT_FINITE), "a NaN in out is not good, whatever stands beside it", |f| {
             accurate(f, [NAN, 3.], [1., 1.], [0.; 2], false)?;
             accurate(f, [NAN, 1.], [1., 1.], [0.; 2], false)?;
             accurate(f, [1., NAN], [1., 1.], [0.; 2], false)
         })
-        .law(Edges, "a NaN in naive is not good: then there is no measure", |f| {
+        .law(Edges(why::NOT_FINITE), "a NaN in naive is not good: then there is no measure", |f| {
             accurate(f, [1., 1.], [NAN, 1.], [0.; 2], false)?;
             accurate(f, [1., 1.], [1., NAN], [0.; 2], false)
         })
-        .law(Edges, "a NaN in both is not good, nor is one in the reference", |f| {
+        .law(Edges(why::NOT_FINITE), "a NaN in both is not good, nor is one in the reference", |f| {
             accurate(f, [NAN, 1.], [NAN, 1.], [0.; 2], false)?;
             accurate(f, [1., 1.], [1., 1.], [f64::NAN, 0.], false)?;
             accurate(f, [NAN, 1.], [NAN, 1.], [f64::NAN, 0.], false)
         })
-        .law(Edges, "an infinity where the reference has a number is not good", |f| {
+        .law(Edges(why::NOT_FINITE), "an infinity where the reference has a number is not good", |f| {
             accurate(f, [f32::INFINITY, 1.], [1., 1.], [0.; 2], false)
         })
-        .law(Edges, "shapes that differ are an error, also those that broadcast", |f| {
+        .law(Edges(why::REFUSED), "shapes that differ are an error, also those that broadcast", |f| {
             let (wide, row_of, one) = (seeded::normal(1, (2, 3))?, seeded::normal(2, 3)?, row(&[1.])?);
             for [out, naive, reference] in [
                 [&wide, &wide, &row_of],
@@ -288,7 +289,7 @@ accurate(f, [3e-6], [1e-6], [0.], false)?;
             }
             Ok(())
         })
-        .law(Edges, "where there is nothing to compare, nothing is wrong", |f| {
+        .law(Edges(why::LIMIT), "where there is nothing to compare, nothing is wrong", |f| {
             for shape in [&[0][..], &[0, 3], &[2, 0]] {
                 let x = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
                 accurate_law(f, [&x, &x, &x.to_dtype(DType::F64)?], true)?;
@@ -424,19 +425,23 @@ fn pick_kernel_laws() -> Check<PickKernel> {
             }
             Ok(())
         })
-        .law(Edges, "on a card, flash exactly when all four conditions hold, else naive", |f| {
-            for card in [(7, 5), (8, 0), (9, 0)] {
-                for dtype in [F16, BF16, F32, F64] {
-                    for head_dim in [64, 512, 513] {
-                        for gradient in [false, true] {
-                            let fits = card.0 >= 8 && dtype.size_in_bytes() == 2;
-                            let flash = fits && head_dim <= 512 && !gradient;
-                            let expected = if flash { "flash" } else { "naive" };
-                            pick_law(f, (Some(card), dtype, head_dim, gradient), expected)?;
+        .law(
+            Edges(why::LIMIT),
+            "on a card, flash exactly when all four conditions hold, else naive",
+            |f| {
+                for card in [(7, 5), (8, 0), (9, 0)] {
+                    for dtype in [F16, BF16, F32, F64] {
+                        for head_dim in [64, 512, 513] {
+                            for gradient in [false, true] {
+                                let fits = card.0 >= 8 && dtype.size_in_bytes() == 2;
+                                let flash = fits && head_dim <= 512 && !gradient;
+                                let expected = if flash { "flash" } else { "naive" };
+                                pick_law(f, (Some(card), dtype, head_dim, gradient), expected)?;
+                            }
                         }
                     }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
 }

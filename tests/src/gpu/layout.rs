@@ -11,6 +11,7 @@ use crate::{
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -137,14 +138,14 @@ fn flash_layout_laws() -> Check<FlashLayout> {
                 }
             },
         )
-        .law(Edges, "the type stays: f16, bf16, f64, u32", |f| {
+        .law(Edges(why::COUNT), "the type stays: f16, bf16, f64, u32", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64, DType::U32] {
                 let x = Tensor::arange(0u32, 12, &Device::Cpu)?.reshape((1, 2, 3, 2))?;
                 layout_law(f, &x.to_dtype(dtype)?)?;
             }
             Ok(())
         })
-        .law(Edges, "without sequences, heads, tokens or numbers there is a shape still", |f| {
+        .law(Edges(why::EMPTY), "without sequences, heads, tokens or numbers there is a shape still", |f| {
             for dims in [(0, 2, 3, 4), (2, 0, 3, 4), (2, 3, 0, 4), (2, 3, 4, 0)] {
                 let x = Tensor::zeros(dims, DType::F32, &Device::Cpu)?;
                 let (batch, heads, seq, head_dim) = dims;
@@ -153,7 +154,7 @@ fn flash_layout_laws() -> Check<FlashLayout> {
             }
             Ok(())
         })
-        .law(Edges, "x of another rank is an error", |f| {
+        .law(Edges(why::REFUSED), "x of another rank is an error", |f| {
             for shape in [&[6][..], &[2, 3], &[1, 2, 3], &[1, 1, 1, 2, 3]] {
                 let x = seeded::normal(6, shape)?;
                 refused(&inputs(&[("x", &x)]), "x has four dimensions", f(&x))?;
@@ -248,16 +249,16 @@ fn split_qkv_laws() -> Check<SplitQkv> {
                 same_memory(&format!("{given}\nlooked at: {name}"), &qkv, part)
             })
         })
-        .law(Edges, "the type stays: f16, bf16, f64", |f| {
+        .law(Edges(why::HALF), "the type stays: f16, bf16, f64", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64] {
                 split_law(f, &seeded::normal(2, (2, 4, 2))?.to_dtype(dtype)?, 2, 1)?;
             }
             Ok(())
         })
-        .law(Edges, "a view is read as it looks, not as it lies in memory", |f| {
+        .law(Edges(why::VIEW), "a view is read as it looks, not as it lies in memory", |f| {
             split_law(f, &seeded::normal(3, (4, 3, 2))?.transpose(0, 1)?, 2, 1)
         })
-        .law(Edges, "no tokens: three parts without tokens", |f| {
+        .law(Edges(why::EMPTY), "no tokens: three parts without tokens", |f| {
             let qkv = Tensor::zeros((0, 4, 2), DType::F32, &Device::Cpu)?;
             let given = split_given(&qkv, 2, 1);
             let parts = value(&given, f(&qkv, 2, 1))?;
@@ -271,7 +272,7 @@ fn split_qkv_laws() -> Check<SplitQkv> {
             }
             Ok(())
         })
-        .law(Edges, "too few heads, and too many, are an error", |f| {
+        .law(Edges(why::REFUSED), "too few heads, and too many, are an error", |f| {
             for heads in [3, 5, 6] {
                 let qkv = seeded::normal(4, (1, heads, 2))?;
                 let why = "heads_q + 2 · heads_kv are 4";
@@ -279,7 +280,7 @@ fn split_qkv_laws() -> Check<SplitQkv> {
             }
             Ok(())
         })
-        .law(Edges, "qkv of another rank is an error", |f| {
+        .law(Edges(why::REFUSED), "qkv of another rank is an error", |f| {
             for shape in [&[4][..], &[4, 4], &[1, 2, 4, 2]] {
                 let qkv = seeded::normal(4, shape)?;
                 let why = "qkv has three dimensions";
@@ -372,21 +373,21 @@ fn pad_head_dim_laws() -> Check<PadHeadDim> {
                 same(&given, scores, &q.matmul(&k.t()?)?, rounding(2 * head_dim))
             },
         )
-        .law(Edges, "the type stays: f16, bf16, f64", |f| {
+        .law(Edges(why::HALF), "the type stays: f16, bf16, f64", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64] {
                 pad_law(f, &seeded::normal(6, (2, 3))?.to_dtype(dtype)?)?;
             }
             Ok(())
         })
-        .law(Edges, "a view is read as it looks, not as it lies in memory", |f| {
+        .law(Edges(why::VIEW), "a view is read as it looks, not as it lies in memory", |f| {
             pad_law(f, &seeded::normal(7, (3, 4, 2))?.transpose(0, 2)?)?;
             pad_law(f, &seeded::normal(8, (2, 3, 5))?.transpose(0, 1)?)
         })
-        .law(Edges, "no tokens: (0, 3) becomes (0, 8); and 0 is a multiple of 8: (3, 0) stays", |f| {
+        .law(Edges(why::EMPTY), "no tokens: (0, 3) becomes (0, 8); and 0 is a multiple of 8: (3, 0) stays", |f| {
             pad_law(f, &Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?)?;
             pad_law(f, &Tensor::zeros((3, 0), DType::F32, &Device::Cpu)?)
         })
-        .law(Edges, "a lone number has no last dimension: that is an error", |f| {
+        .law(Edges(why::REFUSED), "a lone number has no last dimension: that is an error", |f| {
             let x = Tensor::new(1f32, &Device::Cpu)?;
             refused(&inputs(&[("x", &x)]), "x has at least one dimension", f(&x))
         })

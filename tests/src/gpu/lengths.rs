@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{exactly, refused, same, value},
         show::remember,
+        why,
     },
     wrong,
 };
@@ -122,11 +123,11 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
                 bad(f, "the end is not the total", (&ends, total + more, longest))
             },
         )
-        .law(Edges, "no sequence is an error: neither nothing at all, nor a lone 0", |f| {
+        .law(Edges(why::REFUSED), "no sequence is an error: neither nothing at all, nor a lone 0", |f| {
             bad(f, "expected at least one sequence", (&[], 0, 0))?;
             bad(f, "expected at least one sequence", (&[0], 0, 0))
         })
-        .law(Edges, "2³¹ − 1 tokens fit; one more is an error: the kernel reads an i32", |f| {
+        .law(Edges(why::COUNT), "2³¹ − 1 tokens fit; one more is an error: the kernel reads an i32", |f| {
             accepted(f, &[0, MOST], MOST as usize, MOST as usize)?;
             for end in [MOST + 1, u32::MAX] {
                 let total = end as usize;
@@ -134,7 +135,7 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
             }
             Ok(())
         })
-        .law(Edges, "a total or a max_seqlen above 2³² stays what it is", |f| {
+        .law(Edges(why::COUNT), "a total or a max_seqlen above 2³² stays what it is", |f| {
             bad(f, "the end is not the total", (&[0, 5], (1 << 32) + 5, 5))?;
             accepted(f, &[0, 5], 5, 1 << 32)
         })
@@ -194,21 +195,21 @@ fn gpu_seqlens_laws() -> Check<GpuSeqlens> {
             vec(0..50usize, 1..9),
             |f, lengths| seqlens_law(f, &lengths),
         )
-        .law(Edges, "only empty sequences: zeros, and the longest has length 0", |f| {
+        .law(Edges(why::EMPTY), "only empty sequences: zeros, and the longest has length 0", |f| {
             seqlens_law(f, &[0])?;
             seqlens_law(f, &[0, 0])
         })
-        .law(Edges, "no sequence is an error: the kernel wants at least one", |f| {
+        .law(Edges(why::REFUSED), "no sequence is an error: the kernel wants at least one", |f| {
             let given = remember("lengths: []");
             refused(&given, "expected at least one sequence", f(&[], &Device::Cpu))
         })
-        .law(Edges, "2³¹ − 1 tokens in all fit; one more is an error: the kernel reads an i32", |f| {
+        .law(Edges(why::COUNT), "2³¹ − 1 tokens in all fit; one more is an error: the kernel reads an i32", |f| {
             let most = MOST as usize;
             seqlens_law(f, &[most - 2, 2])?;
             let given = remember(format!("lengths: {:?}", [most, 1]));
             refused(&given, "the total is above i32::MAX", f(&[most, 1], &Device::Cpu))
         })
-        .law(Edges, "a total above 2³², and one that no usize holds, are errors, too", |f| {
+        .law(Edges(why::COUNT), "a total above 2³², and one that no usize holds, are errors, too", |f| {
             let most = MOST as usize;
             for lengths in [&[1 << 32, 5][..], &[most; 3], &[usize::MAX, 2]] {
                 let given = remember(format!("lengths: {lengths:?}"));

@@ -93,7 +93,7 @@ impl<F: ?Sized> Check<F> {
 
     fn verdict(&self, laws: Vec<LawResult>) -> Verdict {
         let mut verdict = Verdict { exercise: self.exercise, laws, cause: None };
-        if verdict.state() == State::Failed {
+        if matches!(verdict.state(), State::Works | State::Failed) {
             verdict.cause = self.cause_of(&verdict.laws);
         }
         verdict

@@ -9,6 +9,7 @@ mod quiet;
 pub mod run;
 pub mod show;
 pub mod verdict;
+pub mod why;
 
 pub use check::{Check, Proof};
 pub use compare::{Breach, Outcome};

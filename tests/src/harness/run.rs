@@ -60,7 +60,7 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 struct LawLine<'a> {
-    group: super::verdict::Group,
+    group: &'static str,
     says: &'a str,
     state: State,
     why: String,
@@ -84,6 +84,9 @@ pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
                 }
                 match (who, state) {
                     ("exercise", State::Pending) => Ok(Completion::ignored_with("pending")),
+                    ("exercise", State::Works) => {
+                        Ok(Completion::ignored_with("works; edges are open"))
+                    }
                     (_, State::Passed | State::Skipped) => Ok(Completion::Completed),
                     _ => Err(format!("\n{verdict}\n").into()),
                 }
@@ -115,12 +118,13 @@ fn report(chapter: &str, exercise: &str, who: &str, verdict: &Verdict) -> std::i
     };
     let state = verdict.state();
     let laws = verdict.laws.iter().map(|law| LawLine {
-        group: law.group,
+        group: law.group.name(),
         says: law.says,
         state: law.state,
         why: law.breach.as_ref().map(|breach| breach.got.clone()).unwrap_or_default(),
     });
-    let message = if state == State::Failed { verdict.to_string() } else { String::new() };
+    let told = matches!(state, State::Works | State::Failed);
+    let message = if told { verdict.to_string() } else { String::new() };
     let line = Line { chapter, exercise, who, state, message, laws: laws.collect() };
     let mut text = serde_json::to_string(&line)?;
     text.push('\n');

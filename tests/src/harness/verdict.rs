@@ -12,14 +12,16 @@ pub enum State {
     Pending,
     /// All that must hold holds.
     Passed,
-    /// Something that must hold does not.
+    /// The idea works: only edges are still open.
+    Works,
+    /// The idea does not work.
     Failed,
     /// Could not be run here; the reason is said.
     Skipped,
 }
 
-/// The rows of `cargo study verify`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// The rows of `cargo study verify`. All but the edges are the idea.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Values, by hand and against PyTorch.
     Implementation,
@@ -29,10 +31,29 @@ pub enum Group {
     Masks,
     /// Gradients reach every input and are right.
     Gradients,
-    /// Empty, tiny, odd and extreme inputs, other types.
-    Edges,
+    /// Empty, tiny, odd and extreme inputs, other types; with why it matters, one of [`super::why`].
+    Edges(&'static str),
     /// What only a card can tell.
     Gpu,
+}
+
+impl Group {
+    /// The row's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Implementation => "Implementation",
+            Self::Weights => "Weights",
+            Self::Masks => "Masks",
+            Self::Gradients => "Gradients",
+            Self::Edges(_) => "Edges",
+            Self::Gpu => "Gpu",
+        }
+    }
+
+    /// Why it matters, for an edge.
+    pub fn why(self) -> Option<&'static str> {
+        if let Self::Edges(why) = self { Some(why) } else { None }
+    }
 }
 
 /// How one law came out.
@@ -80,12 +101,15 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Pending before failed before passed before skipped: a stub whose first law already passes is still a stub.
+    /// Pending before failed before passed before skipped: a stub whose first law already passes is still a stub. Where
+    /// no law but an edge fails, the idea works.
     pub fn state(&self) -> State {
-        [State::Pending, State::Failed, State::Passed]
+        let idea = |law: &LawResult| law.group.why().is_none();
+        let state = [State::Pending, State::Failed, State::Passed]
             .into_iter()
             .find(|&state| self.count(state) > 0)
-            .unwrap_or(State::Skipped)
+            .unwrap_or(State::Skipped);
+        if state == State::Failed && !self.failures().any(idea) { State::Works } else { state }
     }
 
     /// The laws that failed.
@@ -123,14 +147,21 @@ impl fmt::Display for Verdict {
                 }
                 return Ok(());
             }
-            State::Failed => {}
+            State::Works => {
+                let hold = self.count(State::Passed);
+                writeln!(out, "✓ {name} works: {hold} laws hold. Edges are still open.\n")?;
+            }
+            State::Failed => writeln!(out, "✗ {name} failed.\n")?,
         }
         let Some(first) = self.failures().next() else {
             return Ok(());
         };
-        writeln!(out, "✗ {name} failed.\n\nWhat must hold: {}\n", first.says)?;
+        writeln!(out, "What must hold: {}\n", first.says)?;
         if let Some(breach) = &first.breach {
             writeln!(out, "{breach}")?;
+        }
+        if let Some(why) = first.group.why() {
+            writeln!(out, "Why it matters: {why}\n")?;
         }
         if let Some(cause) = self.cause {
             let how = if cause.same { "Likely cause" } else { "Perhaps" };

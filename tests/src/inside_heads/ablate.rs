@@ -8,6 +8,7 @@ use crate::{
         Group::{Edges, Implementation},
         compare::{exactly, refused, rounding, same},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -81,17 +82,17 @@ fn ablate_laws() -> Check<Ablate> {
                 law(f, &x, head % heads, true)
             },
         )
-        .law(Edges, "numbers that are infinite or NaN become 0 as well", |f| {
+        .law(Edges(why::NOT_FINITE), "numbers that are infinite or NaN become 0 as well", |f| {
             let x = heads(&[[[1., f32::INFINITY], [f32::NAN, 2.]], [[3., 4.], [5., 6.]]])?;
             let expected = heads(&[[[0., 0.], [0., 0.]], [[3., 4.], [5., 6.]]])?;
             same(&given(&x, 0, false), f(&x, 0, false), &expected, exactly())
         })
-        .law(Edges, "f64 in, f64 out", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", move |f| {
             let x = seeded::normal(3, (2, 2, 3, 2))?.to_dtype(DType::F64)?;
             law(f, &x, 1, false)?;
             law(f, &x, 1, true)
         })
-        .law(Edges, "no tokens or no batch stay empty, with the mean, too", |f| {
+        .law(Edges(why::EMPTY), "no tokens or no batch stay empty, with the mean, too", |f| {
             for shape in [&[2, 2, 0, 3][..], &[0, 2, 3, 3]] {
                 let x = zeros(shape)?;
                 for keep_mean in [false, true] {
@@ -101,7 +102,7 @@ fn ablate_laws() -> Check<Ablate> {
             }
             Ok(())
         })
-        .law(Edges, "a head that is not there is an error", |f| {
+        .law(Edges(why::REFUSED), "a head that is not there is an error", |f| {
             let x = heads(&[[[1., 2.]], [[3., 4.]]])?;
             for head in [2, 3, usize::MAX] {
                 let why = "two heads are number 0 and 1";

@@ -10,6 +10,7 @@ use crate::{
         cases::{matrix, row},
         compare::{refused, rounding, same},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -86,21 +87,25 @@ fn entropy_laws() -> Check<Measure> {
                 law(f, weights, expected)
             },
         )
-        .law(Edges, "f64 weights are measured in f64", move |f| {
+        .law(Edges(why::DOUBLE), "f64 weights are measured in f64", move |f| {
             let weights = drawn(1, (2, 2, 3, 4))?.to_dtype(DType::F64)?;
             let expected = entropy_reference(&weights)?;
             law(f, weights, expected)
         })
-        .law(Edges, "weights without four dimensions, or empty ones, are an error", |f| {
-            let shapes: [&[usize]; 5] =
-                [&[2, 3], &[0, 2, 3, 3], &[1, 0, 3, 3], &[1, 2, 0, 3], &[1, 2, 3, 0]];
-            for shape in shapes {
-                let weights = zeros(shape)?;
-                let given = inputs(&[("weights", &weights)]);
-                refused(&given, "there is no query to take a mean over", f(&weights))?;
-            }
-            Ok(())
-        })
+        .law(
+            Edges(why::REFUSED),
+            "weights without four dimensions, or empty ones, are an error",
+            |f| {
+                let shapes: [&[usize]; 5] =
+                    [&[2, 3], &[0, 2, 3, 3], &[1, 0, 3, 3], &[1, 2, 0, 3], &[1, 2, 3, 0]];
+                for shape in shapes {
+                    let weights = zeros(shape)?;
+                    let given = inputs(&[("weights", &weights)]);
+                    refused(&given, "there is no query to take a mean over", f(&weights))?;
+                }
+                Ok(())
+            },
+        )
 }
 
 /// Checks the distances between all heads of all layers: maps `(batch, heads, seq_q, seq_k)` and `(batch, seq_q)` →
@@ -213,25 +218,29 @@ fn diversity_laws() -> Check<Distances> {
                 law(f, &maps, real, expected)
             },
         )
-        .law(Edges, "300 real queries, more than a u8 can count", move |f| {
+        .law(Edges(why::COUNT), "300 real queries, more than a u8 can count", move |f| {
             let map = heads(&[[[1., 0.]], [[0., 1.]]])?.repeat((1, 1, 300, 1))?;
             let real = Tensor::ones((1, 300), DType::U8, &Device::Cpu)?;
             law(f, &[map], real, matrix(&[[0., 1.], [1., 0.]])?)
         })
-        .law(Edges, "one head is 0 from itself; f64 maps are compared in f64", move |f| {
-            law(f, &[heads(&[[[0.5, 0.5]]])?], real(&[[1]])?, matrix(&[[0.]])?)?;
-            let maps = [drawn(1, (2, 3, 2, 4))?.to_dtype(DType::F64)?];
-            let real = real(&[[1, 1], [1, 0]])?;
-            let expected = diversity_reference(&maps, &real)?;
-            law(f, &maps, real, expected)
-        })
-        .law(Edges, "no layer, or no real query, is an error", |f| {
+        .law(
+            Edges(why::DOUBLE),
+            "one head is 0 from itself; f64 maps are compared in f64",
+            move |f| {
+                law(f, &[heads(&[[[0.5, 0.5]]])?], real(&[[1]])?, matrix(&[[0.]])?)?;
+                let maps = [drawn(1, (2, 3, 2, 4))?.to_dtype(DType::F64)?];
+                let real = real(&[[1, 1], [1, 0]])?;
+                let expected = diversity_reference(&maps, &real)?;
+                law(f, &maps, real, expected)
+            },
+        )
+        .law(Edges(why::REFUSED), "no layer, or no real query, is an error", |f| {
             let one = real(&[[1]])?;
             refused(&given(&[], &one), "there is no head", f(&[], &one))?;
             let (map, none) = ([heads(&[[[0.5, 0.5]], [[1., 0.]]])?], real(&[[0]])?);
             refused(&given(&map, &none), "a mean over nothing is 0 / 0", f(&map, &none))
         })
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             let map = drawn(1, (2, 2, 3, 3))?;
             let why = "real has one number for each query of each sequence";
             for dims in [&[2, 2][..], &[1, 3], &[3], &[2, 3, 1]] {

@@ -9,6 +9,7 @@ use crate::{
         cases::matrix,
         compare::{refused, rounding, same},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -113,17 +114,17 @@ fn rollout_laws() -> Check<Rollout> {
             let maps = [drawn(1, (1, 1, 3, 3))?, drawn(2, (1, 3, 3, 3))?];
             law(f, &maps, &reference(&maps)?)
         })
-        .law(Edges, "f64 maps are multiplied in f64", move |f| {
+        .law(Edges(why::DOUBLE), "f64 maps are multiplied in f64", move |f| {
             let layer = |seed| drawn(seed, (2, 2, 3, 3))?.to_dtype(DType::F64);
             let maps = [layer(1)?, layer(2)?];
             law(f, &maps, &reference(&maps)?)
         })
-        .law(Edges, "no layer, and a layer without heads, are an error", |f| {
+        .law(Edges(why::REFUSED), "no layer, and a layer without heads, are an error", |f| {
             refused(&given(&[]), "nothing is known about the tokens", f(&[]))?;
             let maps = [zeros(&[1, 0, 3, 3])?];
             refused(&given(&maps), "a mean over no head is 0 / 0", f(&maps))
         })
-        .law(Edges, "maps that are not square, or do not fit each other, are an error", |f| {
+        .law(Edges(why::REFUSED), "maps that are not square, or do not fit each other, are an error", |f| {
             let map = drawn(1, (2, 2, 3, 3))?;
             for other in [&[2, 2, 3, 4][..], &[2, 2, 4, 4], &[1, 2, 3, 3], &[3, 3]] {
                 let other = zeros(other)?;

@@ -9,6 +9,7 @@ use crate::{
         cases::row,
         compare::{refused, rounding, same},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -86,13 +87,13 @@ fn previous_laws() -> Check<Measure> {
                 law(f, weights, expected)
             },
         )
-        .law(Edges, "f64 weights give f64 scores", move |f| {
+        .law(Edges(why::DOUBLE), "f64 weights give f64 scores", move |f| {
             let weights = drawn(1, (2, 2, 4, 4))?.to_dtype(DType::F64)?;
             let expected = reference(&weights)?;
             law(f, weights, expected)
         })
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "one token, other keys than queries, nothing at all, other dimensions: an error",
             |f| {
                 for shape in UNFIT {
@@ -182,19 +183,19 @@ fn induction_laws() -> Check<Induction> {
                 law(f, &weights, period, expected)
             },
         )
-        .law(Edges, "period 1, a a a: what came after the token before is the token itself", move |f| {
+        .law(Edges(why::LIMIT), "period 1, a a a: what came after the token before is the token itself", move |f| {
             law(f, &looks_at([0, 1, 0])?, 1, row(&[0.5])?)
         })
-        .law(Edges, "f64 weights give f64 scores", move |f| {
+        .law(Edges(why::DOUBLE), "f64 weights give f64 scores", move |f| {
             let weights = drawn(1, (2, 2, 6, 6))?.to_dtype(DType::F64)?;
             let expected = reference(&weights, 3)?;
             law(f, &weights, 3, expected)
         })
-        .law(Edges, "a period of 0 is an error", |f| {
+        .law(Edges(why::REFUSED), "a period of 0 is an error", |f| {
             let weights = drawn(1, (1, 2, 4, 4))?;
             refused(&given(&weights, 0), "a block has at least one token", f(&weights, 0))
         })
-        .law(Edges, "a period that leaves no query is an error", |f| {
+        .law(Edges(why::REFUSED), "a period that leaves no query is an error", |f| {
             let weights = drawn(1, (1, 2, 4, 4))?;
             for period in [4, 5, usize::MAX] {
                 let why = "nothing repeats within 4 tokens";
@@ -202,7 +203,7 @@ fn induction_laws() -> Check<Induction> {
             }
             Ok(())
         })
-        .law(Edges, "other keys than queries, nothing at all, other dimensions: an error", |f| {
+        .law(Edges(why::REFUSED), "other keys than queries, nothing at all, other dimensions: an error", |f| {
             for shape in UNFIT {
                 let weights = zeros(shape)?;
                 let why = "self-attention has as many keys as queries";

@@ -11,6 +11,7 @@ use crate::{
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -120,11 +121,11 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
                 softmax_law(f, &scores, &additive(&padding)?, &expected, 4)
             },
         )
-        .law(Edges, "a hidden score takes nothing, however large: the mask comes before the softmax", |f| {
+        .law(Edges(why::HUGE), "a hidden score takes nothing, however large: the mask comes before the softmax", |f| {
             let scores = matrix(&[[10_000., 0., 0.]])?;
             softmax_law(f, &scores, &mask(&[[0, 1, 1]])?, &matrix(&[[0., 0.5, 0.5]])?, 4)
         })
-        .law(Edges, "a hidden score takes nothing, however low the others are", |f| {
+        .law(Edges(why::HUGE), "a hidden score takes nothing, however low the others are", |f| {
             for low in [-20_000f32, -1e10] {
                 let scores = matrix(&[[low, 0.]])?;
                 softmax_law(f, &scores, &mask(&[[1, 0]])?, &matrix(&[[1., 0.]])?, 1)?;
@@ -180,7 +181,7 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             let (scores, bias) = (seeded::normal(31, (2, 2, 3))?, seeded::normal(32, (2, 3))?);
             gradients_agree(&[("scores", &scores), ("mask", &bias)], |inputs| f(&inputs[0], Some(&inputs[1])))
         })
-        .law(Edges, "f16, bf16 and f64 scores give weights of their own type", |f| {
+        .law(Edges(why::HALF), "f16, bf16 and f64 scores give weights of their own type", |f| {
             let scores = matrix(&[[0., 0., 9.], [1., 2., 3.]])?;
             let keep = mask(&[[1, 1, 0], [0, 0, 0]])?;
             let expected = matrix(&[[0.5, 0.5, 0.], [0., 0., 0.]])?;
@@ -191,7 +192,7 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             }
             Ok(())
         })
-        .law(Edges, "no keys and no queries give empty weights", |f| {
+        .law(Edges(why::EMPTY), "no keys and no queries give empty weights", |f| {
             for shape in [(2, 0), (0, 2)] {
                 let scores = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
                 softmax_law(f, &scores, &Tensor::zeros(shape, DType::U8, &Device::Cpu)?, &scores, 0)?;
@@ -199,7 +200,7 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             }
             Ok(())
         })
-        .law(Edges, "a mask of another type, or one that does not broadcast to the scores, is an error", |f| {
+        .law(Edges(why::REFUSED), "a mask of another type, or one that does not broadcast to the scores, is an error", |f| {
             let scores = matrix(&[[1., 2.], [3., 4.]])?;
             let refuse = |why: &str, mask: &Tensor| refused(&softmax_given(&scores, mask), why, f(&scores, Some(mask)));
             let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu);
@@ -362,14 +363,14 @@ fn attention_laws() -> Check<MaskedAttention> {
                 same(&given, weights.sum(D::Minus1), &row_sums(&keep)?, rounding(seq_k + 1))
             },
         )
-        .law(Edges, "no keys: zeros for every query; no queries: no outputs", |f| {
+        .law(Edges(why::EMPTY), "no keys: zeros for every query; no queries: no outputs", |f| {
             let zeros = |rows, columns| Tensor::zeros((2, rows, columns), DType::F32, &Device::Cpu);
             let no_keys = attention_inputs(33, &[2], [3, 0, 4, 2])?;
             attention_law(f, (&no_keys, None), [&zeros(3, 2)?, &zeros(3, 0)?], 0)?;
             let no_queries = attention_inputs(34, &[2], [0, 3, 4, 2])?;
             attention_law(f, (&no_queries, None), [&zeros(0, 2)?, &zeros(0, 3)?], 0)
         })
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let fit = [zeros(&[2, 4])?, zeros(&[3, 4])?, zeros(&[3, 2])?];
             let [query, key, v] = fit.clone();
@@ -388,7 +389,7 @@ fn attention_laws() -> Check<MaskedAttention> {
                 refused(&given, why, f(&case[0], &case[1], &case[2], mask))
             })
         })
-        .law(Edges, "f64 in, f64 out", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let [query, key, v] = attention_inputs(35, &[], [2, 3, 4, 2])?;
             let in_f64 = |x: &Tensor| x.to_dtype(DType::F64);
             let case = [in_f64(&query)?, in_f64(&key)?, in_f64(&v)?];

@@ -10,6 +10,7 @@ use crate::{
         cases::{matrix, row},
         compare::{exactly, refused, same},
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -91,23 +92,27 @@ fn to_additive_laws() -> Check<ToAdditive> {
             let shape = (2, 1, 1, 3);
             law(f, &keep.reshape(shape)?, DType::F32, &additive.reshape(shape)?)
         })
-        .law(Edges, "broadcast masks and masks of no keys are converted too", |f| {
+        .law(Edges(why::LIMIT), "broadcast masks and masks of no keys are converted too", |f| {
             let wide = mask(&[[1, 0]])?.broadcast_as((2, 2))?;
             law(f, &wide, DType::F32, &matrix(&[[0., HIDDEN], [0., HIDDEN]])?)?;
             let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
             law(f, &empty, DType::F32, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?)
         })
-        .law(Edges, "a mask that is not u8, and a type that has no −∞, are an error", |f| {
-            let additive = row(&[0., HIDDEN])?;
-            refused(
-                &inputs(&[("keep", &additive)]),
-                "this is not a keep-mask (u8)",
-                f(&additive, DType::F32),
-            )?;
-            let keep = mask(&[[1, 0]])?;
-            let given = remember(format!("{}\ndtype: U32", inputs(&[("keep", &keep)])));
-            refused(&given, "u32 has no −∞", f(&keep, DType::U32))
-        })
+        .law(
+            Edges(why::REFUSED),
+            "a mask that is not u8, and a type that has no −∞, are an error",
+            |f| {
+                let additive = row(&[0., HIDDEN])?;
+                refused(
+                    &inputs(&[("keep", &additive)]),
+                    "this is not a keep-mask (u8)",
+                    f(&additive, DType::F32),
+                )?;
+                let keep = mask(&[[1, 0]])?;
+                let given = remember(format!("{}\ndtype: U32", inputs(&[("keep", &keep)])));
+                refused(&given, "u32 has no −∞", f(&keep, DType::U32))
+            },
+        )
 }
 
 /// Checks `additive_to_keep`: 0 to 1, −1000 and less to 0, anything else an error.
@@ -148,13 +153,13 @@ fn additive_laws() -> Check<ToKeep> {
                 FLOATS.into_iter().try_for_each(|dtype| law(f, &additive.to_dtype(dtype)?, &keep))
             },
         )
-        .law(Edges, "−0 is 0; a mask of no keys stays empty", |f| {
+        .law(Edges(why::LIMIT), "−0 is 0; a mask of no keys stays empty", |f| {
             law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)?;
             let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
         })
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "a bias is an error: −0.5, and all above −1000, neither let through nor hide",
             |f| {
                 [-0.5f32, -2., -100., -999.].into_iter().try_for_each(|bias| {
@@ -166,14 +171,14 @@ fn additive_laws() -> Check<ToKeep> {
                 })
             },
         )
-        .law(Edges, "numbers above 0 and NaN are an error", |f| {
+        .law(Edges(why::REFUSED), "numbers above 0 and NaN are an error", |f| {
             for odd in [1., f32::INFINITY, f32::NAN] {
                 let mask = row(&[0., odd])?;
                 refuse(f, &mask, "this is no additive mask")?;
             }
             Ok(())
         })
-        .law(Edges, "a keep-mask (u8) is an error: it is no additive mask", |f| {
+        .law(Edges(why::COUNT), "a keep-mask (u8) is an error: it is no additive mask", |f| {
             let keep = mask(&[[0, 0]])?;
             refuse(f, &keep, "expected a float type")
         })
@@ -232,7 +237,7 @@ fn to_keep_laws() -> Check<Convert> {
             },
         )
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "a number that means nothing in the convention is an error: it is the wrong convention",
             |f| {
                 let additive = matrix(&[[0., HIDDEN]])?;
@@ -256,7 +261,7 @@ fn to_keep_laws() -> Check<Convert> {
                 })
             },
         )
-        .law(Edges, "a mask of no keys stays empty", |f| {
+        .law(Edges(why::LIMIT), "a mask of no keys stays empty", |f| {
             let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
             law(f, &empty, OneHides, &empty)
         })
@@ -290,7 +295,7 @@ fn from_keep_laws() -> Check<Convert> {
             law(f, &keep, OneHides, &pair(!bits & 63)?.0)?;
             law(f, &keep, Additive, &additive)
         })
-        .law(Edges, "a mask that is not u8 is an error in all three", |f| {
+        .law(Edges(why::REFUSED), "a mask that is not u8 is an error in all three", |f| {
             let additive = row(&[0., HIDDEN])?;
             [OneAttends, OneHides, Additive].into_iter().try_for_each(|convention| {
                 let why = "this is not a keep-mask (u8)";

@@ -10,6 +10,7 @@ use crate::{
         cases::matrix,
         compare::{refused, value},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -193,10 +194,10 @@ fn leak_laws() -> Check<LeakTest> {
                 law(f, "without a mask", seq > 1, &input, under(|_, _| true))
             },
         )
-        .law(Edges, "one token has no future", |f| {
+        .law(Edges(why::ONE), "one token has no future", |f| {
             law(f, "without a mask", false, &seeded::normal(47, (1, 2))?, under(|_, _| true))
         })
-        .law(Edges, "an error of `attend` comes through", |f| {
+        .law(Edges(why::PASSED_ON), "an error of `attend` comes through", |f| {
             let input = seeded::normal(48, (3, 2))?;
             let given = remember(format!("attend: an error\n{}", inputs(&[("input", &input)])));
             refused(&given, "`attend` has failed", f(&|_| bail!("out of order"), &input))

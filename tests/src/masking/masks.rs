@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{exactly, refused, rounding, same, value},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -119,7 +120,7 @@ fn causal_laws() -> Check<CausalMask> {
             law(f, TopLeft, &keep_where(seq_q, seq_k, |query, key| key <= query)?)?;
             law(f, BottomRight, &keep_where(seq_q, seq_k, |query, key| key + seq_q <= query + seq_k)?)
         })
-        .law(Edges, "one token sees itself; no queries or no keys give an empty mask", move |f| {
+        .law(Edges(why::ONE), "one token sees itself; no queries or no keys give an empty mask", move |f| {
             law(f, BottomRight, &mask(&[[1]])?)?;
             for (seq_q, seq_k) in [(0, 3), (3, 0), (0, 0)] {
                 let empty = Tensor::zeros((seq_q, seq_k), DType::U8, &Device::Cpu)?;
@@ -167,11 +168,19 @@ fn padding_laws() -> Check<PaddingMask> {
             proptest::collection::vec(0..6usize, 1..4),
             move |f, lengths| law(f, &lengths, 5),
         )
-        .law(Edges, "a length above `seq_k` is an error: there are not so many keys", |f| {
-            let given = remember("lengths: [2, 4], seq_k: 3");
-            refused(&given, "a sequence of 4 does not fit into 3 keys", f(&[2, 4], 3, &Device::Cpu))
-        })
-        .law(Edges, "no sequences, or no keys, give an empty mask", move |f| {
+        .law(
+            Edges(why::REFUSED),
+            "a length above `seq_k` is an error: there are not so many keys",
+            |f| {
+                let given = remember("lengths: [2, 4], seq_k: 3");
+                refused(
+                    &given,
+                    "a sequence of 4 does not fit into 3 keys",
+                    f(&[2, 4], 3, &Device::Cpu),
+                )
+            },
+        )
+        .law(Edges(why::EMPTY), "no sequences, or no keys, give an empty mask", move |f| {
             law(f, &[], 3)?;
             law(f, &[0, 0], 0)
         })
@@ -203,7 +212,7 @@ fn lengths_laws() -> Check<PaddingLengths> {
             |f, lengths| law(f, &lengths, 5),
         )
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "padding before a real key is an error: a length alone cannot say where it is",
             |f| {
                 for row in [[0, 1, 1], [1, 0, 1]] {
@@ -214,8 +223,8 @@ fn lengths_laws() -> Check<PaddingLengths> {
                 Ok(())
             },
         )
-        .law(Edges, "more than 255 keys: u8 cannot count them", |f| law(f, &[300], 400))
-        .law(Edges, "no sequences give no lengths", |f| law(f, &[], 3))
+        .law(Edges(why::COUNT), "more than 255 keys: u8 cannot count them", |f| law(f, &[300], 400))
+        .law(Edges(why::EMPTY), "no sequences give no lengths", |f| law(f, &[], 3))
 }
 
 /// Checks `combine_masks`: two keep-masks, broadcast, to what both let through.
@@ -255,7 +264,7 @@ fn combine_laws() -> Check<Combine> {
                 law(f, &bits(first)?, &bits(second)?, &bits(first & second)?)
             },
         )
-        .law(Edges, "a mask that is not u8, or shapes that do not fit, are an error", |f| {
+        .law(Edges(why::REFUSED), "a mask that is not u8, or shapes that do not fit, are an error", |f| {
             let keep = mask(&[[1, 0]])?;
             let additive = Tensor::new(&[[0f32, f32::NEG_INFINITY]], &Device::Cpu)?;
             let given = inputs(&[("first", &additive), ("second", &additive)]);

@@ -11,6 +11,7 @@ use crate::{
         fixtures::Fixtures,
         gradient::gradients_agree,
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -659,7 +660,7 @@ fn gradients(check: Check<Build>) -> Check<Build> {
 fn edges(check: Check<Build>) -> Check<Build> {
     let small = MultiHeadSpec::new(8, 2);
     check
-        .law(Edges, "one token, odd sizes: 3 heads of 5 numbers", |build| {
+        .law(Edges(why::ONE), "one token, odd sizes: 3 heads of 5 numbers", |build| {
             let spec = MultiHeadSpec::new(15, 3);
             let case = own(&seeded::normal(8, (3, 1, 15))?);
             let given = given(spec, &case, None);
@@ -669,7 +670,7 @@ fn edges(check: Check<Build>) -> Check<Build> {
             finite(&given, Ok(output))
         })
         .law(
-            Edges,
+            Edges(why::EMPTY),
             "no queries give no outputs; no keys leave the bias of out_proj",
             move |build| {
                 let params = params(small, 9)?;
@@ -685,7 +686,7 @@ fn edges(check: Check<Build>) -> Check<Build> {
                 same(&about, output, &bias, rounding(0))
             },
         )
-        .law(Edges, "a transposed view is read as its copy is", move |build| {
+        .law(Edges(why::VIEW), "a transposed view is read as its copy is", move |build| {
             let params = params(small, 17)?;
             let views = draw(18, 2, 8, 8, 3)?.map(|x| x.transpose(1, 2)); // (2, 3, 8)
             let [query, key, value] = views;
@@ -697,7 +698,7 @@ fn edges(check: Check<Build>) -> Check<Build> {
             let output = attend(&forward, &case, None).map(|(output, _)| output);
             same(&format!("{given}\n(transposed views)"), output, &expected, rounding(64))
         })
-        .law(Edges, "f64 in, f64 out", move |build| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out", move |build| {
             let mut doubles = Params::new();
             for (name, x) in params(small, 10)? {
                 doubles.insert(name, x.to_dtype(DType::F64)?);
@@ -711,7 +712,7 @@ fn edges(check: Check<Build>) -> Check<Build> {
             same(&given, weights.sum(D::Minus1), &ones, rounding(8))
         })
         .law(
-            Edges,
+            Edges(why::REFUSED),
             "heads that do not divide embed_dim, key-value heads that do not divide the heads, and a dropout outside [0, 1) are errors",
             |build| {
                 let cases = [
@@ -732,7 +733,7 @@ fn edges(check: Check<Build>) -> Check<Build> {
                 refused(&given, "there is no head", built)
             },
         )
-        .law(Edges, "inputs and masks whose shapes do not fit are an error", move |build| {
+        .law(Edges(why::REFUSED), "inputs and masks whose shapes do not fit are an error", move |build| {
             let forward = layer(build, small, &params(small, 11)?)?;
             let [query, key, value] = draw(11, 2, 3, 4, 8)?;
             let short = seeded::normal(12, (2, 3, 8))?;

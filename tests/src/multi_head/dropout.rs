@@ -9,6 +9,7 @@ use crate::{
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -83,11 +84,11 @@ fn dropout_laws() -> Check<Dropout> {
                 &mean.to_string(),
             ))
         })
-        .law(Edges, "at rate 0 everything stays, to the last bit", |f| {
+        .law(Edges(why::LIMIT), "at rate 0 everything stays, to the last bit", |f| {
             let x = seeded::normal(6, (2, 3))?;
             same(&given(&x, 0., 6), f(&x, 0., 6), &x, exactly())
         })
-        .law(Edges, "a rate outside [0, 1) is an error", |f| {
+        .law(Edges(why::REFUSED), "a rate outside [0, 1) is an error", |f| {
             let x = row(&[1., 2.])?;
             for rate in [1., 1.5, -0.1, f64::NAN] {
                 let why = "the rate is a probability below 1";
@@ -95,7 +96,7 @@ fn dropout_laws() -> Check<Dropout> {
             }
             Ok(())
         })
-        .law(Edges, "f64 in, f64 out; nothing in, nothing out", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out; nothing in, nothing out", move |f| {
             law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.5, 7)?;
             law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)
         })

@@ -9,6 +9,7 @@ use crate::{
         compare::{exactly, refused, rounding, same},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -86,21 +87,25 @@ fn split_laws() -> Check<Regroup> {
                 }
             },
         )
-        .law(Edges, "one head, one token, and no token at all", move |f| {
+        .law(Edges(why::ONE), "one head, one token, and no token at all", move |f| {
             law(f, (2, 3, 4), 1)?;
             law(f, (1, 1, 4), 2)?;
             let none = Tensor::zeros((2, 0, 4), DType::F32, &Device::Cpu)?;
             let expected = Tensor::zeros((2, 2, 0, 2), DType::F32, &Device::Cpu)?;
             same(&given(&none, "num_heads", 2), f(&none, 2), &expected, exactly())
         })
-        .law(Edges, "heads that do not divide the numbers are an error, as are no heads", |f| {
-            let x = counting((1, 2, 4))?;
-            for heads in [0, 3] {
-                let why = "4 numbers a token cannot be shared out evenly";
-                refused(&given(&x, "num_heads", heads), why, f(&x, heads))?;
-            }
-            Ok(())
-        })
+        .law(
+            Edges(why::REFUSED),
+            "heads that do not divide the numbers are an error, as are no heads",
+            |f| {
+                let x = counting((1, 2, 4))?;
+                for heads in [0, 3] {
+                    let why = "4 numbers a token cannot be shared out evenly";
+                    refused(&given(&x, "num_heads", heads), why, f(&x, heads))?;
+                }
+                Ok(())
+            },
+        )
         .law(Gradients, "the gradient reaches x and is right", |f| {
             let x = seeded::normal(1, (1, 2, 4))?;
             gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 2))
@@ -133,7 +138,7 @@ fn combine_laws() -> Check<CombineHeads> {
             (1..4usize, 1..6usize, 1..5usize, 1..5usize),
             move |f, (batch, seq, heads, head_dim)| law(f, (batch, seq, heads * head_dim), heads),
         )
-        .law(Edges, "no tokens give no tokens", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens", |f| {
             let none = Tensor::zeros((2, 3, 0, 2), DType::F32, &Device::Cpu)?;
             let expected = Tensor::zeros((2, 0, 6), DType::F32, &Device::Cpu)?;
             same(&inputs(&[("x", &none)]), f(&none), &expected, exactly())
@@ -168,13 +173,13 @@ fn repeat_laws() -> Check<Regroup> {
                 law(f, (batch, heads, seq, head_dim), groups)
             },
         )
-        .law(Edges, "one group changes nothing; no tokens give no tokens", move |f| {
+        .law(Edges(why::EMPTY), "one group changes nothing; no tokens give no tokens", move |f| {
             law(f, (1, 3, 2, 2), 1)?;
             let none = Tensor::zeros((1, 2, 0, 2), DType::F32, &Device::Cpu)?;
             let expected = Tensor::zeros((1, 6, 0, 2), DType::F32, &Device::Cpu)?;
             same(&given(&none, "groups", 3), f(&none, 3), &expected, exactly())
         })
-        .law(Edges, "no group is an error", |f| {
+        .law(Edges(why::REFUSED), "no group is an error", |f| {
             let x = counting((1, 2, 1, 2))?;
             refused(&given(&x, "groups", 0), "no query head is left", f(&x, 0))
         })
@@ -246,11 +251,11 @@ fn diversity_laws() -> Check<Diversity> {
                 law(f, heads, 3.5 / 6.)
             },
         )
-        .law(Edges, "differences of opposite sign do not cancel", move |f| {
+        .law(Edges(why::LIMIT), "differences of opposite sign do not cancel", move |f| {
             // The heads swap their keys from query to query.
             law(f, weights(&[[[1., 0.], [0., 1.]], [[0., 1.], [1., 0.]]])?, 1.)
         })
-        .law(Edges, "a single head, or no query, is an error", |f| {
+        .law(Edges(why::REFUSED), "a single head, or no query, is an error", |f| {
             let single = weights(&[[[0.5, 0.5]]])?;
             let given = inputs(&[("weights", &single)]);
             refused(&given, "there is no pair of heads", f(&single))?;

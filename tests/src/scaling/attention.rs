@@ -10,6 +10,7 @@ use crate::{
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show::inputs,
+        why,
     },
     wrong,
 };
@@ -103,32 +104,32 @@ fn attention_laws() -> Check<Attention> {
             same(&given(&turned), output, &expected, rounding(4 * (seq_k + dim)))
         },
     )
-    .law(Edges, "scores of ±10000 leave everything finite", |f| {
+    .law(Edges(why::HUGE), "scores of ±10000 leave everything finite", |f| {
         let keys = matrix(&[[100., 100.], [-100., -100.]])?;
         let case = [matrix(&[[100., 100.]])?, keys, matrix(&[[1.], [2.]])?];
         let (output, weights) = value_of(&case, f(&case[0], &case[1], &case[2]))?;
         same(&given(&case), Ok(weights), &matrix(&[[1., 0.]])?, rounding(2))?;
         same(&given(&case), Ok(output), &matrix(&[[1.]])?, rounding(2))
     })
-    .law(Edges, "large scores that differ by 1 keep their difference", |f| {
+    .law(Edges(why::HUGE), "large scores that differ by 1 keep their difference", |f| {
         // Logits 128 · 128 / 2 = 8192 and 8191, exact in f32.
         let keys = matrix(&[[128., 0., 0., 0.], [127.984_375, 0., 0., 0.]])?;
         let case = [matrix(&[[128., 0., 0., 0.]])?, keys, matrix(&[[1.], [0.]])?];
         let weights = f(&case[0], &case[1], &case[2]).map(|(_, weights)| weights);
         same(&given(&case), weights, &matrix(&[[0.731_058_6, 0.268_941_42]])?, rounding(4))
     })
-    .law(Edges, "one token attends to itself: the output is its value", |f| {
+    .law(Edges(why::ONE), "one token attends to itself: the output is its value", |f| {
         let case = attention_inputs(11, &[1], [1, 1, 3, 2])?;
         let [query, key, value] = &case;
         same(&given(&case), f(query, key, value).map(|(output, _)| output), value, rounding(2))
     })
-    .law(Edges, "no queries give no outputs", |f| {
+    .law(Edges(why::EMPTY), "no queries give no outputs", |f| {
         let case = attention_inputs(12, &[2], [0, 3, 4, 2])?;
         let output = f(&case[0], &case[1], &case[2]).map(|(output, _)| output);
         let empty = Tensor::zeros((2, 0, 2), DType::F32, &Device::Cpu)?;
         same(&given(&case), output, &empty, rounding(1))
     })
-    .law(Edges, "no keys, or shapes that do not fit, are an error", |f| {
+    .law(Edges(why::REFUSED), "no keys, or shapes that do not fit, are an error", |f| {
         let no_keys = attention_inputs(13, &[2], [3, 0, 4, 2])?;
         let [query, key, _] = attention_inputs(14, &[], [2, 3, 4, 2])?;
         let few_values = [query.clone(), key, seeded::normal(15, (2, 2))?];
@@ -142,7 +143,7 @@ fn attention_laws() -> Check<Attention> {
         }
         Ok(())
     })
-    .law(Edges, "f64 in, f64 out, to f64's precision", |f| {
+    .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", |f| {
         // The logits are 0 and ln 3, as f64.
         let score = 2. * 3f64.ln();
         let query = Tensor::new(&[[1f64, 0., 0., 0.]], &Device::Cpu)?;

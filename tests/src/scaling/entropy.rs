@@ -10,6 +10,7 @@ use crate::{
         compare::{finite, rounding, value},
         gradient::gradients_agree,
         show::inputs,
+        why,
     },
     wrong,
 };
@@ -34,18 +35,26 @@ fn entropy_laws() -> Check<Unary> {
             let weights = matrix(&[[0.25, 0.25, 0.25, 0.25], [0.5, 0.25, 0.125, 0.125]])?;
             gives(f, "weights", weights, row(&[2. * LN_2, 1.75 * LN_2])?, rounding(8))
         })
-        .law(Edges, "a weight of 0 adds nothing: 0 · ln 0 counts as 0, not NaN", |f| {
-            let weights = matrix(&[[1., 0., 0.], [0., 0.5, 0.5]])?;
-            gives(f, "weights", weights, row(&[0., LN_2])?, rounding(2))
-        })
-        .law(Edges, "a small weight counts in full: (1 − 2⁻²⁰, 2⁻²⁰)", |f| {
-            let small = 2f64.powi(-20);
-            let weights = Tensor::new(&[1. - small, small], &Device::Cpu)?;
-            let expected = -(1. - small) * (1. - small).ln() - small * small.ln();
-            gives(f, "weights", weights, Tensor::new(expected, &Device::Cpu)?, rounding(8))
-        })
         .law(
-            Edges,
+            Edges(why::NOT_FINITE),
+            "a weight of 0 adds nothing: 0 · ln 0 counts as 0, not NaN",
+            |f| {
+                let weights = matrix(&[[1., 0., 0.], [0., 0.5, 0.5]])?;
+                gives(f, "weights", weights, row(&[0., LN_2])?, rounding(2))
+            },
+        )
+        .law(
+            Edges(why::LIMIT),
+            "a small weight counts in full: (1 − 2⁻²⁰, 2⁻²⁰)",
+            |f| {
+                let small = 2f64.powi(-20);
+                let weights = Tensor::new(&[1. - small, small], &Device::Cpu)?;
+                let expected = -(1. - small) * (1. - small).ln() - small * small.ln();
+                gives(f, "weights", weights, Tensor::new(expected, &Device::Cpu)?, rounding(8))
+            },
+        )
+        .law(
+            Edges(why::LIMIT),
             "any number of leading dimensions: (n) gives a scalar, (a, b, n) gives (a, b)",
             |f| {
                 let flat = row(&[0.5, 0.5])?;

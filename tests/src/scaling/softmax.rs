@@ -10,6 +10,7 @@ use crate::{
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -41,14 +42,14 @@ fn log_sum_exp_laws() -> Check<Unary> {
             let logits = matrix(&[[0., 0.], [LN_2, LN_2], [0., 3f32.ln()]])?;
             gives(f, "logits", logits, matrix(&[[LN_2], [2. * LN_2], [2. * LN_2]])?, rounding(4))
         })
-        .law(Edges, "large logits do not overflow: the largest one dominates", |f| {
+        .law(Edges(why::HUGE), "large logits do not overflow: the largest one dominates", |f| {
             gives(f, "logits", matrix(&[[1000., 0.]])?, matrix(&[[1000.]])?, rounding(2))
         })
-        .law(Edges, "very negative logits do not underflow to ln 0", |f| {
+        .law(Edges(why::LIMIT), "very negative logits do not underflow to ln 0", |f| {
             let expected = matrix(&[[-1000. + LN_2]])?;
             gives(f, "logits", matrix(&[[-1000., -1000.]])?, expected, rounding(2))
         })
-        .law(Edges, "rows of very different size do not disturb each other", |f| {
+        .law(Edges(why::LIMIT), "rows of very different size do not disturb each other", |f| {
             let logits = matrix(&[[1000., 0.], [-1000., -1000.]])?;
             gives(f, "logits", logits, matrix(&[[1000.], [-1000. + LN_2]])?, rounding(2))
         })
@@ -71,7 +72,7 @@ fn log_sum_exp_laws() -> Check<Unary> {
             // A sum of 5 exponentials and a logarithm.
             gives(f, "logits", fixtures.get("softmax.logits")?, expected, rounding(8))
         })
-        .law(Edges, "rows without logits are an error", |f| {
+        .law(Edges(why::REFUSED), "rows without logits are an error", |f| {
             let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             refused(&inputs(&[("logits", &none)]), "an empty row has no maximum", f(&none))
         })
@@ -97,14 +98,14 @@ fn softmax_laws() -> Check<Unary> {
             gives(f, "logits", logits, matrix(&[[0.25, 0.25, 0.5], [0.2, 0.6, 0.2]])?, rounding(4))
         })
         .law(
-            Edges,
+            Edges(why::HUGE),
             "large logits stay finite: ±10000 overflow exp() unless the maximum goes first",
             |f| {
                 let logits = matrix(&[[10_000., 0.], [-10_000., -10_000.]])?;
                 gives(f, "logits", logits, matrix(&[[1., 0.], [0.5, 0.5]])?, rounding(2))
             },
         )
-        .law(Edges, "large logits that differ by 1 keep their difference", |f| {
+        .law(Edges(why::HUGE), "large logits that differ by 1 keep their difference", |f| {
             let expected = row(&[0.731_058_6, 0.268_941_42])?; // 1 / (1 + e⁻¹)
             gives(f, "logits", row(&[10_000., 9_999.])?, expected, rounding(4))
         })
@@ -139,14 +140,14 @@ fn softmax_laws() -> Check<Unary> {
             // Differences of logits of size 8 are off by 8 · ε / 2 on either side, a sum of 5 by 5.
             gives(f, "logits", fixtures.get("softmax.logits")?, expected, rounding(13))
         })
-        .law(Edges, "a single logit gets the whole weight", |f| {
+        .law(Edges(why::ONE), "a single logit gets the whole weight", |f| {
             gives(f, "logits", matrix(&[[-3.], [7.]])?, matrix(&[[1.], [1.]])?, rounding(1))
         })
-        .law(Edges, "no rows give no rows: (0, 3) in, (0, 3) out", |f| {
+        .law(Edges(why::EMPTY), "no rows give no rows: (0, 3) in, (0, 3) out", |f| {
             let none = Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?;
             gives(f, "logits", none.clone(), none, rounding(1))
         })
-        .law(Edges, "rows without logits are an error", |f| {
+        .law(Edges(why::REFUSED), "rows without logits are an error", |f| {
             let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             refused(&inputs(&[("logits", &none)]), "an empty row has no softmax", f(&none))
         })
@@ -185,19 +186,25 @@ fn temperature_laws() -> Check<WithTemperature> {
             let given = remember(format!("{}\ntemperature: 2", inputs(&[("logits", &logits)])));
             same(&given, f(&logits, 2.), &expected, rounding(6))
         })
-        .law(Edges, "a temperature of 0.0001 does not overflow", move |f| law(f, 1e-4, [0., 1.]))
-        .law(Edges, "a temperature that is not a positive, finite number is an error", |f| {
-            let logits = row(&[0., 1.])?;
-            for temperature in [0., -1., f64::NAN, f64::INFINITY] {
-                let given = remember(format!("temperature: {temperature}"));
-                refused(
-                    &given,
-                    "temperature must be positive and finite",
-                    f(&logits, temperature),
-                )?;
-            }
-            Ok(())
+        .law(Edges(why::HUGE), "a temperature of 0.0001 does not overflow", move |f| {
+            law(f, 1e-4, [0., 1.])
         })
+        .law(
+            Edges(why::REFUSED),
+            "a temperature that is not a positive, finite number is an error",
+            |f| {
+                let logits = row(&[0., 1.])?;
+                for temperature in [0., -1., f64::NAN, f64::INFINITY] {
+                    let given = remember(format!("temperature: {temperature}"));
+                    refused(
+                        &given,
+                        "temperature must be positive and finite",
+                        f(&logits, temperature),
+                    )?;
+                }
+                Ok(())
+            },
+        )
         .law(Gradients, "the gradient reaches the logits and is right", |f| {
             let logits = seeded::normal(5, (2, 3))?;
             gradients_agree(&[("logits", &logits)], |inputs| f(&inputs[0], 0.7))

@@ -9,6 +9,7 @@ use crate::{
         cases::matrix,
         compare::{refused, rounding, same},
         show::inputs,
+        why,
     },
     wrong,
 };
@@ -60,13 +61,13 @@ fn variance_laws() -> Check<Binary> {
             same(&given, f(&query, &key), &expected, rounding(1000))
         })
         .law(
-            Edges,
+            Edges(why::HUGE),
             "a large mean does no harm: distances are squared, not products (5000 and neighbours vary by 2/3)",
             move |f| {
                 law(f, matrix(&[[4999.], [5000.], [5001.]])?, matrix(&[[1.], [1.], [1.]])?, 2. / 3.)
             },
         )
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             for (query, key) in [((3, 4), (3, 5)), ((3, 4), (1, 4))] {
                 let (query, key) = (seeded::normal(1, query)?, seeded::normal(2, key)?);
                 let given = inputs(&[("query", &query), ("key", &key)]);

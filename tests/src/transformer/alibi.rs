@@ -8,6 +8,7 @@ use crate::{
         Outcome,
         compare::{rounding, same},
         show::remember,
+        why,
     },
     wrong,
 };
@@ -81,7 +82,7 @@ fn alibi_laws() -> Check<Alibi> {
             (1..13usize, 1..6usize, 1..6usize),
             |f, (heads, seq_q, seq_k)| law(f, &reference(heads, seq_q, seq_k)?),
         )
-        .law(Edges, "no heads, no queries or no keys give an empty mask", |f| {
+        .law(Edges(why::EMPTY), "no heads, no queries or no keys give an empty mask", |f| {
             [(0, 2, 3), (2, 0, 3), (2, 3, 0)].into_iter().try_for_each(|shape| {
                 law(f, &Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
             })

@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{exactly, refused, same, value},
         show::{self, remember},
+        why,
     },
     wrong,
 };
@@ -228,24 +229,28 @@ fn values(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
 
 fn edges(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
     check
-        .law(Edges, "max_len 0 writes nothing: (batch, 0)", |f| {
+        .law(Edges(why::EMPTY), "max_len 0 writes nothing: (batch, 0)", |f| {
             Script { wanted: &[&[5], &[6]], max_len: 0, expected: &[&[], &[]] }.holds(f)
         })
-        .law(Edges, "a start that is also the end does not end a sequence", |f| {
+        .law(Edges(why::LIMIT), "a start that is also the end does not end a sequence", |f| {
             let next = |written: &[u32], _: &[f32]| [5, 6, 2][(written.len() - 1).min(2)];
             let given = given("[5, 6, 2]", [2, 2], 9);
             let expected = Tensor::new(&[[5u32, 6, 2]], &Device::Cpu)?;
             same(&given, Model::new(&next).run(f, &sources(1)?, [2, 2], 9), &expected, exactly())
         })
-        .law(Edges, "a start among the written tokens ends nothing", |f| {
+        .law(Edges(why::LIMIT), "a start among the written tokens ends nothing", |f| {
             Script { wanted: &[&[5, START, 6, END]], max_len: 9, expected: &[&[5, START, 6, END]] }
                 .holds(f)
         })
-        .law(Edges, "256 sequences that end at once are counted: a u8 ends at 255", |f| {
-            let wanted = [[5, END].as_slice(); 256];
-            Script { wanted: &wanted, max_len: 4, expected: &wanted }.holds(f)
-        })
-        .law(Edges, "no sequences give no sequences", |f| {
+        .law(
+            Edges(why::COUNT),
+            "256 sequences that end at once are counted: a u8 ends at 255",
+            |f| {
+                let wanted = [[5, END].as_slice(); 256];
+                Script { wanted: &wanted, max_len: 4, expected: &wanted }.holds(f)
+            },
+        )
+        .law(Edges(why::EMPTY), "no sequences give no sequences", |f| {
             let given = given("nothing: a batch of 0", [START, END], 3);
             let model = Model::new(&|_, _| 5);
             let got = value(&given, model.run(f, &sources(0)?, [START, END], 3))?;
@@ -254,7 +259,7 @@ fn edges(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
                 dims => Err(Breach::text(&given, "a shape (0, at most 3)", &format!("{dims:?}"))),
             }
         })
-        .law(Edges, "an error of the encoder or the decoder is passed on", |f| {
+        .law(Edges(why::PASSED_ON), "an error of the encoder or the decoder is passed on", |f| {
             let given = given("nothing: it fails", [START, END], 3);
             let model = Model::new(&|_, _| 5);
             let (source, why) = (sources(1)?, "the error is passed on");

@@ -10,6 +10,7 @@ use crate::{
         cases::matrix,
         compare::{Rounding, refused, rounding, same, value},
         show::remember,
+        why,
     },
     wrong,
 };
@@ -77,7 +78,7 @@ fn encoding_laws() -> Check<PositionalEncoding> {
             "with six numbers a token, the pairs turn 1, 10000^(2/6) = 21.5 and 10000^(4/6) = 464 times slower",
             |f| law(f, &reference(2, 6)?, rounding(2)),
         )
-        .law(Edges, "far positions are as exact as near ones: the angles are computed in f64", |f| {
+        .law(Edges(why::DOUBLE), "far positions are as exact as near ones: the angles are computed in f64", |f| {
             let far = 25_761; // 257.61 is further from its f32 than most
             let (given, expected) = (given(far + 1, 4), reference(far + 1, 4)?);
             let table = value(&given, f(far + 1, 4, &Device::Cpu))?;
@@ -118,10 +119,10 @@ fn encoding_laws() -> Check<PositionalEncoding> {
                 same(&about, table.get(position + further), &expected, rounding(4))
             },
         )
-        .law(Edges, "no positions give an empty table", |f| {
+        .law(Edges(why::EMPTY), "no positions give an empty table", |f| {
             law(f, &Tensor::zeros((0, 6), DType::F32, &Device::Cpu)?, rounding(0))
         })
-        .law(Edges, "an odd d_model is an error: one sine would lack its cosine", |f| {
+        .law(Edges(why::REFUSED), "an odd d_model is an error: one sine would lack its cosine", |f| {
             for d_model in [1, 5] {
                 let why = "pairs of sine and cosine need an even number";
                 refused(&given(3, d_model), why, f(3, d_model, &Device::Cpu))?;

@@ -11,6 +11,7 @@ use crate::{
         compare::{Rounding, finite, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -255,7 +256,7 @@ fn gradients(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
 fn edges(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
     check
         .law(
-            Edges,
+            Edges(why::EMPTY),
             "without smoothing only the right token's log-probability counts: others may be −∞",
             |f| {
                 let log_probs = matrix(&[[-LN_2, f32::NEG_INFINITY, -LN_2]])?;
@@ -264,14 +265,14 @@ fn edges(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
                 law(f, case, &scalar(LN_2)?, rounding(4))
             },
         )
-        .law(Edges, "f64 in, f64 out, with the precision of f64", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, with the precision of f64", |f| {
             let log_probs = draw(2, &[2, 3, 5])?.to_dtype(DType::F64)?;
             let targets = targets(&[1, 2, 3, 4, 1, 0])?.reshape((2, 3))?;
             let case = (&log_probs, &targets, 0.2, PADDING);
             law(f, case, &reference(case)?, rounding(64))
         })
         .law(
-            Edges,
+            Edges(why::VIEW),
             "views are read as their copies are: targets are often all tokens but the first of each row",
             |f| {
                 let tokens = Tensor::new(&[[1u32, 3, 2], [1, 4, 0]], &Device::Cpu)?;
@@ -282,13 +283,13 @@ fn edges(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
                 law(f, (&log_probs, &targets, 0.1, PADDING), &expected, rounding(64))
             },
         )
-        .law(Edges, "a smoothing outside [0, 1] is an error", |f| {
+        .law(Edges(why::REFUSED), "a smoothing outside [0, 1] is an error", |f| {
             let (log_probs, targets) = (halves::<1>()?, targets(&[0])?);
             [-0.1, 1.1, f64::NAN].into_iter().try_for_each(|smoothing| {
                 refuse(f, (&log_probs, &targets, smoothing, 9), "the smoothing is a share")
             })
         })
-        .law(Edges, "targets that do not fit the log-probabilities are an error", |f| {
+        .law(Edges(why::REFUSED), "targets that do not fit the log-probabilities are an error", |f| {
             let log_probs = draw(4, &[2, 3, 4])?;
             let cases = [
                 (targets(&[1, 2])?.reshape((2, 1))?, "1 target a sequence for 3 tokens"),

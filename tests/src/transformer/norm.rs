@@ -11,6 +11,7 @@ use crate::{
         compare::{Rounding, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -178,7 +179,7 @@ fn gradients(check: Check<LayerNorm>) -> Check<LayerNorm> {
 fn edges(check: Check<LayerNorm>) -> Check<LayerNorm> {
     check
         .law(
-            Edges,
+            Edges(why::LIMIT),
             "equal numbers have no variance: eps keeps them from 0 / 0, and what is left is the bias",
             |f| {
                 let [weight, _] = plain(3)?;
@@ -190,7 +191,7 @@ fn edges(check: Check<LayerNorm>) -> Check<LayerNorm> {
                 law(f, [&matrix(&[[7.]])?, &row(&[2.])?, &row(&[3.])?], 1e-5, &matrix(&[[3.]])?, rounding(1))
             },
         )
-        .law(Edges, "a single token `(dim)`, and four dimensions, are normed alike", |f| {
+        .law(Edges(why::ONE), "a single token `(dim)`, and four dimensions, are normed alike", |f| {
             let [weight, bias] = plain(2)?;
             law(f, [&row(&[1., 3.])?, &weight, &bias], 0., &row(&[-1., 1.])?, rounding(4))?;
             let x = seeded::normal(4, (2, 2, 2, 3))?;
@@ -198,24 +199,24 @@ fn edges(check: Check<LayerNorm>) -> Check<LayerNorm> {
             let expected = reference(&x, &weight, &bias, 0.5)?;
             law(f, [&x, &weight, &bias], 0.5, &expected, rounding(40))
         })
-        .law(Edges, "no tokens give no tokens", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens", |f| {
             let [weight, bias] = plain(3)?;
             let none = Tensor::zeros((2, 0, 3), DType::F32, &Device::Cpu)?;
             law(f, [&none, &weight, &bias], 1e-5, &none, rounding(0))
         })
-        .law(Edges, "f64 in, f64 out, with the precision of f64", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, with the precision of f64", |f| {
             let x = seeded::normal(5, (2, 3))?.to_dtype(DType::F64)?;
             let [weight, bias] = plain(3)?;
             let (weight, bias) = (weight.to_dtype(DType::F64)?, bias.to_dtype(DType::F64)?);
             let expected = reference(&x, &weight, &bias, 0.5)?;
             law(f, [&x, &weight, &bias], 0.5, &expected, rounding(40))
         })
-        .law(Edges, "a transposed view is read as its copy is", |f| {
+        .law(Edges(why::VIEW), "a transposed view is read as its copy is", |f| {
             let x = matrix(&[[1., 10.], [3., 30.]])?.t()?;
             let [weight, bias] = plain(2)?;
             law(f, [&x, &weight, &bias], 0., &matrix(&[[-1., 1.], [-1., 1.]])?, rounding(4))
         })
-        .law(Edges, "a weight or a bias that has not one number for each of the last dimension is an error", |f| {
+        .law(Edges(why::REFUSED), "a weight or a bias that has not one number for each of the last dimension is an error", |f| {
             let x = matrix(&[[1., 3., 5.], [2., 4., 8.]])?;
             let [good, bias] = plain(3)?;
             let long = row(&[1., 1., 1., 1.])?;

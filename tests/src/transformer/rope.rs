@@ -10,6 +10,7 @@ use crate::{
         compare::{Rounding, refused, rounding, same, value},
         gradient::gradients_agree,
         show::{self, inputs, remember},
+        why,
     },
     wrong,
 };
@@ -95,7 +96,7 @@ fn values(check: Check<Rope>) -> Check<Rope> {
 fn exact(check: Check<Rope>) -> Check<Rope> {
     check
         .law(
-            Edges,
+            Edges(why::DOUBLE),
             "far positions are as exact as near ones: the angles are computed in f64",
             |f| {
                 // 10006.02, the second pair's angle, is further from its f32 than most.
@@ -105,7 +106,7 @@ fn exact(check: Check<Rope>) -> Check<Rope> {
                 law(f, &x, far, &reference(&x, far)?, rounding(TURNED))
             },
         )
-        .law(Edges, "f64 in, f64 out, with the precision of f64", |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, with the precision of f64", |f| {
             let x = seeded::normal(3, (1, 1, 3, 4))?.to_dtype(DType::F64)?;
             law(f, &x, 2, &reference(&x, 2)?, rounding(TURNED))
         })
@@ -170,19 +171,27 @@ fn compared(check: Check<Rope>) -> Check<Rope> {
 
 fn edges(check: Check<Rope>) -> Check<Rope> {
     check
-        .law(Edges, "no tokens give no tokens", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens", |f| {
             let none = Tensor::zeros((1, 2, 0, 4), DType::F32, &Device::Cpu)?;
             law(f, &none, 5, &none, rounding(0))
         })
-        .law(Edges, "a transposed view, as heads often are, is read as its copy is", |f| {
-            let x = seeded::normal(4, (2, 3, 2, 4))?.transpose(1, 2)?; // (batch, heads, seq, head_dim)
-            law(f, &x, 1, &reference(&x.contiguous()?, 1)?, rounding(TURNED))
-        })
-        .law(Edges, "an odd head_dim, and another number of dimensions, are an error", |f| {
-            let odd = seeded::normal(5, (1, 1, 2, 3))?;
-            refused(&given(&odd, 0), "the third number has no partner", f(&odd, 0))?;
-            let flat = seeded::normal(6, (2, 4))?;
-            let why = "expected (batch, heads, seq, head_dim)";
-            refused(&given(&flat, 0), why, f(&flat, 0))
-        })
+        .law(
+            Edges(why::VIEW),
+            "a transposed view, as heads often are, is read as its copy is",
+            |f| {
+                let x = seeded::normal(4, (2, 3, 2, 4))?.transpose(1, 2)?; // (batch, heads, seq, head_dim)
+                law(f, &x, 1, &reference(&x.contiguous()?, 1)?, rounding(TURNED))
+            },
+        )
+        .law(
+            Edges(why::REFUSED),
+            "an odd head_dim, and another number of dimensions, are an error",
+            |f| {
+                let odd = seeded::normal(5, (1, 1, 2, 3))?;
+                refused(&given(&odd, 0), "the third number has no partner", f(&odd, 0))?;
+                let flat = seeded::normal(6, (2, 4))?;
+                let why = "expected (batch, heads, seq, head_dim)";
+                refused(&given(&flat, 0), why, f(&flat, 0))
+            },
+        )
 }

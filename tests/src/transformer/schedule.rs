@@ -7,6 +7,7 @@ use crate::{
         Group::{Edges, Implementation},
         Outcome,
         show::{self, remember},
+        why,
     },
     wrong,
 };
@@ -79,11 +80,15 @@ fn rate_laws() -> Check<LearningRate> {
                 law(f, [step, d_model, warmup], expected)
             },
         )
-        .law(Edges, "without a warm-up (0 steps) it falls from the first step on", |f| {
-            law(f, [1, 4, 0], 0.5)?;
-            law(f, [4, 4, 0], 0.25)
-        })
-        .law(Edges, "step 0 is taken as step 1, also without a warm-up", |f| {
+        .law(
+            Edges(why::EMPTY),
+            "without a warm-up (0 steps) it falls from the first step on",
+            |f| {
+                law(f, [1, 4, 0], 0.5)?;
+                law(f, [4, 4, 0], 0.25)
+            },
+        )
+        .law(Edges(why::LIMIT), "step 0 is taken as step 1, also without a warm-up", |f| {
             law(f, [0, 4, 4], 0.0625)?;
             law(f, [0, 4, 0], 0.5)
         })

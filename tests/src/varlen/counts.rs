@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{exactly, refused, same, value},
         show::{inputs, numbers_apart, remember},
+        why,
     },
     wrong,
 };
@@ -80,13 +81,19 @@ fn waste_laws() -> Check<PaddingWaste> {
                 waste_law(f, &lengths, (share(tokens, longest), share(pairs, longest * longest)))
             },
         )
-        .law(Edges, "without tokens nothing is wasted: no sequences, or only empty ones", |f| {
-            waste_law(f, &[], (0., 0.))?;
-            waste_law(f, &[0, 0], (0., 0.))
-        })
-        .law(Edges, "lengths of 2³³ and 2³²: their squares are above 2⁶⁴", |f| {
-            waste_law(f, &[1 << 33, 1 << 32], (0.25, 0.375))
-        })
+        .law(
+            Edges(why::EMPTY),
+            "without tokens nothing is wasted: no sequences, or only empty ones",
+            |f| {
+                waste_law(f, &[], (0., 0.))?;
+                waste_law(f, &[0, 0], (0., 0.))
+            },
+        )
+        .law(
+            Edges(why::COUNT),
+            "lengths of 2³³ and 2³²: their squares are above 2⁶⁴",
+            |f| waste_law(f, &[1 << 33, 1 << 32], (0.25, 0.375)),
+        )
 }
 
 /// Checks where each sequence begins and the last one ends: lengths → `(batch + 1)`, u32.
@@ -128,11 +135,13 @@ fn ends_laws() -> Check<CuSeqlens> {
                 ends_law(f, &lengths, &expected)
             },
         )
-        .law(Edges, "no sequences: a single 0", |f| ends_law(f, &[], &[0]))
-        .law(Edges, "empty sequences in front and behind: 0, 2, 0 give 0, 0, 2, 2", |f| {
-            ends_law(f, &[0, 2, 0], &[0, 0, 2, 2])
-        })
-        .law(Edges, "a total of u32::MAX still fits; one token more is an error", |f| {
+        .law(Edges(why::EMPTY), "no sequences: a single 0", |f| ends_law(f, &[], &[0]))
+        .law(
+            Edges(why::LIMIT),
+            "empty sequences in front and behind: 0, 2, 0 give 0, 0, 2, 2",
+            |f| ends_law(f, &[0, 2, 0], &[0, 0, 2, 2]),
+        )
+        .law(Edges(why::COUNT), "a total of u32::MAX still fits; one token more is an error", |f| {
             ends_law(f, &[u32::MAX as usize - 1, 1], &[0, u32::MAX - 1, u32::MAX])?;
             for lengths in [&[u32::MAX as usize, 1][..], &[usize::MAX, 2]] {
                 let given = remember(format!("lengths: {lengths:?}"));
@@ -178,11 +187,13 @@ fn longest_laws() -> Check<MaxSeqlen> {
                 longest_law(f, &ends(&lengths)?.to_vec1()?, longest)
             },
         )
-        .law(Edges, "no sequence, and only empty ones: 0", |f| {
+        .law(Edges(why::EMPTY), "no sequence, and only empty ones: 0", |f| {
             longest_law(f, &[0], 0)?;
             longest_law(f, &[0, 0, 0], 0)
         })
-        .law(Edges, "what does not begin with 0, falls, or is no row of u32 is an error", |f| {
-            bad_ends_refused(f)
-        })
+        .law(
+            Edges(why::REFUSED),
+            "what does not begin with 0, falls, or is no row of u32 is an error",
+            |f| bad_ends_refused(f),
+        )
 }

@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{exactly, same},
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -61,13 +62,15 @@ fn position_laws() -> Check<PositionIds> {
                 position_law(f, &ends(&lengths)?.to_vec1()?, &expected)
             },
         )
-        .law(Edges, "no token: an empty row of u32", |f| {
+        .law(Edges(why::EMPTY), "no token: an empty row of u32", |f| {
             position_law(f, &[0], &[])?;
             position_law(f, &[0, 0, 0], &[])
         })
-        .law(Edges, "what does not begin with 0, falls, or is no row of u32 is an error", |f| {
-            bad_ends_refused(f)
-        })
+        .law(
+            Edges(why::REFUSED),
+            "what does not begin with 0, falls, or is no row of u32 is an error",
+            |f| bad_ends_refused(f),
+        )
 }
 
 /// Checks the keep-mask over packed tokens: `(batch + 1)`, u32 → `(total, total)`, u8.
@@ -124,17 +127,17 @@ fn mask_laws() -> Check<DocumentMask> {
                 mask_law(f, &ends(&lengths)?, causal, &blocks)
             },
         )
-        .law(Edges, "no token: an empty mask, (0, 0) of u8", |f| {
+        .law(Edges(why::EMPTY), "no token: an empty mask, (0, 0) of u8", |f| {
             let none = Tensor::zeros((0, 0), DType::U8, &Device::Cpu)?;
             mask_law(f, &ints(&[0])?, true, &none)?;
             mask_law(f, &ints(&[0, 0, 0])?, false, &none)
         })
-        .law(Edges, "300 sequences, more than a u8 can count", |f| {
+        .law(Edges(why::COUNT), "300 sequences, more than a u8 can count", |f| {
             let cu_seqlens = ends(&[1; 300])?;
             let expected = Tensor::eye(300, DType::U8, &Device::Cpu)?;
             mask_law(f, &cu_seqlens, false, &expected)
         })
-        .law(Edges, "what does not begin with 0, falls, or is no row of u32 is an error", |f| {
+        .law(Edges(why::REFUSED), "what does not begin with 0, falls, or is no row of u32 is an error", |f| {
             bad_ends_refused(|cu_seqlens| f(cu_seqlens, false))?;
             bad_ends_refused(|cu_seqlens| f(cu_seqlens, true))
         })

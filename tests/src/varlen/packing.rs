@@ -11,6 +11,7 @@ use crate::{
         compare::{exactly, refused, same, value},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
 };
@@ -129,7 +130,7 @@ fn unpad_laws() -> Check<Unpad> {
             },
         )
         .law(
-            Edges,
+            Edges(why::LIMIT),
             "a token may be one number or several dimensions of them: (batch, seq, …)",
             |f| {
                 let keep = rows(&[[1, 1, 0], [0, 1, 0]])?;
@@ -139,32 +140,48 @@ fn unpad_laws() -> Check<Unpad> {
                 unpad_law(f, &seeded::normal(2, (2, 3, 2))?.to_dtype(DType::F64)?, &keep)
             },
         )
-        .law(Edges, "a view of a tensor is read as it looks, not as it lies in memory", |f| {
-            let x = seeded::normal(3, (3, 2, 2))?.transpose(0, 1)?; // (2, 3, 2)
-            unpad_law(f, &x, &rows(&[[1, 1, 0], [1, 0, 0]])?)
-        })
-        .law(Edges, "what stands in the padding is left behind, NaN too", |f| {
+        .law(
+            Edges(why::VIEW),
+            "a view of a tensor is read as it looks, not as it lies in memory",
+            |f| {
+                let x = seeded::normal(3, (3, 2, 2))?.transpose(0, 1)?; // (2, 3, 2)
+                unpad_law(f, &x, &rows(&[[1, 1, 0], [1, 0, 0]])?)
+            },
+        )
+        .law(Edges(why::NOT_FINITE), "what stands in the padding is left behind, NaN too", |f| {
             let x = matrix(&[[10., 11.], [20., f32::NAN]])?.unsqueeze(2)?;
             unpad_law(f, &x, &rows(&[[1, 1], [1, 0]])?)
         })
-        .law(Edges, "all padding, no sequences, no positions: no tokens, but a cu_seqlens", |f| {
-            unpad_law(f, &seeded::normal(4, (2, 3, 2))?, &rows(&[[0; 3]; 2])?)?;
-            for (batch, seq) in [(0, 3), (2, 0)] {
-                let x = Tensor::zeros((batch, seq, 2), DType::F32, &Device::Cpu)?;
-                let keep = Tensor::zeros((batch, seq), DType::U8, &Device::Cpu)?;
-                unpad_law(f, &x, &keep)?;
-            }
-            Ok(())
-        })
-        .law(Edges, "a mask of another shape is an error, though it has as many numbers", |f| {
-            let x = seeded::normal(5, (2, 3, 2))?;
-            for shape in [&[3, 2][..], &[2, 2], &[6], &[2, 3, 1]] {
-                let keep = Tensor::ones(shape, DType::U8, &Device::Cpu)?;
-                refused(&unpad_given(&x, &keep), "keep is (batch, seq), as x is", f(&x, &keep))?;
-            }
-            let (flat, keep) = (seeded::normal(6, 6)?, rows(&[[1; 3]; 2])?);
-            refused(&unpad_given(&flat, &keep), "x begins with (batch, seq)", f(&flat, &keep))
-        })
+        .law(
+            Edges(why::EMPTY),
+            "all padding, no sequences, no positions: no tokens, but a cu_seqlens",
+            |f| {
+                unpad_law(f, &seeded::normal(4, (2, 3, 2))?, &rows(&[[0; 3]; 2])?)?;
+                for (batch, seq) in [(0, 3), (2, 0)] {
+                    let x = Tensor::zeros((batch, seq, 2), DType::F32, &Device::Cpu)?;
+                    let keep = Tensor::zeros((batch, seq), DType::U8, &Device::Cpu)?;
+                    unpad_law(f, &x, &keep)?;
+                }
+                Ok(())
+            },
+        )
+        .law(
+            Edges(why::REFUSED),
+            "a mask of another shape is an error, though it has as many numbers",
+            |f| {
+                let x = seeded::normal(5, (2, 3, 2))?;
+                for shape in [&[3, 2][..], &[2, 2], &[6], &[2, 3, 1]] {
+                    let keep = Tensor::ones(shape, DType::U8, &Device::Cpu)?;
+                    refused(
+                        &unpad_given(&x, &keep),
+                        "keep is (batch, seq), as x is",
+                        f(&x, &keep),
+                    )?;
+                }
+                let (flat, keep) = (seeded::normal(6, 6)?, rows(&[[1; 3]; 2])?);
+                refused(&unpad_given(&flat, &keep), "x begins with (batch, seq)", f(&flat, &keep))
+            },
+        )
         .law(Gradients, "the gradient reaches the real tokens of x, and is 0 in the padding", |f| {
             let keep = rows(&[[0, 1], [1, 1], [0, 0]])?;
             gradients_agree(&[("x", &seeded::normal(7, (3, 2, 2))?)], |inputs| {
@@ -266,7 +283,7 @@ fn pad_laws() -> Check<Pad> {
             },
         )
         .law(
-            Edges,
+            Edges(why::DOUBLE),
             "tokens of several dimensions, in f64, and whole numbers keep shape and type",
             |f| {
                 let keep = rows(&[[1, 1, 0], [0, 1, 0]])?;
@@ -278,7 +295,7 @@ fn pad_laws() -> Check<Pad> {
                 Ok(())
             },
         )
-        .law(Edges, "no tokens, no sequences, no positions: nothing but padding", |f| {
+        .law(Edges(why::EMPTY), "no tokens, no sequences, no positions: nothing but padding", |f| {
             let none = Tensor::zeros((0, 2), DType::F32, &Device::Cpu)?;
             for (batch, seq) in [(2, 3), (0, 3), (2, 0)] {
                 let zeros = Tensor::zeros((batch, seq, 2), DType::F32, &Device::Cpu)?;
@@ -286,19 +303,23 @@ fn pad_laws() -> Check<Pad> {
             }
             Ok(())
         })
-        .law(Edges, "too few indices, too many, or one outside the batch are an error", |f| {
-            let tokens = matrix(&[[10.], [11.]])?;
-            for (indices, why) in [
-                (&[0][..], "there are two tokens, but one index"),
-                (&[0, 1, 2], "there are two tokens, but three indices"),
-                (&[0, 4], "2 · 2 places are numbered 0 to 3"),
-            ] {
-                let indices = ints(indices)?;
-                let given = pad_given(&tokens, &indices, 2, 2);
-                refused(&given, why, f(&tokens, &indices, 2, 2))?;
-            }
-            Ok(())
-        })
+        .law(
+            Edges(why::REFUSED),
+            "too few indices, too many, or one outside the batch are an error",
+            |f| {
+                let tokens = matrix(&[[10.], [11.]])?;
+                for (indices, why) in [
+                    (&[0][..], "there are two tokens, but one index"),
+                    (&[0, 1, 2], "there are two tokens, but three indices"),
+                    (&[0, 4], "2 · 2 places are numbered 0 to 3"),
+                ] {
+                    let indices = ints(indices)?;
+                    let given = pad_given(&tokens, &indices, 2, 2);
+                    refused(&given, why, f(&tokens, &indices, 2, 2))?;
+                }
+                Ok(())
+            },
+        )
         .law(Gradients, "the gradient reaches the tokens and is right", |f| {
             let indices = ints(&[1, 2, 4])?;
             gradients_agree(&[("tokens", &seeded::normal(2, (3, 2))?)], |inputs| {

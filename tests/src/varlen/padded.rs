@@ -11,6 +11,7 @@ use crate::{
         compare::{finite, refused, rounding, same},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
     wrong::Wrong,
@@ -332,11 +333,11 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
                 Ok(())
             },
         )
-        .law(Edges, "one token gets its own value, whatever its score", move |f| {
+        .law(Edges(why::ONE), "one token gets its own value, whatever its score", move |f| {
             let batch = Batch::drawn(&[1], Heads { num: 2, dim: 3 }, 1)?;
             batch.law(f, &batch.x[2], 8)
         })
-        .law(Edges, "padded queries get finite numbers, even in a sequence of padding alone: NaN would go on to the next layer", move |f| {
+        .law(Edges(why::NOT_FINITE), "padded queries get finite numbers, even in a sequence of padding alone: NaN would go on to the next layer", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             for keep in [rows(&[[0, 0, 1], [1, 0, 0]])?, rows(&[[1, 1, 1], [0, 0, 0]])?] {
                 let batch = Batch { x: heads.drawn(2, &[2, 3])?, heads, keep };
@@ -345,7 +346,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges, "no sequences, and sequences without positions: no outputs, and no panic", |f| {
+        .law(Edges(why::EMPTY), "no sequences, and sequences without positions: no outputs, and no panic", |f| {
             for (batch, seq) in [(0, 3), (2, 0)] {
                 let x = Tensor::zeros((batch, seq, 4), DType::F32, &Device::Cpu)?;
                 let keep = Tensor::zeros((batch, seq), DType::U8, &Device::Cpu)?;
@@ -354,20 +355,20 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges, "f64 in, f64 out, computed in f64", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, computed in f64", move |f| {
             let mut batch = Batch::drawn(&[3, 1, 4], Heads { num: 2, dim: 3 }, 4)?;
             for x in &mut batch.x {
                 *x = x.to_dtype(DType::F64)?;
             }
             batch.agrees(f, causal)
         })
-        .law(Edges, "views, as a projection of q, k and v at once leaves them", move |f| {
+        .law(Edges(why::VIEW), "views, as a projection of q, k and v at once leaves them", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             let all = seeded::normal(5, (2, 3, 12))?;
             let x = [all.narrow(2, 0, 4)?, all.narrow(2, 4, 4)?, all.narrow(2, 8, 4)?];
             Batch { x, heads, keep: rows(&[[1, 1, 0], [1, 1, 1]])? }.agrees(f, causal)
         })
-        .law(Edges, "shapes that do not fit are an error, and so is a mask that is not u8", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error, and so is a mask that is not u8", |f| {
             let heads = Heads { num: 2, dim: 2 };
             let fit = Batch { x: heads.drawn(6, &[2, 3])?, heads, keep: rows(&[[1; 3]; 2])? };
             let with = |at: usize, x: Tensor| {

@@ -10,6 +10,7 @@ use crate::{
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show::{inputs, remember},
+        why,
     },
     wrong,
     wrong::Wrong,
@@ -271,7 +272,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
                 all.agrees(f, causal)
             },
         )
-        .law(Edges, "one token gets its own value; tokens that are sequences of their own, too", |f| {
+        .law(Edges(why::ONE), "one token gets its own value; tokens that are sequences of their own, too", |f| {
             let heads = Heads { num: 2, dim: 3 };
             for lengths in [&[1][..], &[1, 1, 1]] {
                 let tokens = Sequences::drawn(lengths, heads, 1)?;
@@ -279,14 +280,14 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges, "an empty sequence, in front, in between or behind, changes nothing", move |f| {
+        .law(Edges(why::EMPTY), "an empty sequence, in front, in between or behind, changes nothing", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             for lengths in [&[0, 2, 3][..], &[2, 0, 0, 3], &[2, 3, 0]] {
                 Sequences::drawn(lengths, heads, 2)?.agrees(f, causal)?;
             }
             Ok(())
         })
-        .law(Edges, "no tokens, of no sequence or of empty ones: no outputs, and no panic", |f| {
+        .law(Edges(why::EMPTY), "no tokens, of no sequence or of empty ones: no outputs, and no panic", |f| {
             let none = Tensor::zeros((0, 4), DType::F32, &Device::Cpu)?;
             for lengths in [&[][..], &[0, 0]] {
                 let x = [none.clone(), none.clone(), none.clone()];
@@ -295,7 +296,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges, "f64 in, f64 out, computed in f64", move |f| {
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, computed in f64", move |f| {
             // √4 is a number that f32 has, too: the scale may be handed over in f32.
             let mut sequences = Sequences::drawn(&[3, 1, 4], Heads { num: 2, dim: 4 }, 4)?;
             for x in &mut sequences.x {
@@ -303,16 +304,16 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             sequences.agrees(f, causal)
         })
-        .law(Edges, "views, as a projection of q, k and v at once leaves them", move |f| {
+        .law(Edges(why::VIEW), "views, as a projection of q, k and v at once leaves them", move |f| {
             let all = seeded::normal(5, (5, 12))?;
             let x = [all.narrow(1, 0, 4)?, all.narrow(1, 4, 4)?, all.narrow(1, 8, 4)?];
             Sequences { x, heads: Heads { num: 2, dim: 2 }, lengths: vec![2, 3] }.agrees(f, causal)
         })
-        .law(Edges, "cu_seqlens that begin above 0, fall, or are no row of u32 are an error", |f| {
+        .law(Edges(why::REFUSED), "cu_seqlens that begin above 0, fall, or are no row of u32 are an error", |f| {
             let three = Sequences::drawn(&[3], Heads { num: 1, dim: 2 }, 6)?;
             bad_ends_refused(|cu_seqlens| three.run_with(f, cu_seqlens))
         })
-        .law(Edges, "cu_seqlens that do not end where the tokens do are an error", |f| {
+        .law(Edges(why::REFUSED), "cu_seqlens that do not end where the tokens do are an error", |f| {
             let three = Sequences::drawn(&[3], Heads { num: 1, dim: 2 }, 7)?;
             for bad in [ints(&[0, 2])?, ints(&[0, 2, 4])?] {
                 let given = format!("{}\n(of three tokens)", inputs(&[("cu_seqlens", &bad)]));
@@ -320,7 +321,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges, "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
             let fit = Sequences::drawn(&[2, 1], Heads { num: 2, dim: 2 }, 8)?;
             let with = |at: usize, x: Tensor| {
                 let mut other = fit.clone();

@@ -1,10 +1,10 @@
 //! Wrong deltas, and wrong ways back through a tile.
 
 use super::{NEVER, Wrong, divided, exponentials, masked, scores, tile, wrong};
-use crate::{flash::TileBackward, scaling::Binary};
+use crate::flash::{Delta, TileBackward};
 use candle_core::{D, DType, Result, Tensor};
 
-pub fn delta() -> Vec<Wrong<Binary>> {
+pub fn delta() -> Vec<Wrong<Delta>> {
     vec![
         wrong!(
             "summed over the queries",

@@ -138,7 +138,7 @@ fn skipped<'a>(lines: impl Iterator<Item = &'a Line>) -> Option<String> {
 /// The tick, circle or cross of a state.
 pub fn mark(state: State) -> console::StyledObject<&'static str> {
     match state {
-        State::Passed => good("✓", Stream::Out),
+        State::Passed | State::Works => good("✓", Stream::Out),
         State::Skipped => open("–", Stream::Out),
         State::Pending => open("○", Stream::Out),
         State::Failed => bad("✗", Stream::Out),

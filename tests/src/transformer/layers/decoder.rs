@@ -12,6 +12,7 @@ use crate::{
         Outcome,
         compare::{exactly, refused, rounding, same, value},
         gradient::gradients_agree,
+        why,
     },
     transformer::NormOrder,
     wrong,
@@ -191,7 +192,7 @@ fn edges(check: Check<DecoderLayer>) -> Check<DecoderLayer> {
                 })
             },
         )
-        .law(Edges, "no tokens give no tokens; f64 in, f64 out", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens; f64 in, f64 out", |f| {
             let none = Tensor::zeros((1, 0, 2), DType::F32, &Device::Cpu)?;
             let memory = seeded::normal(5, (1, 3, 2))?;
             NormOrder::BOTH
@@ -200,7 +201,7 @@ fn edges(check: Check<DecoderLayer>) -> Check<DecoderLayer> {
             let [y, memory, expected] = [1., 10., 970.].map(|x| one_token(x)?.to_dtype(DType::F64));
             law(f, [&y?, &memory?], NormOrder::Post, PARTS, &expected?)
         })
-        .law(Edges, "the error of a part is passed on", |f| {
+        .law(Edges(why::PASSED_ON), "the error of a part is passed on", |f| {
             let (y, memory) = (one_token(1.)?, one_token(10.)?);
             let fine = |x: &Tensor| times(2.).of(x);
             for order in NormOrder::BOTH {

@@ -9,6 +9,7 @@ use crate::{
         Outcome,
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
+        why,
     },
     transformer::NormOrder,
     wrong,
@@ -122,13 +123,13 @@ fn encoder_laws() -> Check<EncoderLayer> {
                 })
             })
         })
-        .law(Edges, "no tokens give no tokens; f64 in, f64 out", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens; f64 in, f64 out", |f| {
             let none = Tensor::zeros((2, 0, 4), DType::F32, &Device::Cpu)?;
             NormOrder::BOTH.into_iter().try_for_each(|order| law(f, &none, order, PARTS, &none))?;
             let [x, expected] = [one_token(1.)?, one_token(42.)?].map(|x| x.to_dtype(DType::F64));
             law(f, &x?, Post, PARTS, &expected?)
         })
-        .law(Edges, "the error of a part is passed on", |f| {
+        .law(Edges(why::PASSED_ON), "the error of a part is passed on", |f| {
             let (x, fine) = (one_token(1.)?, |x: &Tensor| times(2.).of(x));
             for order in NormOrder::BOTH {
                 let names = ["norms[0]", "norms[1]", "attend", "feed_forward"];

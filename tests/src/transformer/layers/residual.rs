@@ -10,6 +10,7 @@ use crate::{
         cases::{matrix, row},
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
+        why,
     },
     transformer::NormOrder,
     wrong,
@@ -92,7 +93,7 @@ fn residual_laws() -> Check<Residual> {
                 })
             })
         })
-        .law(Edges, "no tokens give no tokens; f64 in, f64 out", |f| {
+        .law(Edges(why::EMPTY), "no tokens give no tokens; f64 in, f64 out", |f| {
             let none = Tensor::zeros((1, 0, 4), DType::F32, &Device::Cpu)?;
             law(f, &none, Pre, [times(2.), plus(1.)], &none)?;
             law(f, &none, Post, [times(2.), plus(1.)], &none)?;
@@ -100,7 +101,7 @@ fn residual_laws() -> Check<Residual> {
             law(f, &x, Pre, [times(2.), plus(1.)], &row(&[4., 7.])?.to_dtype(DType::F64)?)
         })
         .law(
-            Edges,
+            Edges(why::PASSED_ON),
             "a part that fails, and a sublayer that gives another shape, are an error",
             |f| {
                 let x = matrix(&[[1., 2.], [3., 4.]])?;
