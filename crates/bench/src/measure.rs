@@ -4,7 +4,7 @@
 use crate::clock::{SPAN, quantile};
 use crate::place::{Judge, Place, Tried};
 use crate::report::{Cell, LeftOut, Peak, Shape};
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::torch::Torch;
 use crate::ways::{Way, Work};
 use anyhow::{Context, Result};

@@ -1,10 +1,10 @@
 //! Where a run measures: the processor, or a card.
 
 use crate::card::OnCard;
-use crate::options::Options;
+use options::bench::Options;
 use crate::processor::Processor;
 use crate::report::{Card, Peak};
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::torch::Torch;
 use crate::ways::{Here, Way};
 use anyhow::Result;

@@ -6,7 +6,7 @@ use crate::peak;
 use crate::place::{Judge, Place, Tried};
 use crate::ragged;
 use crate::report::Peak;
-use crate::rows::{Case, Row};
+use options::bench::rows::{Case, Row};
 use crate::torch::Torch;
 use crate::ways::{self, Here, Way};
 use anyhow::{Context, Result, bail};

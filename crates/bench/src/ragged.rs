@@ -1,6 +1,6 @@
 //! Sequences of different lengths: how long they are, and the ways to attend within each.
 
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::ways::{Check, Way, each, last_queries, most};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::attention::flash_attn_varlen_cpu;

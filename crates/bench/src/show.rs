@@ -1,7 +1,7 @@
 //! What the terminal shows while it is measured.
 
 use crate::report::{Cell, Run};
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::table::{Table, bytes, digits, ms, percent};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};

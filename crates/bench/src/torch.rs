@@ -2,7 +2,7 @@
 //! runs at the same time.
 
 use crate::ragged;
-use crate::rows::Row;
+use options::bench::rows::Row;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};

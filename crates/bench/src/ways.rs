@@ -1,7 +1,7 @@
 //! The ways to compute a row.
 
 use crate::ragged;
-use crate::rows::{Case, Row};
+use options::bench::rows::{Case, Row};
 use candle_core::{DType, Error, Result, Tensor, Var, bail};
 use candle_nn::attention::{AttnMask, flash_attn};
 use flash::{Causal, Path, SdpaOptions, flash_attention, flash_attention_on, naive, rungs};

@@ -3,7 +3,7 @@
 use super::judge::{Expected, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::ways::{Way, inputs};
 use candle_core::{DType, Result, Tensor};
 use gpu::{Attend, Naive};

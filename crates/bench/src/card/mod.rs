@@ -15,7 +15,7 @@ pub use rehearsal::is_rehearsal;
 use crate::clock;
 use crate::place::{Judge, Place, Tried};
 use crate::report::Card;
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::torch::Torch;
 use crate::ways::{Here, Way, Work};
 use anyhow::{Result, bail};
@@ -116,7 +116,7 @@ fn way(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::CARD;
+    use options::bench::rows::CARD;
 
     #[test]
     fn only_pairs_that_are_seen_count() {

@@ -1,7 +1,7 @@
 //! What week 9's page shows of a run on a card.
 
 use crate::report::{Card, Cell, Run};
-use crate::rows::thousands;
+use options::bench::rows::thousands;
 use crate::table::{Table, bytes, digits, times};
 use crate::tables::{NONE, time};
 use anyhow::Result;

@@ -4,7 +4,7 @@ use super::judge::{Expected, Part, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
 use crate::ragged::{lengths, parts};
-use crate::rows::Row;
+use options::bench::rows::Row;
 use crate::ways::{Way, most};
 use candle_core::{DType, Result, Tensor, bail};
 use gpu::{Attend, solution::gpu_seqlens};
