@@ -9,7 +9,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let x = WordVectors::load()?.sentence(SENTENCE)?; // (words, 384)
     let (_, weights) = soft_lookup(&x, &x, &x)?;
     let figure = plots::word_map("Who attends to whom, by your lookup", SENTENCE, &weights)?;
-    println!("Your soft lookup of six words in themselves. Each row shares out one word's attention:");
+    println!(
+        "Your soft lookup of six words in themselves. Each row shares out one word's attention:"
+    );
     println!("{}", figure.save_as("01-dot-products/mine.svg")?.display());
     Ok(())
 }

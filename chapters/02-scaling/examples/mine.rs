@@ -22,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .line("q·k / √d", &scaled)
         .line("q·k", &plain)
         .draw()?;
-    println!("Your softmax and your entropy: divided by √d, the weights stay as soft as they were:");
+    println!(
+        "Your softmax and your entropy: divided by √d, the weights stay as soft as they were:"
+    );
     println!("{}", figure.save_as("02-scaling/mine.svg")?.display());
     Ok(())
 }

@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (before, after) = (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
     let panels = [("no mask", &before), ("your causal mask", &after)];
     let figure = plots::weights("A sentence before and after your mask", SENTENCE, &panels)?;
-    println!("Your mask and your softmax: no word looks at a later one, and each row still sums to 1:");
+    println!(
+        "Your mask and your softmax: no word looks at a later one, and each row still sums to 1:"
+    );
     println!("{}", figure.save_as("03-masking/mine.svg")?.display());
     Ok(())
 }

@@ -33,7 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut names = ["·"; SEQ];
     (names[red], names[blue]) = ("red", "blue");
     let figure = plots::heads("Where your heads look", &weights, "query", &names.join(" "))?;
-    println!("Your layer after {STEPS} steps of learning to return two payloads: each head has found one:");
+    println!(
+        "Your layer after {STEPS} steps of learning to return two payloads: each head has found one:"
+    );
     println!("{}", figure.save_as("04-multi-head/mine.svg")?.display());
     Ok(())
 }

@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let losses = [("your code", &trainer.history().losses[..])];
     let figure = plots::losses("Your Transformer learns to copy", &losses, 5)?;
-    println!("Your layers, trained for {STEPS} steps (`cargo study train --mine` goes on to the end):");
+    println!(
+        "Your layers, trained for {STEPS} steps (`cargo study train --mine` goes on to the end):"
+    );
     println!("{}", figure.save_as("05-transformer/mine.svg")?.display());
     Ok(())
 }

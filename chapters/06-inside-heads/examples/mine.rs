@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let [previous, induction] = scores.map(|scores| scores.get(head)?.to_scalar::<f32>());
         bars = bars.group(name((layer, head)), &[previous?, induction?]);
     }
-    println!("Your scores, on a model after {STEPS} steps: one head looks back, a later one finds what came next:");
+    println!(
+        "Your scores, on a model after {STEPS} steps: one head looks back, a later one finds what came next:"
+    );
     println!("{}", bars.draw()?.save_as("06-inside-heads/mine.svg")?.display());
     Ok(())
 }

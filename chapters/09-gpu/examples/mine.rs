@@ -29,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         lines = lines.points(name, &best);
     }
-    println!("Your rooflines, and your counts of attention under them: one query is bound by memory, many are not:");
+    println!(
+        "Your rooflines, and your counts of attention under them: one query is bound by memory, many are not:"
+    );
     println!("{}", lines.draw()?.save_as("09-gpu/mine.svg")?.display());
     Ok(())
 }

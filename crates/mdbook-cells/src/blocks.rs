@@ -88,7 +88,8 @@ fn is_ours(info: &str) -> bool {
 }
 
 fn directive(paragraph: &str) -> Option<Piece> {
-    let (name, inside) = paragraph.trim().strip_prefix("{{#")?.strip_suffix("}}")?.split_once(' ')?;
+    let (name, inside) =
+        paragraph.trim().strip_prefix("{{#")?.strip_suffix("}}")?.split_once(' ')?;
     let inside = inside.trim().to_owned();
     match name {
         "exercise" => Some(Piece::Exercise(inside)),

@@ -51,8 +51,8 @@ impl ExerciseBlock {
                 "`{{{{#exercise {directive}}}}}`: write it as `chapter::exercise`, for example `scaling::softmax`"
             );
         };
-        let chapter = chapter(crate_name, chapters)
-            .with_context(|| format!("`{{{{#exercise {path}}}}}`"))?;
+        let chapter =
+            chapter(crate_name, chapters).with_context(|| format!("`{{{{#exercise {path}}}}}`"))?;
         Ok(Self {
             path: path.to_owned(),
             crate_name: crate_name.to_owned(),

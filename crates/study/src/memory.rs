@@ -72,7 +72,8 @@ impl Memory {
         let mut memory = Self::read(home); // another `cargo study` may have written meanwhile
         let checked = Checked { file: print.file, all: print.all, states };
         memory.chapters.insert(chapter.package.clone(), checked);
-        let text = serde_json::to_string_pretty(&memory).context("states can't be written as JSON")?;
+        let text =
+            serde_json::to_string_pretty(&memory).context("states can't be written as JSON")?;
         backup::replace(&file(home), &(text + "\n"))
     }
 }
@@ -97,7 +98,9 @@ impl Fingerprint {
             chapter.dir.join("Cargo.toml"),
             chapter.hints_path(),
         ];
-        for folder in [chapter.dir.join("src"), chapter.dir.join("tests"), tests.join("src/harness")] {
+        for folder in
+            [chapter.dir.join("src"), chapter.dir.join("tests"), tests.join("src/harness")]
+        {
             below(&folder, &mut files);
         }
         for kind in ["src", "wrong", "fixtures"] {

@@ -172,15 +172,25 @@ fn a_week_is_done_when_its_ideas_work_and_its_edges_are_a_round_of_their_own() {
     let mut rest = check.out.as_str();
     for part in parts {
         let at = rest.find(part);
-        rest = &rest[at.unwrap_or_else(|| panic!("`{part}` is not, or not there, in:\n{}", check.out))..];
+        rest = &rest
+            [at.unwrap_or_else(|| panic!("`{part}` is not, or not there, in:\n{}", check.out))..];
     }
     let picture = course.folder.path().join("target/figures/02-counting/mine.svg");
     assert_eq!(fs::read_to_string(picture).unwrap(), "<svg>4</svg>");
     // Drawn once; asked for again, it says where the picture is.
-    has(&course.study(&["check", "counting"]).out, "Your picture: target/figures/02-counting/mine.svg");
-    has(&course.study(&["progress"]).out, "2 of 3 exercises work (✓), 1 of them with edges (✓✓), 1 pending.");
+    has(
+        &course.study(&["check", "counting"]).out,
+        "Your picture: target/figures/02-counting/mine.svg",
+    );
+    has(
+        &course.study(&["progress"]).out,
+        "2 of 3 exercises work (✓), 1 of them with edges (✓✓), 1 pending.",
+    );
     let verify = course.study(&["verify", "counting"]);
-    has(&verify.out, "counting  Edges           OPEN     1/2    double: must hold: double of nothing is nothing");
+    has(
+        &verify.out,
+        "counting  Edges           OPEN     1/2    double: must hold: double of nothing is nothing",
+    );
     has(&verify.out, "2 rows: 1 passed, 1 open.");
     assert_eq!(verify.code, Some(0));
 }
@@ -196,7 +206,10 @@ fn a_failure_of_what_is_called_is_told_as_such() {
     has(&check.out, "\nexpected 8, got 7");
     has(&check.out, "✗ triple\n    `triple` calls your `double`, which fails: mend that first.");
     let check = course.study(&["check", "triple"]);
-    has(&check.out, "`triple` calls your `double`, which fails: mend that first.\n\nexpected 12, got 11");
+    has(
+        &check.out,
+        "`triple` calls your `double`, which fails: mend that first.\n\nexpected 12, got 11",
+    );
 }
 
 #[test]
@@ -210,12 +223,21 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
     assert_eq!(check.code, Some(1));
     // Week 3 uses week 2: that breaks none of its states.
     let progress = course.study(&["progress"]);
-    has(&progress.out, "! does not compile: type `cargo study check counting`\n  ! double\n  ! triple");
+    has(
+        &progress.out,
+        "! does not compile: type `cargo study check counting`\n  ! double\n  ! triple",
+    );
     has(&progress.out, "Week 3 · adding · not begun, 1 exercises");
-    has(&progress.out, "0 of 3 exercises work (✓), 0 of them with edges (✓✓), 2 not compiling, 1 pending.");
+    has(
+        &progress.out,
+        "0 of 3 exercises work (✓), 0 of them with edges (✓✓), 2 not compiling, 1 pending.",
+    );
     let verify = course.study(&["verify"]);
     has(&verify.out, "counting  Compilation  BROKEN   0/1    does not compile");
-    has(&verify.out, "`counting`, which it uses, does not compile: type `cargo study check counting`");
+    has(
+        &verify.out,
+        "`counting`, which it uses, does not compile: type `cargo study check counting`",
+    );
     assert_eq!(verify.code, Some(1));
 }
 
@@ -228,7 +250,10 @@ fn a_week_that_can_not_be_checked_now_is_as_it_was() {
     assert_eq!(course.study(&["check", "adding"]).code, Some(0));
     course.solve("\"two\"");
     let progress = course.study(&["progress"]).out;
-    has(&progress, "can't be checked while `counting`, which it uses, does not compile: as it was when last checked\n  ✓✓ sum");
+    has(
+        &progress,
+        "can't be checked while `counting`, which it uses, does not compile: as it was when last checked\n  ✓✓ sum",
+    );
     fs::write(&adding, solved + "// changed\n").unwrap();
     has(&course.study(&["progress"]).out, "does not compile\n  ! sum");
 }
@@ -259,7 +284,10 @@ fn what_is_given_stands_in_the_stub() {
     let course = Course::new();
     let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");
     let stub = fs::read_to_string(adding).unwrap();
-    has(&stub, "//! Given, and in scope or called by its path:\n//!\n//! - `double(x: u32) -> u32` (week 2): Twice `x`.\n#![allow");
+    has(
+        &stub,
+        "//! Given, and in scope or called by its path:\n//!\n//! - `double(x: u32) -> u32` (week 2): Twice `x`.\n#![allow",
+    );
 }
 
 #[test]

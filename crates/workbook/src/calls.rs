@@ -20,7 +20,8 @@ pub fn needed(
     chapter: &Chapter,
     exercise: &str,
 ) -> Result<Vec<(Chapter, String)>> {
-    let mut search = Search { chapters, read: BTreeMap::new(), seen: BTreeSet::new(), order: vec![] };
+    let mut search =
+        Search { chapters, read: BTreeMap::new(), seen: BTreeSet::new(), order: vec![] };
     search.visit(chapter, exercise)?;
     search.order.pop(); // the exercise itself
     Ok(search.order)
@@ -298,14 +299,14 @@ impl Attention {
         assert_eq!(called("Attention", "let split = split(x)", "1"), ["own", "split"]);
         assert_eq!(called("own", "1", "vec![split ()]; Attention::new()"), ["split", "Attention"]);
         assert_eq!(called("drop", "1", "1"), ["repeat"]);
-        assert_eq!(called("own", "1", "far(1) + exercise::farther(1)"), [
-            "other::far",
-            "other::farther"
-        ]);
-        assert_eq!(called("own", "1", "other::exercise::far(crate::exercise::drop())"), [
-            "other::far",
-            "drop"
-        ]);
+        assert_eq!(
+            called("own", "1", "far(1) + exercise::farther(1)"),
+            ["other::far", "other::farther"]
+        );
+        assert_eq!(
+            called("own", "1", "other::exercise::far(crate::exercise::drop())"),
+            ["other::far", "drop"]
+        );
     }
 
     #[test]

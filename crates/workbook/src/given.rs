@@ -46,10 +46,8 @@ pub(crate) fn given(source: &str, file: &str, dir: &Path) -> Result<Vec<Given>> 
             leaves(&item.tree, &mut Vec::new(), &mut paths);
         }
     }
-    let mut named: Vec<(Vec<String>, String)> = paths
-        .into_iter()
-        .map(|path| (path.full, path.name))
-        .collect();
+    let mut named: Vec<(Vec<String>, String)> =
+        paths.into_iter().map(|path| (path.full, path.name)).collect();
     for list in source.lines().filter_map(|line| line.trim().strip_prefix(MARK)) {
         for path in list.split(',').map(str::trim).filter(|path| !path.is_empty()) {
             named.push((path.split("::").map(str::to_owned).collect(), path.to_owned()));
@@ -148,7 +146,8 @@ impl Place {
     }
 
     fn child(&self, name: &str) -> Result<Option<Self>> {
-        let declared = self.items.iter().any(|item| matches!(item, Item::Mod(m) if m.ident == name));
+        let declared =
+            self.items.iter().any(|item| matches!(item, Item::Mod(m) if m.ident == name));
         if !declared {
             return Ok(None);
         }
@@ -208,7 +207,9 @@ impl Place {
                     .fields
                     .iter()
                     .filter(public)
-                    .filter_map(|field| Some(format!("{}: {}", field.ident.as_ref()?, self.line(&field.ty))))
+                    .filter_map(|field| {
+                        Some(format!("{}: {}", field.ident.as_ref()?, self.line(&field.ty)))
+                    })
                     .collect();
                 let fields = match fields.as_slice() {
                     [] => String::new(),

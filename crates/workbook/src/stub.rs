@@ -73,7 +73,9 @@ fn header(week: u32, crate_name: &str, given: &[Given], newline: &str) -> String
         [] => String::new(),
         given => {
             let list = given::as_docs(given, WIDTH, newline);
-            format!("//!{newline}//! Given, and in scope or called by its path:{newline}//!{newline}{list}")
+            format!(
+                "//!{newline}//! Given, and in scope or called by its path:{newline}//!{newline}{list}"
+            )
         }
     };
     format!(

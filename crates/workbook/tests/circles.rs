@@ -144,7 +144,8 @@ impl Tree {
                 at.pop()?;
             } else if self.modules[&at].children.contains(first) {
                 at.push(first.clone());
-            } else if let Some(export) = self.modules[&at].exports.get(first).filter(|_| depth < 9) {
+            } else if let Some(export) = self.modules[&at].exports.get(first).filter(|_| depth < 9)
+            {
                 let full = [&export[..], &rest[1..]].concat();
                 return self.home(&at, &full, depth + 1).or(Some(at));
             } else {
@@ -209,7 +210,9 @@ impl Module {
                     at += 2;
                     continue;
                 }
-                TokenTree::Punct(punct) if punct.as_char() == ';' => (public, test, path) = (false, false, None),
+                TokenTree::Punct(punct) if punct.as_char() == ';' => {
+                    (public, test, path) = (false, false, None)
+                }
                 TokenTree::Group(group) => {
                     // What only tests import is not imported.
                     if !test {
@@ -270,7 +273,9 @@ fn leaves_of(
     loop {
         match tokens.get(at) {
             Some(TokenTree::Ident(word)) => path.push(word.to_string()),
-            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace && at > 0 && is(at - 1, ':') => {
+            Some(TokenTree::Group(group))
+                if group.delimiter() == Delimiter::Brace && at > 0 && is(at - 1, ':') =>
+            {
                 let inner: Vec<TokenTree> = group.stream().into_iter().collect();
                 let mut from = 0;
                 while from < inner.len() {

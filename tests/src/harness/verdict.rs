@@ -132,9 +132,8 @@ impl Verdict {
 
 /// Those of `laws` that failed: the idea's first, then the edges.
 pub(super) fn failures(laws: &[LawResult]) -> impl Iterator<Item = &LawResult> {
-    let failed = |edge| {
-        laws.iter().filter(move |law| law.state == State::Failed && law.is_edge() == edge)
-    };
+    let failed =
+        |edge| laws.iter().filter(move |law| law.state == State::Failed && law.is_edge() == edge);
     failed(false).chain(failed(true))
 }
 
@@ -156,7 +155,8 @@ impl fmt::Display for Verdict {
                 "○ {name} is pending: it, or a function that it calls, still has a `todo!()`.\n  hint: cargo study hint {name}"
             ),
             State::Passed => {
-                let edges = if self.laws.iter().any(LawResult::is_edge) { ", edges too" } else { "" };
+                let edges =
+                    if self.laws.iter().any(LawResult::is_edge) { ", edges too" } else { "" };
                 write!(out, "✓✓ {name} passed: {hold} laws hold{edges}.")?;
                 self.write_skipped(out)
             }
@@ -282,6 +282,9 @@ mod tests {
         assert_eq!(failing.state(), State::Failed);
         let text = failing.to_string();
         assert!(text.contains("What must hold: a\n"), "{text}");
-        assert!(text.contains("It also breaks:\n  - b\n  - one\n  - two\n  and 1 more\n"), "{text}");
+        assert!(
+            text.contains("It also breaks:\n  - b\n  - one\n  - two\n  and 1 more\n"),
+            "{text}"
+        );
     }
 }

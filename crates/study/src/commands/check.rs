@@ -121,10 +121,8 @@ fn tell(
         println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
         return Ok(Standing::Failed);
     }
-    if let Some(line) = report
-        .of(Who::Solution)
-        .iter()
-        .find(|line| !line.state.is_done() && wanted(&line.exercise))
+    if let Some(line) =
+        report.of(Who::Solution).iter().find(|line| !line.state.is_done() && wanted(&line.exercise))
     {
         println!(
             "\nThe course's own solution fails here. Please report this:\n\n{}",
@@ -190,7 +188,9 @@ fn tell_failures(
     if failed.len() > 1 {
         println!("\nAlso not working yet:");
     }
-    for (line, blame) in failed.iter().zip(&blames).enumerate().filter(|(at, _)| *at != own).map(|(_, pair)| pair) {
+    for (line, blame) in
+        failed.iter().zip(&blames).enumerate().filter(|(at, _)| *at != own).map(|(_, pair)| pair)
+    {
         println!("\n  {} {}", mark(line.state), line.exercise);
         match blame {
             Some(blame) => println!("    {blame}"),
@@ -273,7 +273,8 @@ fn exercises(count: usize) -> String {
 
 /// What comes after a week that is done.
 fn after(context: &Context, chapter: &Chapter, edges_too: bool) -> Result<String> {
-    let edges = if edges_too { "" } else { "\n      The edges can wait, or be mended first: as you like." };
+    let edges =
+        if edges_too { "" } else { "\n      The edges can wait, or be mended first: as you like." };
     let chapters = context.chapters()?;
     Ok(match chapters.iter().find(|other| other.week > chapter.week) {
         Some(next) => format!(

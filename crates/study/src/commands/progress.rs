@@ -32,7 +32,11 @@ impl Progress {
                 Week::Broken(states) => (states, Some(broken(&chapter))),
                 Week::Blocked { by, last } => blocked(&chapter, &by, last)?,
             };
-            println!("{}{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)), score(&states));
+            println!(
+                "{}{}",
+                heading(&format!("Week {} · {}", chapter.week, chapter.package)),
+                score(&states)
+            );
             if let Some(note) = note {
                 println!("  {note}");
             }
@@ -65,11 +69,7 @@ fn broken(chapter: &Chapter) -> String {
 }
 
 /// What is known of a week that can't be checked because of `by`.
-fn blocked(
-    chapter: &Chapter,
-    by: &str,
-    last: Option<States>,
-) -> Result<(States, Option<String>)> {
+fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States, Option<String>)> {
     let why = format!("can't be checked while `{by}`, which it uses, does not compile");
     let (states, when) = match last {
         Some(states) => (states, ": as it was when last checked"),
@@ -84,7 +84,8 @@ fn blocked(
 /// How far a week is, behind its name.
 fn score(states: &States) -> String {
     let states: Vec<State> = states.iter().map(|(_, state)| *state).collect();
-    let (works, edges) = (count(&states, State::is_done), count(&states, |state| state == State::Passed));
+    let (works, edges) =
+        (count(&states, State::is_done), count(&states, |state| state == State::Passed));
     match works {
         0 if states.iter().all(|state| *state == State::Pending) => {
             format!(" · not begun, {} exercises", states.len())

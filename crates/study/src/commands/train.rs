@@ -96,7 +96,9 @@ fn works(context: &Context, chapters: &[Chapter]) -> Result<bool> {
         }
         for exercise in exercises {
             let needed = workbook::needed(chapters, &chapter, exercise)?;
-            for (chapter, name) in needed.into_iter().chain([(chapter.clone(), (*exercise).to_owned())]) {
+            for (chapter, name) in
+                needed.into_iter().chain([(chapter.clone(), (*exercise).to_owned())])
+            {
                 let path = names::path(&chapter, &name);
                 let state = state_of(context, &chapter, &name)?;
                 if !state.is_done() && !open_ones.iter().any(|(other, _)| *other == path) {
