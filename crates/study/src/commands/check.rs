@@ -121,8 +121,9 @@ fn tell(
         println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
         return Ok(Standing::Failed);
     }
+    let right = |line: &Line| matches!(line.state, State::Passed | State::Skipped);
     if let Some(line) =
-        report.of(Who::Solution).iter().find(|line| !line.state.is_done() && wanted(&line.exercise))
+        report.of(Who::Solution).iter().find(|line| !right(line) && wanted(&line.exercise))
     {
         println!(
             "\nThe course's own solution fails here. Please report this:\n\n{}",
@@ -130,8 +131,10 @@ fn tell(
         );
         return Ok(Standing::Failed);
     }
-    if let Some(name) = names.iter().find(|name| report.state(name) == State::Pending) {
-        tell_pending(context, chapter, report, name)?;
+    let pending: Vec<&&String> =
+        names.iter().filter(|name| report.state(name) == State::Pending).collect();
+    if !pending.is_empty() {
+        tell_pending(context, chapter, report, &pending)?;
         return Ok(Standing::Open);
     }
     if let Some(note) = skipped(lines.iter().filter(|line| wanted(&line.exercise)).copied()) {
@@ -180,7 +183,10 @@ fn tell_failures(
         .iter()
         .map(|line| blame(context, chapter, report, &line.exercise))
         .collect::<Result<_>>()?;
-    let own = blames.iter().position(Option::is_none).unwrap_or(0);
+    // Of one that fails through another, nothing is to be learnt before that other is mended.
+    let through =
+        |blame: &Option<Blame>| blame.as_ref().is_some_and(|blame| blame.state != State::Works);
+    let own = blames.iter().position(|blame| !through(blame)).unwrap_or(0);
     if let Some(blame) = &blames[own] {
         println!("\n{blame}");
     }
@@ -188,13 +194,16 @@ fn tell_failures(
     if failed.len() > 1 {
         println!("\nAlso not working yet:");
     }
-    for (line, blame) in
-        failed.iter().zip(&blames).enumerate().filter(|(at, _)| *at != own).map(|(_, pair)| pair)
-    {
+    for (at, (line, blame)) in failed.iter().zip(&blames).enumerate() {
+        if at == own {
+            continue;
+        }
         println!("\n  {} {}", mark(line.state), line.exercise);
-        match blame {
-            Some(blame) => println!("    {blame}"),
-            None => print!("{}", briefly(line)),
+        if let Some(blame) = blame {
+            println!("    {blame}");
+        }
+        if !through(blame) {
+            print!("{}", briefly(line));
         }
     }
     if failed.len() > 1 {
@@ -225,19 +234,25 @@ fn briefly(line: &Line) -> String {
     text
 }
 
-fn tell_pending(context: &Context, chapter: &Chapter, report: &Report, name: &str) -> Result<()> {
-    let path = names::path(chapter, name);
-    let file = context.shown(&chapter.exercise_path());
-    // Written, and waiting for another one.
-    if let Some(blame) = blame(context, chapter, report, name)?
-        && blame.state == State::Pending
-        && blame.callee.contains("::")
-    {
-        println!("\n{blame}\nNext: `cargo study check {}`.", blame.callee);
-        return Ok(());
+/// Says what to write next: what is written and waits for another exercise is not it.
+fn tell_pending(
+    context: &Context,
+    chapter: &Chapter,
+    report: &Report,
+    pending: &[&&String],
+) -> Result<()> {
+    let mut next = None;
+    for name in pending {
+        match blame(context, chapter, report, name)? {
+            Some(blame) if blame.state == State::Pending => println!("\n{blame}"),
+            _ => next = next.or(Some(name)),
+        }
     }
+    let Some(name) = next.or(pending.first()) else { return Ok(()) };
+    let path = names::path(chapter, name);
     println!(
-        "\nNext: write `{name}` in {file}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`"
+        "\nNext: write `{name}` in {}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`",
+        context.shown(&chapter.exercise_path())
     );
     Ok(())
 }
