@@ -94,7 +94,7 @@ impl Fingerprint {
         let (tests, name) = (context.root().join("tests"), &chapter.crate_name);
         let mine = fs::read_to_string(chapter.exercise_path()).unwrap_or_default();
         let mut files = vec![
-            context.root().join("Cargo.lock"),
+            context.root().join("Cargo.toml"),
             chapter.dir.join("Cargo.toml"),
             chapter.hints_path(),
         ];

@@ -170,6 +170,8 @@ impl<F: ?Sized> Check<F> {
 struct Likeness {
     /// Broken laws with the same values.
     equal: usize,
+    /// How many of these are no edges.
+    ideas: usize,
     /// Broken laws where both got an error for a value, in other words, or another value for an error.
     alike: usize,
     /// Broken laws where something else came.
@@ -183,10 +185,13 @@ impl Likeness {
         if !first(theirs)?.alike(first(ours)?) {
             return None;
         }
-        let mut likeness = Self { equal: 0, alike: 0, other: 0 };
+        let mut likeness = Self { equal: 0, ideas: 0, alike: 0, other: 0 };
         for (theirs, ours) in theirs.iter().zip(ours) {
             match (theirs.state, ours.state) {
-                (State::Failed, State::Failed) if theirs == ours => likeness.equal += 1,
+                (State::Failed, State::Failed) if theirs == ours => {
+                    likeness.equal += 1;
+                    likeness.ideas += usize::from(!ours.is_edge());
+                }
                 (State::Failed, State::Failed) if theirs.alike(ours) => likeness.alike += 1,
                 (State::Failed, State::Failed) => likeness.other += 1,
                 (State::Failed, _) => return None,
@@ -200,9 +205,13 @@ impl Likeness {
         (self.equal, self.alike)
     }
 
-    /// Whether all breaches of the wrong answer are here, and are at least half of what is broken here.
+    /// Whether all breaches of the wrong answer are here, and all that is wrong with the idea here is among them: an answer
+    /// that breaks more has a fault which this is not, or not alone.
     fn explains(&self, ours: &[LawResult]) -> bool {
-        self.alike + self.other == 0 && 2 * self.equal >= failures(ours).count()
+        let ideas = failures(ours).filter(|law| !law.is_edge()).count();
+        self.alike + self.other == 0
+            && self.ideas == ideas
+            && (ideas > 0 || self.equal == failures(ours).count())
     }
 }
 
