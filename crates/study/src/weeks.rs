@@ -43,12 +43,18 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
     }
     match checks::run(context, chapter, Errors::Hide)? {
         Outcome::Ran(report) => Ok(Week::Known(report.states())),
-        Outcome::Broken(Some(by)) if by != chapter.package => {
+        Outcome::Broken(Some(by)) if is_another(context, chapter, &by)? => {
             let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
             Ok(Week::Blocked { by, last })
         }
         Outcome::Broken(_) => Ok(Week::Broken(all(State::Broken)?)),
     }
+}
+
+/// Whether `package` is another chapter: what else does not compile is no fault of a learner's.
+fn is_another(context: &Context, chapter: &Chapter, package: &str) -> Result<bool> {
+    let others = context.chapters()?;
+    Ok(package != chapter.package && others.iter().any(|other| other.package == package))
 }
 
 /// How the learner's `exercise` of `chapter` stands; a name that is no exercise is pending.
