@@ -1,5 +1,6 @@
 //! Week 3, solved: masks in every convention, a softmax and an attention that obey them, and a test that finds a leak.
 
+// GIVEN: seeded::normal
 use crate::{
     conventions::{Align, Convention, HIDES},
     expect::{expect_all, expect_u8},

@@ -1,5 +1,6 @@
 //! Week 4, solved: many heads, dropout, shared keys and values, and what they cost.
 
+// GIVEN: seeded::uniform
 use crate::{config::MultiHeadConfig, projection::project, seeds::SeedStream};
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::{Linear, VarBuilder, linear_b};

@@ -1,12 +1,12 @@
 //! The place that `--device` asks for.
 
 use crate::card::OnCard;
-use crate::options::Options;
 use crate::place::Place;
 use crate::processor::Processor;
 use crate::report::Card;
 use anyhow::Result;
 use device::{Kind, choose};
+use options::bench::Options;
 
 /// The place that `--device` asks for, and the card if it is one.
 pub fn place(options: &Options) -> Result<(Box<dyn Place>, Option<Card>)> {

@@ -7,14 +7,12 @@ mod machine;
 mod measure;
 mod memory;
 mod off;
-mod options;
 mod page;
 mod peak;
 mod place;
 mod processor;
 mod ragged;
 mod report;
-mod rows;
 mod show;
 mod table;
 mod tables;
@@ -25,7 +23,7 @@ mod ways;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use measure::Bench;
-use options::Options;
+use options::bench::{self, Options};
 use place::Place;
 use report::{Cell, Run};
 use std::env;
@@ -57,7 +55,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode> {
     options.check().map_err(|error| anyhow!(error))?;
     if options.list {
-        print!("{}", options::list(&options.device));
+        print!("{}", bench::list(&options.device));
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &options.page {

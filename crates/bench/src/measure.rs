@@ -4,10 +4,10 @@
 use crate::clock::{SPAN, quantile};
 use crate::place::{Judge, Place, Tried};
 use crate::report::{Cell, LeftOut, Peak, Shape};
-use crate::rows::Row;
 use crate::torch::Torch;
 use crate::way::{Way, Work};
 use anyhow::{Context, Result};
+use options::bench::rows::Row;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set by Ctrl-C: what has begun is ended, and nothing more begun.

@@ -1,11 +1,11 @@
 //! Where a run measures: the processor, or a card.
 
 use crate::report::Peak;
-use crate::rows::Row;
 use crate::torch::Torch;
 use crate::way::{Here, Way};
 use anyhow::Result;
 use candle_core::Tensor;
+use options::bench::rows::Row;
 
 /// What the measuring of a row asks of the place where it happens.
 pub trait Place {

@@ -6,11 +6,11 @@ use crate::peak;
 use crate::place::{Judge, Place, Tried};
 use crate::ragged;
 use crate::report::Peak;
-use crate::rows::{Case, Row};
 use crate::torch::Torch;
 use crate::way::{Here, Way};
 use crate::ways::{self};
 use anyhow::{Context, Result, bail};
+use options::bench::rows::{Case, Row};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
 //! Sequences of different lengths: how long they are, and the ways to attend within each.
 
 use crate::off::last_queries;
-use crate::rows::Row;
 use crate::way::{Check, Way, each, most};
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::attention::flash_attn_varlen_cpu;
 use compare::larger;
 use flash::{SdpaOptions, flash_attention};
+use options::bench::rows::Row;
 use varlen::flash_attention_varlen;
 use varlen::lengths::{self, BENCH_SEED};
 

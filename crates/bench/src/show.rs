@@ -1,9 +1,9 @@
 //! What the terminal shows while it is measured.
 
 use crate::report::{Cell, Run};
-use crate::rows::Row;
 use crate::table::{Table, bytes, digits, ms, percent};
 use indicatif::{ProgressBar, ProgressStyle};
+use options::bench::rows::Row;
 use std::io::{IsTerminal, stderr};
 
 /// How far the run is: a bar on a terminal, nothing elsewhere, for finished rows are printed anyway.

@@ -64,7 +64,7 @@ pub fn digits(x: f64) -> String {
         0 => format!("{x:.3}"),
         1 => format!("{x:.2}"),
         2 => format!("{x:.1}"),
-        _ => crate::rows::thousands(x.round() as usize),
+        _ => options::bench::rows::thousands(x.round() as usize),
     }
 }
 

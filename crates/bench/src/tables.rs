@@ -1,11 +1,11 @@
 //! What weeks 7's and 8's pages show of a run on the processor: tables, and the figure of the rungs.
 
 use crate::report::{Cell, Run};
-use crate::rows::{Case, ROWS, Row, thousands};
 use crate::table::{Table, bytes, digits, ms, percent, times};
 use crate::ways::AVX2;
 use anyhow::Result;
 use figures::{Bars, Figure};
+use options::bench::rows::{Case, ROWS, Row, thousands};
 
 /// The ways of the rungs' table and figure, from the lowest to the highest, with what a reader calls them.
 const RUNGS: [(&str, &str); 8] = [

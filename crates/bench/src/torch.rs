@@ -2,8 +2,8 @@
 //! runs at the same time.
 
 use crate::ragged;
-use crate::rows::Row;
 use anyhow::{Context, Result, bail};
+use options::bench::rows::Row;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 
 use crate::off::{last_queries, relative};
 use crate::ragged;
-use crate::rows::{Case, Row};
 use crate::way::{Check, Way, Work, each, most};
 use candle_core::{DType, Error, Result, Tensor, Var};
 use candle_nn::attention::{AttnMask, flash_attn};
 use compare::larger;
 use flash::{Causal, Path, SdpaOptions, flash_attention, flash_attention_on, naive, rungs};
+use options::bench::rows::{Case, Row};
 use std::sync::Arc;
 
 /// The kernel, held to AVX2 where the processor has better.

@@ -1,4 +1,7 @@
-use std::{io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// A drawn figure: an SVG with a text alternative.
 ///
@@ -27,7 +30,15 @@ impl Figure {
 
     /// Writes the SVG to the file at `path`; fails as [`std::fs::write`] does.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        std::fs::write(path, format!("{}\n", self.svg))
+        fs::write(path, format!("{}\n", self.svg))
+    }
+
+    /// Writes the SVG to `target/figures/NAME` below the current folder, makes the folders for it, and returns the path.
+    pub fn save_as(&self, name: &str) -> io::Result<PathBuf> {
+        let path = Path::new("target/figures").join(name);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        self.save(&path)?;
+        Ok(path)
     }
 
     /// Shows the figure in an evcxr notebook when it is a cell's last expression.

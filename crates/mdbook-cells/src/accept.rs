@@ -61,7 +61,7 @@ pub fn accept(page: &Page, draft: Notebook, executed: Notebook, root: &Path) -> 
     Ok(draft::with_outputs(draft, page, &cleaned))
 }
 
-/// The check cells of a notebook that did not say `✓`, with what they said.
+/// The check cells of a notebook that did not say `✓✓`, with what they said.
 pub fn not_passed(executed: &Notebook) -> Vec<(String, String)> {
     let said = |outputs: &[Output]| outputs.iter().flat_map(texts).collect::<String>();
     executed
@@ -69,7 +69,7 @@ pub fn not_passed(executed: &Notebook) -> Vec<(String, String)> {
         .into_iter()
         .filter(|(source, _)| is_check(source))
         .map(|(source, outputs)| (source.to_owned(), said(outputs)))
-        .filter(|(_, said)| !said.trim_start().starts_with('✓'))
+        .filter(|(_, said)| !said.trim_start().starts_with("✓✓"))
         .collect()
 }
 

@@ -15,9 +15,9 @@ pub(crate) enum Piece {
     Fence(Vec<String>, String),
     /// What stands between `{{#exercise` and `}}`.
     Exercise(String),
+    /// What stands between `{{#given` and `}}`.
+    Given(String),
 }
-
-const OPEN: &str = "{{#exercise";
 
 /// The pieces of `markdown` in order.
 pub(crate) fn pieces(markdown: &str) -> Result<Vec<Piece>> {
@@ -46,8 +46,8 @@ pub(crate) fn pieces(markdown: &str) -> Result<Vec<Piece>> {
                         fence = Some((words(&info), String::new()));
                     }
                     Tag::Paragraph if depth == 0 => {
-                        if let Some(directive) = directive(&markdown[range.clone()]) {
-                            add(range, Piece::Exercise(directive.to_owned()));
+                        if let Some(piece) = directive(&markdown[range.clone()]) {
+                            add(range, piece);
                         }
                     }
                     _ => {}
@@ -87,8 +87,15 @@ fn is_ours(info: &str) -> bool {
     }
 }
 
-fn directive(paragraph: &str) -> Option<&str> {
-    paragraph.trim().strip_prefix(OPEN)?.strip_suffix("}}").map(str::trim)
+fn directive(paragraph: &str) -> Option<Piece> {
+    let (name, inside) =
+        paragraph.trim().strip_prefix("{{#")?.strip_suffix("}}")?.split_once(' ')?;
+    let inside = inside.trim().to_owned();
+    match name {
+        "exercise" => Some(Piece::Exercise(inside)),
+        "given" => Some(Piece::Given(inside)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +105,7 @@ mod tests {
     #[test]
     fn a_page_is_cut_at_the_margin() -> Result<()> {
         let page = "# T\n\nText.\n\n```rust\nlet a = 1;\n```\n\n```rust,cell,timing\nlet x = 1;\n\nx\n```\n\
-                    {{#exercise a::b | check::b(b)}}\n\n~~~quiz\nQ\n~~~\n\nEnd `{{#exercise x}}`.\n";
+                    {{#exercise a::b | check::b(b)}}\n\n{{#given a}}\n\n~~~quiz\nQ\n~~~\n\nEnd `{{#exercise x}}`.\n";
         let pieces = pieces(page)?;
         let words = |all: &[&str]| all.iter().map(|word| word.to_string()).collect();
         assert_eq!(pieces[0], Piece::Prose("# T\n\nText.\n\n```rust\nlet a = 1;\n```\n\n".into()));
@@ -107,9 +114,10 @@ mod tests {
             Piece::Fence(words(&["rust", "cell", "timing"]), "let x = 1;\n\nx\n".into())
         );
         assert_eq!(pieces[2], Piece::Exercise("a::b | check::b(b)".into()));
-        assert_eq!(pieces[3], Piece::Fence(words(&["quiz"]), "Q\n".into()));
-        assert!(matches!(&pieces[4], Piece::Prose(text) if text.contains("End")));
-        assert_eq!(pieces.len(), 5);
+        assert_eq!(pieces[3], Piece::Given("a".into()));
+        assert_eq!(pieces[4], Piece::Fence(words(&["quiz"]), "Q\n".into()));
+        assert!(matches!(&pieces[5], Piece::Prose(text) if text.contains("End")));
+        assert_eq!(pieces.len(), 6);
         Ok(())
     }
 

@@ -1,10 +1,30 @@
-//! `{{#exercise crate::name | call}}`: an exercise read from its chapter.
+//! `{{#exercise crate::name | call}}`: an exercise read from its chapter; `{{#given crate}}`: what its exercises are given.
 
 use anyhow::{Context, Result, bail};
 use workbook::{Chapter, Exercise};
 
 use crate::html::{self, Reader};
 use crate::math;
+
+/// The chapter that code calls `crate_name`.
+fn chapter<'a>(crate_name: &str, chapters: &'a [Chapter]) -> Result<&'a Chapter> {
+    chapters.iter().find(|chapter| chapter.crate_name == crate_name).with_context(|| {
+        let names: Vec<&str> = chapters.iter().map(|c| c.crate_name.as_str()).collect();
+        format!("no chapter `{crate_name}`; there are: {}", names.join(", "))
+    })
+}
+
+/// The helpers that the exercises of the chapter `crate_name` are given, a Markdown list.
+pub(crate) fn given(crate_name: &str, chapters: &[Chapter]) -> Result<String> {
+    let items = chapter(crate_name, chapters)
+        .and_then(Chapter::given)
+        .with_context(|| format!("`{{{{#given {crate_name}}}}}`"))?;
+    if items.is_empty() {
+        bail!("`{{{{#given {crate_name}}}}}`: that chapter gives nothing; take the line out");
+    }
+    let items: Vec<String> = items.iter().map(workbook::Given::markdown).collect();
+    Ok(items.join("\n") + "\n")
+}
 
 /// An exercise as a page shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,14 +51,8 @@ impl ExerciseBlock {
                 "`{{{{#exercise {directive}}}}}`: write it as `chapter::exercise`, for example `scaling::softmax`"
             );
         };
-        let chapter = chapters.iter().find(|chapter| chapter.crate_name == crate_name);
-        let chapter = chapter.with_context(|| {
-            let names: Vec<&str> = chapters.iter().map(|c| c.crate_name.as_str()).collect();
-            format!(
-                "`{{{{#exercise {path}}}}}`: no chapter `{crate_name}`; there are: {}",
-                names.join(", ")
-            )
-        })?;
+        let chapter =
+            chapter(crate_name, chapters).with_context(|| format!("`{{{{#exercise {path}}}}}`"))?;
         Ok(Self {
             path: path.to_owned(),
             crate_name: crate_name.to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! A page of the book is Markdown in which some fences mean more: ```` ```rust,cell ```` is a notebook
 //! cell, ```` ```quiz ```` a question, ```` ```predict ```` something to guess first, and
-//! `{{#exercise scaling::softmax}}` an exercise. A [`Page`] is such a text taken apart. From it come
+//! `{{#exercise scaling::softmax}}` an exercise, `{{#given scaling}}` the list of what its exercises may build on. A [`Page`] is such a text taken apart. From it come
 //! - the page for mdBook ([`preprocess`]), with formulas as MathML and the outputs of the notebook
 //!   under its cells,
 //! - the notebook ([`draft::notebook`]), not yet run,

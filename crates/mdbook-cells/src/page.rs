@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use workbook::Chapter;
 
 use crate::blocks::{self, Piece};
-use crate::directive::ExerciseBlock;
+use crate::directive::{self, ExerciseBlock};
 use crate::html;
 use crate::predict::Predict;
 use crate::quiz::Quiz;
@@ -75,6 +75,7 @@ impl Page {
                 Piece::Exercise(directive) => {
                     Block::Exercise(Box::new(ExerciseBlock::parse(&directive, chapters)?))
                 }
+                Piece::Given(name) => Block::Prose(directive::given(&name, chapters)?),
                 Piece::Fence(words, text) => match words.first().map(String::as_str) {
                     Some("quiz") => Block::Quiz(Quiz::parse(&text)?),
                     Some("predict") => Block::Predict(Predict::parse(&text)?),

@@ -73,7 +73,7 @@ impl Source {
     /// Whether the page has code to run.
     fn has_notebook(&self, stem: &str) -> bool {
         let runs = |piece: &Piece| match piece {
-            Piece::Prose(_) => false,
+            Piece::Prose(_) | Piece::Given(_) => false,
             Piece::Fence(words, _) => words.iter().any(|word| word == "cell"),
             Piece::Exercise(_) => true,
         };

@@ -5,6 +5,7 @@ use workbook::Chapter;
 
 use crate::cargo::{broken_package, cargo, compile};
 use crate::context::Context;
+use crate::memory::{Fingerprint, Memory, States};
 use crate::process;
 use crate::report::{self, Line, State, VARIABLE, Who};
 use crate::ui::Progress;
@@ -38,6 +39,11 @@ impl Report {
         found.map_or(State::Pending, |line| line.state)
     }
 
+    /// How all of the learner's exercises came out, in order.
+    pub fn states(&self) -> States {
+        self.exercises.iter().map(|name| (name.clone(), self.state(name))).collect()
+    }
+
     /// The names of the chapter's exercises, in order.
     pub fn exercises(&self) -> &[String] {
         &self.exercises
@@ -53,8 +59,9 @@ pub enum Errors {
     Hide,
 }
 
-/// Compiles and runs the checks of `chapter`.
+/// Compiles and runs the checks of `chapter`, and remembers what they say of each exercise.
 pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outcome> {
+    let print = Fingerprint::of(context, chapter)?;
     let test = ["test", "--package", chapter.package.as_str(), "--test", "checks"];
     let build = [&test[..], &["--no-run"]].concat();
     let built = compile(cargo(context.root(), &build), &format!("Compiling {}", chapter.package))?;
@@ -88,6 +95,8 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
             finished.output()
         );
     }
+    // What can't be remembered is found out again.
+    Memory::keep(context.home(), chapter, print, report.states()).ok();
     Ok(Outcome::Ran(report))
 }
 

@@ -4,19 +4,23 @@
 //! seconds. One file per command stands under `commands`; `tools` installs what the commands need.
 
 mod backup;
+mod blame;
 mod cargo;
 mod checks;
 mod commands;
 mod context;
 mod interrupt;
+mod memory;
 mod names;
 mod nearest;
 mod process;
 mod regions;
 mod report;
+mod reward;
 mod state;
 mod tools;
 mod ui;
+mod weeks;
 
 use std::process::ExitCode;
 

@@ -124,6 +124,7 @@ mod tests {
                 package: stem[3..].to_owned(),
                 crate_name: stem[3..].replace('-', "_"),
                 dir: stem.into(),
+                able: String::new(),
             })
             .to_vec()
     }

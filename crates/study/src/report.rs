@@ -3,25 +3,34 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The variable that tells a test program where to write its report.
 pub const VARIABLE: &str = "CHECKS_REPORT";
 
 /// How an exercise, or one law of it, came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Still `todo!()`.
     Pending,
-    /// All that must hold holds.
+    /// All that must hold holds: ✓✓.
     Passed,
-    /// The idea works; edges are open.
+    /// The idea works, edges are open: ✓.
     Works,
-    /// Something that must hold does not.
+    /// The idea does not work.
     Failed,
     /// Could not be run here.
     Skipped,
+    /// Does not compile; no report says so.
+    Broken,
+}
+
+impl State {
+    /// Whether the learner may go on: a week is done when all its exercises are.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Passed | Self::Works | Self::Skipped)
+    }
 }
 
 /// Whose code was checked.
@@ -46,6 +55,19 @@ pub struct Law {
     /// Why it failed or was skipped.
     #[serde(default)]
     pub why: String,
+    /// The same in one line.
+    #[serde(default)]
+    pub brief: String,
+    /// Why it matters, where it is an edge; empty for the idea.
+    #[serde(default)]
+    pub matters: String,
+}
+
+impl Law {
+    /// Whether it is an edge that does not hold.
+    pub fn is_open_edge(&self) -> bool {
+        self.state == State::Failed && !self.matters.is_empty()
+    }
 }
 
 /// What the checks said of one exercise.
@@ -57,9 +79,12 @@ pub struct Line {
     pub who: Who,
     /// How it came out.
     pub state: State,
-    /// The full text for the terminal; empty unless it failed.
+    /// The full text for the terminal; empty unless it failed, or works with open edges.
     #[serde(default)]
     pub message: String,
+    /// The sentence on the likely cause; empty when none is known.
+    #[serde(default)]
+    pub cause: String,
     /// What was tried, in order.
     #[serde(default)]
     pub laws: Vec<Law>,

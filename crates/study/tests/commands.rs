@@ -39,12 +39,19 @@ impl Course {
             folder.path(),
         );
         let course = Self { folder };
-        assert_eq!(course.study(&["reset", "counting"]).code, Some(0));
+        for chapter in ["counting", "adding"] {
+            assert_eq!(course.study(&["reset", chapter]).code, Some(0));
+        }
         course
     }
 
     fn exercise(&self) -> PathBuf {
         self.folder.path().join("chapters/02-counting/src/exercise.rs")
+    }
+
+    /// What cargo has compiled of the course.
+    fn built(&self) -> bool {
+        self.folder.path().join("target").exists()
     }
 
     /// Writes `body` into the exercise in place of its next `todo!()`.
@@ -121,7 +128,7 @@ fn a_learner_goes_from_pending_to_passed() {
         "counting  Implementation  FAILED   0/2    double: must hold: double is right",
     );
     assert_eq!(verify.code, Some(1));
-    has(&course.study(&["verify", "--solutions"]).out, "PASSED   2/2");
+    has(&course.study(&["verify", "counting", "--solutions"]).out, "PASSED   2/2");
 
     let solution = course.study(&["solution", "double"]);
     has(&solution.err, "3 hints are left: `cargo study hint counting::double`");
@@ -132,12 +139,86 @@ fn a_learner_goes_from_pending_to_passed() {
     course.solve("x + x");
     has(&course.study(&["solution", "counting::double"]).out, "x * 2");
     let progress = course.study(&["progress"]);
-    has(&progress.out, "1 of 2 exercises done, 1 pending.");
+    has(&progress.out, "Week 2 · counting · 1 of 2 work, 1 with edges\n  ✓✓ double\n  ○ triple");
+    has(&progress.out, "Week 3 · adding · not begun, 1 exercises");
+    has(&progress.out, "1 of 3 exercises work (✓), 1 of them with edges (✓✓), 2 pending.");
     has(&progress.out, "Next: book/02-counting.md, exercise `counting::triple`");
     course.solve("3 * x");
     let check = course.study(&["check"]);
-    has(&check.out, "Every exercise of the course passes.");
+    has(&check.out, "✓✓ double\n  ✓✓ triple");
+    has(&check.out, "Week 3 · adding\n  ○ sum");
     assert_eq!(check.code, Some(0));
+}
+
+#[test]
+fn a_week_is_done_when_its_ideas_work_and_its_edges_are_a_round_of_their_own() {
+    let course = Course::new();
+    course.solve("if x == 0 { 5 } else { 2 * x }");
+    let check = course.study(&["check", "counting"]);
+    has(&check.out, "✓ double\n  ○ triple");
+    assert!(!check.out.contains("Edges") && !check.out.contains("is done"), "{}", check.out);
+    has(&course.study(&["solution", "double"]).out, "x * 2");
+
+    course.solve("3 * x");
+    let check = course.study(&["check", "counting"]);
+    assert_eq!(check.code, Some(0));
+    let parts = [
+        "Week 2 is done. You can multiply.",
+        "Twice two, by your code: target/figures/02-counting/mine.svg",
+        "these edges are open in 1 exercise.",
+        "  double\n    - double of nothing is nothing\n      expected 0, got 5\n      Why it matters: batches run dry.",
+        "Next: read book/03-adding.md (`cargo study serve`), then type `cargo study check adding`.",
+    ];
+    let mut rest = check.out.as_str();
+    for part in parts {
+        let at = rest.find(part);
+        rest = &rest
+            [at.unwrap_or_else(|| panic!("`{part}` is not, or not there, in:\n{}", check.out))..];
+    }
+    let picture = course.folder.path().join("target/figures/02-counting/mine.svg");
+    assert_eq!(fs::read_to_string(picture).unwrap(), "<svg>4</svg>");
+    // Drawn once; asked for again, it says where the picture is.
+    has(
+        &course.study(&["check", "counting"]).out,
+        "Your picture: target/figures/02-counting/mine.svg",
+    );
+    has(
+        &course.study(&["progress"]).out,
+        "2 of 3 exercises work (✓), 1 of them with edges (✓✓), 1 pending.",
+    );
+    let verify = course.study(&["verify", "counting"]);
+    has(
+        &verify.out,
+        "counting  Edges           OPEN     1/2    double: must hold: double of nothing is nothing",
+    );
+    has(&verify.out, "2 rows: 1 passed, 1 open.");
+    assert_eq!(verify.code, Some(0));
+}
+
+#[test]
+fn a_failure_of_what_is_called_is_told_as_such() {
+    let course = Course::new();
+    course.solve("x + 3");
+    course.solve("helper(x) + x");
+    let mine = fs::read_to_string(course.exercise()).unwrap();
+    fs::write(course.exercise(), mine + "\nfn helper(x: u32) -> u32 { double(x) }\n").unwrap();
+    let check = course.study(&["check", "counting"]);
+    has(&check.out, "\nexpected 8, got 7");
+    has(&check.out, "✗ triple\n    `triple` calls your `double`, which fails: mend that first.");
+    let check = course.study(&["check", "triple"]);
+    has(
+        &check.out,
+        "`triple` calls your `double`, which fails: mend that first.\n\nexpected 12, got 11",
+    );
+}
+
+#[test]
+fn what_waits_for_another_exercise_is_not_asked_for() {
+    let course = Course::new();
+    course.solve("triple(x) - x");
+    let check = course.study(&["check", "counting"]);
+    has(&check.out, "`double` calls your `triple`, which is not written yet: begin there.");
+    has(&check.out, "Next: write `triple` in");
 }
 
 #[test]
@@ -149,8 +230,73 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
     has(&check.err, "`counting` does not compile");
     has(&check.err, "cargo study reset counting");
     assert_eq!(check.code, Some(1));
-    has(&course.study(&["progress"]).out, "does not compile: type `cargo study check counting`");
-    has(&course.study(&["verify"]).out, "Compilation  FAILED");
+    // Week 3 uses week 2: that breaks none of its states.
+    let progress = course.study(&["progress"]);
+    has(
+        &progress.out,
+        "! does not compile: type `cargo study check counting`\n  ! double\n  ! triple",
+    );
+    has(&progress.out, "Week 3 · adding · not begun, 1 exercises");
+    has(
+        &progress.out,
+        "0 of 3 exercises work (✓), 0 of them with edges (✓✓), 2 not compiling, 1 pending.",
+    );
+    let verify = course.study(&["verify"]);
+    has(&verify.out, "counting  Compilation  BROKEN   0/1    does not compile");
+    has(
+        &verify.out,
+        "`counting`, which it uses, does not compile: type `cargo study check counting`",
+    );
+    assert_eq!(verify.code, Some(1));
+}
+
+#[test]
+fn a_week_that_can_not_be_checked_now_is_as_it_was() {
+    let course = Course::new();
+    let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");
+    let solved = fs::read_to_string(&adding).unwrap().replace("todo!()", "2 * (a + b)");
+    fs::write(&adding, &solved).unwrap();
+    assert_eq!(course.study(&["check", "adding"]).code, Some(0));
+    course.solve("\"two\"");
+    let progress = course.study(&["progress"]).out;
+    has(
+        &progress,
+        "can't be checked while `counting`, which it uses, does not compile: as it was when last checked\n  ✓✓ sum",
+    );
+    fs::write(&adding, solved + "// changed\n").unwrap();
+    has(&course.study(&["progress"]).out, "does not compile\n  ! sum");
+}
+
+#[test]
+fn nothing_is_compiled_to_tell_what_is_known() {
+    let course = Course::new();
+    let progress = course.study(&["progress"]);
+    has(&progress.out, "0 of 3 exercises work");
+    has(&course.study(&["hint", "double"]).out, "hint 1 of 3");
+    course.study(&["doctor"]);
+    assert!(!course.built(), "{}{}", progress.out, progress.err);
+
+    course.solve("2 * x");
+    course.study(&["check", "counting"]);
+    fs::remove_dir_all(course.folder.path().join("target")).unwrap();
+    has(&course.study(&["progress"]).out, "✓✓ double\n  ○ triple");
+    assert!(!course.built());
+    // A note in the file is a change, and so is another version of the checks.
+    let mine = fs::read_to_string(course.exercise()).unwrap();
+    fs::write(course.exercise(), mine + "// a note\n").unwrap();
+    has(&course.study(&["progress"]).out, "✓✓ double\n  ○ triple");
+    assert!(course.built());
+}
+
+#[test]
+fn what_is_given_stands_in_the_stub() {
+    let course = Course::new();
+    let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");
+    let stub = fs::read_to_string(adding).unwrap();
+    has(
+        &stub,
+        "//! Given, and in scope or called by its path:\n//!\n//! - `double(x: u32) -> u32` (week 2): Twice `x`.\n#![allow",
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{hints, regions, stub, text, workspace};
+use crate::given::{self, Given};
+use crate::{hints, manifest, regions, stub, text};
 
 /// A chapter's crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,9 @@ pub struct Chapter {
     pub crate_name: String,
     /// The chapter's folder.
     pub dir: PathBuf,
+    /// What a learner can do who has solved the week, in a sentence: `able` in `[package.metadata.week]`. Empty where
+    /// the `Cargo.toml` does not say.
+    pub able: String,
 }
 
 /// An exercise of a chapter.
@@ -49,13 +53,17 @@ impl Chapter {
                 dir.display()
             );
         };
-        let manifest = dir.join("Cargo.toml");
-        let table = workspace::read_manifest(&manifest)?;
+        let path = dir.join("Cargo.toml");
+        let table = manifest::read(&path)?;
         let package = table.get("package").and_then(|package| package.get("name"));
         let Some(package) = package.and_then(|name| name.as_str()) else {
-            bail!("`{}` names no package; add `[package]` with a `name`", manifest.display());
+            bail!("`{}` names no package; add `[package]` with a `name`", path.display());
         };
+        let able = table
+            .get("package")
+            .and_then(|package| package.get("metadata")?.get("week")?.get("able")?.as_str());
         Ok(Self {
+            able: able.unwrap_or_default().to_owned(),
             stem,
             week,
             package: package.to_owned(),
@@ -77,6 +85,18 @@ impl Chapter {
     /// The file with the hints.
     pub fn hints_path(&self) -> PathBuf {
         self.dir.join("hints.md")
+    }
+
+    /// The example that draws the week's picture with the learner's code; not every chapter has one.
+    pub fn picture_path(&self) -> PathBuf {
+        self.dir.join("examples").join("mine.rs")
+    }
+
+    /// The helpers that are given to the exercises: what `solution.rs` brings into scope from this workspace, and what it
+    /// names in a line `// GIVEN: path::to::item, …`. Signatures and sentences are read where the helpers are defined.
+    pub fn given(&self) -> Result<Vec<Given>> {
+        let (file, source) = self.solution()?;
+        given::given(&source, &file, &self.dir)
     }
 
     /// The exercises in the order of `hints.md`.
@@ -136,7 +156,8 @@ impl Chapter {
 
     fn stub_of(&self, file: &str, source: &str, hints: &[hints::Hints]) -> Result<String> {
         let names: Vec<&str> = hints.iter().map(|hints| hints.exercise.as_str()).collect();
-        stub::stub(source, file, self.week, &self.crate_name, &names)
+        let given = given::given(source, file, &self.dir)?;
+        stub::stub(source, file, self.week, &self.crate_name, &names, &given)
     }
 
     fn solution(&self) -> Result<(String, String)> {

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use syn::spanned::Spanned;
 use syn::{Block, ImplItem, Item, Visibility};
 
+use crate::given::{self, Given};
 use crate::regions::{self, Marker, Region};
 use crate::text;
 
@@ -16,6 +17,7 @@ pub(crate) fn stub(
     week: u32,
     crate_name: &str,
     exercises: &[&str],
+    given: &[Given],
 ) -> Result<String> {
     let ast = syn::parse_file(source).map_err(|error| {
         let at = error.span().start();
@@ -50,9 +52,11 @@ pub(crate) fn stub(
             && !is_exercise(name)
         {
             edits.list.push((line, String::new()));
+        } else if source[line.clone()].trim().starts_with(given::MARK) {
+            edits.list.push((line, String::new())); // the header has it
         }
     }
-    let header = header(week, crate_name, edits.newline);
+    let header = header(week, crate_name, given, edits.newline);
     let stub = edits.apply(header, leading_docs(source));
     if let Some(at) = stub.find("crate::solution") {
         let line = stub[text::line_start(&stub, at)..text::line_end(&stub, at)].trim();
@@ -61,10 +65,22 @@ pub(crate) fn stub(
     Ok(stub)
 }
 
-fn header(week: u32, crate_name: &str, newline: &str) -> String {
+/// Lines of a stub's documentation are not longer.
+const WIDTH: usize = 80;
+
+fn header(week: u32, crate_name: &str, given: &[Given], newline: &str) -> String {
+    let given = match given {
+        [] => String::new(),
+        given => {
+            let list = given::as_docs(given, WIDTH, newline);
+            format!(
+                "//!{newline}//! Given, and in scope or called by its path:{newline}//!{newline}{list}"
+            )
+        }
+    };
     format!(
         "//! Week {week}, your code: replace each `todo!()`, then run `cargo study check {crate_name}`.{newline}\
-         #![allow(unused)] // a stub uses nothing yet{newline}{newline}"
+         {given}#![allow(unused)] // a stub uses nothing yet{newline}{newline}"
     )
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::Chapter;
+use crate::{Chapter, manifest};
 
 /// The course's repository.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Workspace {
             .with_context(|| format!("`{}` is not a usable path", start.display()))?;
         for folder in start.ancestors() {
             let manifest = folder.join("Cargo.toml");
-            if manifest.is_file() && read_manifest(&manifest)?.contains_key("workspace") {
+            if manifest.is_file() && manifest::read(&manifest)?.contains_key("workspace") {
                 return Ok(Self { root: folder.to_owned() });
             }
         }
@@ -54,10 +54,4 @@ impl Workspace {
         chapters.sort_by(|a, b| a.stem.cmp(&b.stem));
         Ok(chapters)
     }
-}
-
-/// Reads a `Cargo.toml`; an error names the file and, where the text is not TOML, the line.
-pub(crate) fn read_manifest(path: &Path) -> Result<toml::Table> {
-    let text = crate::text::read(path)?;
-    text.parse().with_context(|| format!("`{}` is not valid TOML; mend it", path.display()))
 }

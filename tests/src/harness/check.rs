@@ -3,7 +3,7 @@
 use super::{
     compare::{Breach, Outcome},
     quiet, show,
-    verdict::{Cause, Group, LawResult, State, Verdict},
+    verdict::{Cause, Group, LawResult, State, Verdict, failures},
 };
 use crate::wrong::Wrong;
 use proptest::{
@@ -41,6 +41,8 @@ pub struct Proof {
     pub diagnosis: &'static str,
     /// What the check said.
     pub verdict: Verdict,
+    /// What it would name as the cause if this wrong answer were not in the zoo: a mistake of another's.
+    pub stranger: Option<Cause>,
 }
 
 impl<F: ?Sized> Check<F> {
@@ -83,10 +85,15 @@ impl<F: ?Sized> Check<F> {
 
     /// Judges every wrong answer of this exercise.
     pub fn proofs(&self) -> Vec<Proof> {
-        let prove = |known: &Known<F>| Proof {
-            name: format!("{}: {}", self.exercise, known.wrong.name),
-            diagnosis: known.wrong.diagnosis,
-            verdict: self.verdict(self.results_of(known).to_vec()),
+        let prove = |known: &Known<F>| {
+            let laws = self.results_of(known);
+            let others = self.wrong.iter().filter(|other| other.wrong.name != known.wrong.name);
+            Proof {
+                name: format!("{}: {}", self.exercise, known.wrong.name),
+                diagnosis: known.wrong.diagnosis,
+                verdict: self.verdict(laws.to_vec()),
+                stranger: self.cause_among(others, laws),
+            }
         };
         self.wrong.iter().map(prove).collect()
     }
@@ -94,7 +101,7 @@ impl<F: ?Sized> Check<F> {
     fn verdict(&self, laws: Vec<LawResult>) -> Verdict {
         let mut verdict = Verdict { exercise: self.exercise, laws, cause: None };
         if matches!(verdict.state(), State::Works | State::Failed) {
-            verdict.cause = self.cause_of(&verdict.laws);
+            verdict.cause = self.cause_among(self.wrong.iter(), &verdict.laws);
         }
         verdict
     }
@@ -127,44 +134,84 @@ impl<F: ?Sized> Check<F> {
         results
     }
 
-    /// The wrong answer that breaks the same laws with the same values or, failing that, the most alike of those whose
-    /// first breach is the same and that break no law which the answer keeps. The laws themselves are the fingerprint,
-    /// so a wrong answer needs no description of its symptoms. It is the cause for sure enough when all its breaches
-    /// are among the answer's, which may have others of its own.
-    fn cause_of(&self, laws: &[LawResult]) -> Option<Cause> {
-        let first =
-            |laws: &[LawResult]| laws.iter().find(|law| law.state == State::Failed).cloned();
-        let (mut alike, mut most) = (None, 0);
-        for known in &self.wrong {
-            let theirs = self.results_of(known);
+    /// The wrong answer of `zoo` that breaks the same laws with the same values or, failing that, the most alike of those
+    /// whose first breach is alike and that break no law which the answer keeps. The laws themselves are the fingerprint,
+    /// so a wrong answer needs no description of its symptoms. Where several are equally alike, there is no telling.
+    fn cause_among<'a>(
+        &self,
+        zoo: impl Iterator<Item = &'a Known<F>>,
+        laws: &[LawResult],
+    ) -> Option<Cause>
+    where
+        F: 'a,
+    {
+        let mut best: Option<(Likeness, Cause)> = None;
+        let mut undecided = false;
+        for known in zoo {
+            let (theirs, diagnosis) = (self.results_of(known), known.wrong.diagnosis);
             if theirs == laws {
-                return Some(Cause { diagnosis: known.wrong.diagnosis, same: true });
+                return Some(Cause { diagnosis, same: true });
             }
-            let breaks_more = theirs
-                .iter()
-                .zip(laws)
-                .any(|(theirs, ours)| theirs.state == State::Failed && ours.state != State::Failed);
-            let shared = theirs.iter().zip(laws).filter(|(theirs, ours)| theirs == ours).count();
-            if shared > most && !breaks_more && first(theirs) == first(laws) {
-                let same = theirs
-                    .iter()
-                    .zip(laws)
-                    .all(|(theirs, ours)| theirs.state != State::Failed || theirs == ours);
-                let cause = Cause { diagnosis: known.wrong.diagnosis, same };
-                (alike, most) = (Some(cause), shared);
+            let Some(likeness) = Likeness::of(theirs, laws) else { continue };
+            let cause = Cause { diagnosis, same: likeness.explains(laws) };
+            match &best {
+                Some((most, _)) if likeness.rank() < most.rank() => {}
+                Some((most, other)) if likeness.rank() == most.rank() => {
+                    undecided |= other.diagnosis != diagnosis;
+                }
+                _ => (best, undecided) = (Some((likeness, cause)), false),
             }
         }
-        alike.or_else(|| self.refusal_like(laws))
+        best.map(|(_, cause)| cause).filter(|_| !undecided)
+    }
+}
+
+/// How much of a wrong answer's breaches another answer shares.
+struct Likeness {
+    /// Broken laws with the same values.
+    equal: usize,
+    /// How many of these are no edges.
+    ideas: usize,
+    /// Broken laws where both got an error for a value, in other words, or another value for an error.
+    alike: usize,
+    /// Broken laws where something else came.
+    other: usize,
+}
+
+impl Likeness {
+    /// None when the first breach is another, when most are, or when the wrong answer breaks a law which the answer keeps.
+    fn of(theirs: &[LawResult], ours: &[LawResult]) -> Option<Self> {
+        let first = |laws| failures(laws).next();
+        if !first(theirs)?.alike(first(ours)?) {
+            return None;
+        }
+        let mut likeness = Self { equal: 0, ideas: 0, alike: 0, other: 0 };
+        for (theirs, ours) in theirs.iter().zip(ours) {
+            match (theirs.state, ours.state) {
+                (State::Failed, State::Failed) if theirs == ours => {
+                    likeness.equal += 1;
+                    likeness.ideas += usize::from(!ours.is_edge());
+                }
+                (State::Failed, State::Failed) if theirs.alike(ours) => likeness.alike += 1,
+                (State::Failed, State::Failed) => likeness.other += 1,
+                (State::Failed, _) => return None,
+                _ => {}
+            }
+        }
+        (likeness.equal + likeness.alike >= likeness.other).then_some(likeness)
     }
 
-    /// The wrong answer that comes out the same everywhere but for the words of its errors: one that refuses what it
-    /// should take, as this one does.
-    fn refusal_like(&self, laws: &[LawResult]) -> Option<Cause> {
-        let alike = |known: &&Known<F>| {
-            self.results_of(known).iter().zip(laws).all(|(theirs, ours)| theirs.alike(ours))
-        };
-        let known = self.wrong.iter().find(alike)?;
-        Some(Cause { diagnosis: known.wrong.diagnosis, same: false })
+    fn rank(&self) -> (usize, usize) {
+        (self.equal, self.alike)
+    }
+
+    /// Whether all breaches of the wrong answer are here, and all that is wrong with the idea here is among them: an answer
+    /// that breaks more has a fault which this is not, or not alone. Of edges alone, half will do: they are forgotten one
+    /// by one.
+    fn explains(&self, ours: &[LawResult]) -> bool {
+        let ideas = failures(ours).filter(|law| !law.is_edge()).count();
+        let edges = ideas > 0 || 2 * self.equal >= failures(ours).count();
+        self.alike + self.other == 0 && self.ideas == ideas && edges
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::show;
 use candle_core::{DType, Result, Tensor};
-use std::fmt;
+use std::{any::Any, fmt};
 
 /// Whether a law holds; if not, the example that breaks it.
 pub type Outcome = std::result::Result<(), Breach>;
 
-/// What came when an error came, before its message.
+/// What came when an error came, before its message; what came instead of one, before it.
 const ERROR: &str = "an error: ";
+const VALUE: &str = "a value";
 
 /// The smallest example that breaks a law.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,12 +35,24 @@ impl Breach {
         Self { skip: true, ..Self::text("", "", why) }
     }
 
-    /// Whether the same came of the same inputs; of errors, whether both are some.
+    /// Whether the same came of the same inputs; of errors, and of values where an error is expected, whether both are
+    /// some.
     pub(super) fn alike(&self, other: &Self) -> bool {
-        let errors = self.got.starts_with(ERROR) && other.got.starts_with(ERROR);
+        let both = |start: &str| self.got.starts_with(start) && other.got.starts_with(start);
         self.given == other.given
             && self.expected == other.expected
-            && (errors || self.got == other.got)
+            && (self.got == other.got || both(ERROR) || both(VALUE))
+    }
+
+    /// The breach in one line: where it differs or, where no place is named, what was expected and what came.
+    pub fn brief(&self) -> String {
+        let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+        let last = self.got.lines().last().unwrap_or_default();
+        match last.strip_prefix('(').and_then(|note| note.strip_suffix(')')) {
+            Some(note) if note.contains("differs at") || note.contains("finite at") => note.into(),
+            _ if self.expected.is_empty() => first(&self.got),
+            _ => format!("expected {}; got {}", first(&self.expected), first(&self.got)),
+        }
     }
 
     /// The answer panicked.
@@ -151,26 +164,52 @@ pub fn value<T>(given: &str, answer: Result<T>) -> std::result::Result<T, Breach
 
 /// The law that every value is finite.
 pub fn finite(given: &str, answer: Result<Tensor>) -> Outcome {
-    let got = &value(given, answer)?;
+    all_finite(given, "finite values", &value(given, answer)?)
+}
+
+/// The law that every value of `got` is finite, which `expected` calls by its name.
+pub(super) fn all_finite(given: &str, expected: &str, got: &Tensor) -> Outcome {
     match show::values(got)?.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
         Some(at) => {
             let note =
                 format!("{}\n(not finite at {:?})", show::tensor(got), index(at, got.dims()));
-            Err(Breach::text(given, "finite values", &note))
+            Err(Breach::text(given, expected, &note))
         }
     }
 }
 
 /// The law that bad input gets an error, and not a value.
-pub fn refused<T>(given: &str, why: &str, answer: Result<T>) -> Outcome {
+pub fn refused<T: 'static>(given: &str, why: &str, answer: Result<T>) -> Outcome {
     match answer {
         Err(_) => Ok(()),
-        Ok(_) => Err(Breach::text(given, &format!("an error: {why}"), "a value")),
+        Ok(value) => Err(Breach::text(given, &format!("an error: {why}"), &came(&value))),
     }
 }
 
-fn index(mut flat: usize, dims: &[usize]) -> Vec<usize> {
+/// A value that came instead of an error: shown where its type is one that can be, so that two wrong answers are told
+/// apart by it.
+fn came(value: &dyn Any) -> String {
+    let shown = if let Some(tensor) = value.downcast_ref::<Tensor>() {
+        show::tensor(tensor)
+    } else if let Some((first, second)) = value.downcast_ref::<(Tensor, Tensor)>() {
+        format!("{}\nand {}", show::tensor(first), show::tensor(second))
+    } else if let Some(list) = value.downcast_ref::<Vec<usize>>() {
+        format!("{list:?}")
+    } else if let Some(number) = value.downcast_ref::<usize>() {
+        number.to_string()
+    } else if let Some(number) = value.downcast_ref::<f64>() {
+        show::number(*number)
+    } else if let Some(flag) = value.downcast_ref::<bool>() {
+        flag.to_string()
+    } else {
+        return VALUE.to_owned();
+    };
+    format!("{VALUE}: {shown}")
+}
+
+/// The place of the number `flat`, counted row by row.
+pub(super) fn index(mut flat: usize, dims: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = dims
         .iter()
         .rev()
@@ -234,6 +273,28 @@ mod tests {
             breach.got.contains("expected 1, got 1.000001; 9.537e-7 apart, 4.768e-7 allowed"),
             "{breach}"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn what_came_instead_of_an_error_is_shown() -> Result<()> {
+        let breach = refused("", "a hole", Ok(vec![3usize, 1])).unwrap_err();
+        assert_eq!(breach.got, "a value: [3, 1]");
+        let breach = refused("", "NaN", row(&[0.5])).unwrap_err();
+        assert_eq!(breach.got, "a value: [1] f32 [ 0.5 ]");
+        assert!(breach.alike(&Breach { got: "a value: [1] f32 [ 1 ]".into(), ..breach.clone() }));
+        assert!(!breach.alike(&Breach::text("", &breach.expected, "a panic: no")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_breach_is_told_in_one_line() -> Result<()> {
+        let breach = same("", row(&[1., 3.]), &row(&[1., 2.])?, rounding(4)).unwrap_err();
+        assert_eq!(breach.brief(), "differs at [1]: expected 2, got 3");
+        let breach = finite("", row(&[1., f32::NAN])).unwrap_err();
+        assert_eq!(breach.got, "[2] f32 [   1  NaN ]\n(not finite at [1])");
+        assert_eq!(breach.brief(), "not finite at [1]");
+        assert_eq!(Breach::text("", "two\nlines", "one").brief(), "expected two; got one");
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Gradients: they reach every input, are finite, and agree with finite differences.
 
 use super::{
-    compare::{Breach, Outcome, finite, value},
+    compare::{Breach, Outcome, all_finite, index, value},
     show,
 };
 use candle_core::{DType, Result, Tensor, Var};
@@ -25,18 +25,24 @@ pub fn gradients_agree(
     let weights = seeded::normal(99, shape)?.to_dtype(DType::F64)?;
     let loss = |inputs: &[Tensor]| (output(inputs)? * &weights)?.sum_all();
     let grads = loss(&tensors)?.backward()?;
+    let lost = |at: &usize| grads.get(&vars[*at]).is_none();
+    let lost: Vec<String> =
+        (0..named.len()).filter(lost).map(|at| format!("`{}`", named[at].0)).collect();
+    if !lost.is_empty() {
+        let all: Vec<String> = named.iter().map(|(name, _)| format!("`{name}`")).collect();
+        return Err(Breach::text(
+            &given,
+            &format!("a gradient with respect to {}", all.join(", ")),
+            &format!("none for {}: backward() finds no way there from the output", lost.join(", ")),
+        ));
+    }
     for (at, (name, _)) in named.iter().enumerate() {
-        let Some(grad) = grads.get(&vars[at]) else {
-            return Err(Breach::text(
-                &given,
-                &format!("a gradient for `{name}`"),
-                "none: backward() finds no way from the output to it",
-            ));
-        };
-        finite(&given, Ok(grad.clone()))?;
+        let Some(grad) = grads.get(&vars[at]) else { continue };
+        let what = format!("the gradient with respect to `{name}`");
+        all_finite(&given, &format!("finite values in {what}"), grad)?;
         let numeric = central_differences(&in_f64, at, loss)?;
-        finite(&given, Ok(numeric.clone()))?;
-        close(&format!("gradient of `{name}`, inputs:\n{given}"), grad, &numeric)?;
+        all_finite(&given, &format!("finite differences for {what}"), &numeric)?;
+        close(&given, &what, grad, &numeric)?;
     }
     Ok(())
 }
@@ -63,20 +69,52 @@ fn central_differences(
     Tensor::from_vec(slopes, shape, inputs[at].device())
 }
 
-fn close(given: &str, got: &Tensor, expected: &Tensor) -> Outcome {
-    let mut digits = show::DIGITS;
+fn close(given: &str, what: &str, got: &Tensor, expected: &Tensor) -> Outcome {
+    let (mut digits, mut note) = (show::DIGITS, "another shape".to_owned());
     if got.dims() == expected.dims() {
         let (ours, theirs) = (show::values(got)?, show::values(expected)?);
         let largest = theirs.iter().fold(1f64, |max, x| max.max(x.abs()));
-        let far = |&(&a, &b): &(&f64, &f64)| (a - b).abs() > 1e-8 * largest;
-        let Some((&got, &expected)) = ours.iter().zip(&theirs).find(far) else {
+        let far = |(a, b): (&f64, &f64)| (a - b).abs() > 1e-8 * largest;
+        let Some(at) = ours.iter().zip(&theirs).position(far) else {
             return Ok(());
         };
-        digits = show::digits_apart(expected, got);
+        digits = show::digits_apart(theirs[at], ours[at]);
+        let [expected, ours] = show::numbers_apart(theirs[at], ours[at]);
+        note = format!("differs at {:?}: expected {expected}, got {ours}", index(at, got.dims()));
     }
     Err(Breach::text(
         given,
-        &format!("{}\n(by central differences)", show::tensor_to(expected, digits)),
-        &format!("{}\n(by backward())", show::tensor_to(got, digits)),
+        &format!("{what}, by central differences: {}", show::tensor_to(expected, digits)),
+        &format!("{what}, by backward(): {}\n({note})", show::tensor_to(got, digits)),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn breach(output: impl Fn(&[Tensor]) -> Result<Tensor>) -> Breach {
+        let x = Tensor::new(&[[1f32, 2., 3.], [4., 5., 6.]], &Device::Cpu).unwrap();
+        gradients_agree(&[("x", &x), ("y", &x)], output).unwrap_err()
+    }
+
+    #[test]
+    fn every_input_that_gets_no_gradient_is_named() {
+        let breach = breach(|xs| xs[0].detach() * xs[1].detach());
+        assert!(breach.got.starts_with("none for `x`, `y`:"), "{breach}");
+    }
+
+    #[test]
+    fn a_gradient_is_called_one_and_shown_with_its_values() {
+        // The root of a square has the gradient 0 / 0 at 0.
+        let not_finite = breach(|xs| (&xs[0] - &xs[0])?.sqr()?.sqrt()? + &xs[1]);
+        assert_eq!(not_finite.expected, "finite values in the gradient with respect to `x`");
+        assert!(not_finite.got.starts_with("[2, 3] f64\n  [ NaN"), "{not_finite}");
+        let wrong = breach(|xs| (&xs[0] * &xs[1])? + xs[0].detach() * &xs[0]);
+        let says = "the gradient with respect to `x`, by";
+        assert!(wrong.expected.starts_with(&format!("{says} central differences: [2, 3] f64")));
+        assert!(wrong.got.starts_with(&format!("{says} backward(): [2, 3] f64")), "{wrong}");
+        assert!(wrong.brief().starts_with("differs at [0, 0]: expected "), "{wrong}");
+    }
 }

@@ -1,6 +1,9 @@
 //! The test program of a chapter: its solution and the learner's exercise before the same checks.
 
-use super::verdict::{State, Verdict};
+use super::{
+    compare::Breach,
+    verdict::{State, Verdict},
+};
 use libtest_mimic::{Arguments, Completion, Trial};
 use serde::Serialize;
 use std::{
@@ -55,6 +58,7 @@ struct Line<'a> {
     who: &'a str,
     state: State,
     message: String,
+    cause: String,
     laws: Vec<LawLine<'a>>,
 }
 
@@ -64,11 +68,15 @@ struct LawLine<'a> {
     says: &'a str,
     state: State,
     why: String,
+    /// The breach in one line.
+    brief: String,
+    /// Why an edge matters; empty for the idea.
+    matters: &'static str,
 }
 
-/// Runs the checks of a chapter as tests: solutions must pass; an exercise passes, fails or is pending.
+/// Runs the checks of a chapter as tests: solutions must pass; an exercise passes, works, fails or is pending.
 ///
-/// Pending exercises are shown as `ignored` and counted in the last line. Takes the arguments of `cargo test`.
+/// Exercises that are pending, or whose edges are open, are shown as `ignored` and counted in the last line. Takes the arguments of `cargo test`.
 pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let mut trials = Vec::new();
@@ -85,7 +93,7 @@ pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
                 match (who, state) {
                     ("exercise", State::Pending) => Ok(Completion::ignored_with("pending")),
                     ("exercise", State::Works) => {
-                        Ok(Completion::ignored_with("works; edges are open"))
+                        Ok(Completion::ignored_with("✓ works; edges are open"))
                     }
                     (_, State::Passed | State::Skipped) => Ok(Completion::Completed),
                     _ => Err(format!("\n{verdict}\n").into()),
@@ -104,12 +112,21 @@ pub fn run(chapter: &'static str, entries: Vec<Entry>) -> ExitCode {
 fn print_summary(chapter: &str, seen: &[(&str, State)]) {
     let count =
         |wanted| seen.iter().filter(|&&(who, state)| who == "exercise" && state == wanted).count();
-    let (passed, failed, pending) =
-        (count(State::Passed), count(State::Failed), count(State::Pending));
+    let said = [
+        (State::Passed, "passed (✓✓)"),
+        (State::Works, "work, with open edges (✓)"),
+        (State::Failed, "failed"),
+        (State::Pending, "pending"),
+        (State::Skipped, "skipped"),
+    ];
+    let said = said.map(|(state, word)| (count(state), word));
+    let said: Vec<String> = said
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
     let package = chapter.replace('_', "-");
-    println!(
-        "{package}: exercises: {passed} passed, {failed} failed, {pending} pending. Next: cargo study check {package}\n"
-    );
+    println!("{package}: exercises: {}. Next: cargo study check {package}\n", said.join(", "));
 }
 
 fn report(chapter: &str, exercise: &str, who: &str, verdict: &Verdict) -> std::io::Result<()> {
@@ -122,10 +139,13 @@ fn report(chapter: &str, exercise: &str, who: &str, verdict: &Verdict) -> std::i
         says: law.says,
         state: law.state,
         why: law.breach.as_ref().map(|breach| breach.got.clone()).unwrap_or_default(),
+        brief: law.breach.as_ref().map(Breach::brief).unwrap_or_default(),
+        matters: law.group.why().unwrap_or_default(),
     });
     let told = matches!(state, State::Works | State::Failed);
     let message = if told { verdict.to_string() } else { String::new() };
-    let line = Line { chapter, exercise, who, state, message, laws: laws.collect() };
+    let cause = verdict.cause.map(|cause| cause.to_string()).unwrap_or_default();
+    let line = Line { chapter, exercise, who, state, message, cause, laws: laws.collect() };
     let mut text = serde_json::to_string(&line)?;
     text.push('\n');
     // One write a line: trials run in parallel and append to one file.

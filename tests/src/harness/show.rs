@@ -9,6 +9,8 @@ const PRINTED: usize = 48;
 pub(super) const DIGITS: usize = 5;
 /// Two f64 that differ do so in as many digits.
 const ALL_DIGITS: usize = 17;
+/// Two f32 that differ do so in as many digits.
+const F32_DIGITS: usize = 9;
 
 /// The shape, type and, when there are few, the values of a tensor.
 ///
@@ -64,7 +66,7 @@ pub(super) fn forget_inputs() {
 
 /// In how many digits two numbers that differ look different: five when that is enough.
 pub(super) fn digits_apart(a: f64, b: f64) -> usize {
-    let differs = |&digits: &usize| number_to(a, digits) != number_to(b, digits);
+    let differs = |&digits: &usize| rounded(a, digits) != rounded(b, digits);
     (DIGITS..ALL_DIGITS).find(differs).unwrap_or(ALL_DIGITS)
 }
 
@@ -79,8 +81,16 @@ pub fn number(value: f64) -> String {
     number_to(value, DIGITS)
 }
 
-/// As [`number`] does, in at most `digits` significant digits.
+/// As [`number`] does, in at most `digits` significant digits, or in as many more as f32 has where fewer would make a
+/// whole number of one that is none: `[ 1  9.5e-7 ]` does not sum to 1, `[ 0.999999046  9.5e-7 ]` does.
 fn number_to(value: f64, digits: usize) -> String {
+    let text = rounded(value, digits);
+    let whole = text.parse::<f64>().is_ok_and(|shown| shown.fract() == 0. && shown != value);
+    // Large numbers are whole anyway, or as good as.
+    if whole && value.abs() < 1e4 { rounded(value, digits.max(F32_DIGITS)) } else { text }
+}
+
+fn rounded(value: f64, digits: usize) -> String {
     if value == 0. || !value.is_finite() {
         return match value {
             v if v.is_nan() => "NaN".into(),
@@ -145,6 +155,15 @@ mod tests {
         assert_eq!(numbers_apart(1e-9, 1.00004e-9), ["1.00000e-9", "1.00004e-9"]);
         let [one, next] = numbers_apart(1., 1. + f64::EPSILON);
         assert_ne!(one, next);
+    }
+
+    #[test]
+    fn what_is_nearly_a_whole_number_is_not_shown_as_one() -> Result<()> {
+        assert_eq!(number(f64::from(1. - 8. * f32::EPSILON)), "0.999999046");
+        assert_eq!(number(0.1 + 0.9 - f64::EPSILON), "1"); // in f32's digits it is
+        let row = Tensor::new(&[1f32 - 8. * f32::EPSILON, 9.5e-7], &Device::Cpu)?;
+        assert_eq!(tensor(&row), "[2] f32 [ 0.999999046     9.500e-7 ]");
+        Ok(())
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::fmt;
 pub enum State {
     /// Still panics with `todo!()`.
     Pending,
-    /// All that must hold holds.
+    /// All that must hold holds, the edges too: ✓✓.
     Passed,
-    /// The idea works: only edges are still open.
+    /// The idea works, and only edges are still open: ✓.
     Works,
     /// The idea does not work.
     Failed,
@@ -70,6 +70,11 @@ pub struct LawResult {
 }
 
 impl LawResult {
+    /// Whether this law is an edge, and not the idea.
+    pub fn is_edge(&self) -> bool {
+        self.group.why().is_some()
+    }
+
     /// Whether two answers came out the same here. An error is an error, in whatever words: they are the learner's own.
     pub(super) fn alike(&self, other: &Self) -> bool {
         let breaches = match (&self.breach, &other.breach) {
@@ -104,17 +109,19 @@ impl Verdict {
     /// Pending before failed before passed before skipped: a stub whose first law already passes is still a stub. Where
     /// no law but an edge fails, the idea works.
     pub fn state(&self) -> State {
-        let idea = |law: &LawResult| law.group.why().is_none();
         let state = [State::Pending, State::Failed, State::Passed]
             .into_iter()
             .find(|&state| self.count(state) > 0)
             .unwrap_or(State::Skipped);
-        if state == State::Failed && !self.failures().any(idea) { State::Works } else { state }
+        match state {
+            State::Failed if self.failures().all(LawResult::is_edge) => State::Works,
+            _ => state,
+        }
     }
 
-    /// The laws that failed.
+    /// The laws that failed: the idea's first, then the edges.
     pub fn failures(&self) -> impl Iterator<Item = &LawResult> {
-        self.laws.iter().filter(|law| law.state == State::Failed)
+        failures(&self.laws)
     }
 
     /// Shows the verdict under a notebook cell; evcxr calls it when a cell ends with a verdict.
@@ -123,54 +130,90 @@ impl Verdict {
     }
 }
 
+/// Those of `laws` that failed: the idea's first, then the edges.
+pub(super) fn failures(laws: &[LawResult]) -> impl Iterator<Item = &LawResult> {
+    let failed =
+        |edge| laws.iter().filter(move |law| law.state == State::Failed && law.is_edge() == edge);
+    failed(false).chain(failed(true))
+}
+
+/// The sentence on the cause, with how sure it is.
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.same { "Likely cause" } else { "Perhaps" };
+        write!(out, "{how}: {}", self.diagnosis)
+    }
+}
+
 /// What must hold, the smallest example that breaks it, the likely cause, what to type next.
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.exercise;
+        let (name, hold) = (self.exercise, self.count(State::Passed));
         match self.state() {
-            State::Pending => {
-                return write!(
-                    out,
-                    "○ {name} is pending: it, or a function that it calls, still has a `todo!()`.\n  hint: cargo study hint {name}"
-                );
+            State::Pending => write!(
+                out,
+                "○ {name} is pending: it, or a function that it calls, still has a `todo!()`.\n  hint: cargo study hint {name}"
+            ),
+            State::Passed => {
+                let edges =
+                    if self.laws.iter().any(LawResult::is_edge) { ", edges too" } else { "" };
+                write!(out, "✓✓ {name} passed: {hold} laws hold{edges}.")?;
+                self.write_skipped(out)
             }
-            state @ (State::Passed | State::Skipped) => {
-                match state {
-                    State::Passed => {
-                        write!(out, "✓ {name} passed: {} laws hold.", self.count(State::Passed))?
-                    }
-                    _ => write!(out, "– {name} was skipped: nothing could be checked here.")?,
-                }
-                for law in self.laws.iter().filter(|law| law.state == State::Skipped) {
-                    let why = law.breach.as_ref().map_or("", |breach| &breach.got);
-                    write!(out, "\n  skipped: {}\n           {why}", law.says)?;
-                }
-                return Ok(());
+            State::Skipped => {
+                write!(out, "– {name} was skipped: nothing could be checked here.")?;
+                self.write_skipped(out)
             }
             State::Works => {
-                let hold = self.count(State::Passed);
-                writeln!(out, "✓ {name} works: {hold} laws hold. Edges are still open.\n")?;
+                let open = self.failures().count();
+                let edges = if open == 1 { "One edge is" } else { "Edges are" };
+                writeln!(out, "✓ {name} works: {hold} laws hold. {edges} still open.\n")?;
+                self.write_failures(out)
             }
-            State::Failed => writeln!(out, "✗ {name} failed.\n")?,
+            State::Failed => {
+                writeln!(out, "✗ {name} failed.\n")?;
+                self.write_failures(out)
+            }
         }
-        let Some(first) = self.failures().next() else {
-            return Ok(());
-        };
-        writeln!(out, "What must hold: {}\n", first.says)?;
-        if let Some(breach) = &first.breach {
-            writeln!(out, "{breach}")?;
+    }
+}
+
+/// So many further laws are named; of more, only the number is told.
+const NAMED: usize = 3;
+
+impl Verdict {
+    fn write_skipped(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for law in self.laws.iter().filter(|law| law.state == State::Skipped) {
+            let why = law.breach.as_ref().map_or("", |breach| &breach.got);
+            write!(out, "\n  skipped: {}\n           {why}", law.says)?;
         }
-        if let Some(why) = first.group.why() {
-            writeln!(out, "Why it matters: {why}\n")?;
+        Ok(())
+    }
+
+    fn write_failures(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.exercise;
+        let mut failures = self.failures();
+        if let Some(first) = failures.next() {
+            writeln!(out, "What must hold: {}\n", first.says)?;
+            if let Some(breach) = &first.breach {
+                writeln!(out, "{breach}")?;
+            }
+            if let Some(why) = first.group.why() {
+                writeln!(out, "Why it matters: {why}\n")?;
+            }
         }
         if let Some(cause) = self.cause {
-            let how = if cause.same { "Likely cause" } else { "Perhaps" };
-            writeln!(out, "{how}: {}\n", cause.diagnosis)?;
+            writeln!(out, "{cause}\n")?;
         }
-        let mut others = self.failures().skip(1).peekable();
-        if others.peek().is_some() {
+        let others: Vec<&LawResult> = failures.collect();
+        if !others.is_empty() {
             writeln!(out, "It also breaks:")?;
-            others.try_for_each(|law| writeln!(out, "  - {}", law.says))?;
+            for law in others.iter().take(NAMED) {
+                writeln!(out, "  - {}", law.says)?;
+            }
+            if others.len() > NAMED {
+                writeln!(out, "  and {} more", others.len() - NAMED)?;
+            }
             writeln!(out)?;
         }
         write!(out, "Next: cargo study hint {name}\n      cargo study check {name}")
@@ -194,17 +237,54 @@ impl Verdict {
 mod tests {
     use super::*;
 
+    fn law(group: Group, says: &'static str, state: State, breach: Option<Breach>) -> LawResult {
+        LawResult { group, says, state, breach }
+    }
+
+    fn verdict(laws: Vec<LawResult>) -> Verdict {
+        Verdict { exercise: "gpu::flash_layout", laws, cause: None }
+    }
+
     #[test]
     fn a_skipped_law_is_no_failure_and_says_why() {
-        let law = |says, state, breach| LawResult { group: Group::Gpu, says, state, breach };
-        let laws = vec![
-            law("it computes", State::Passed, None),
-            law("nothing is copied", State::Passed, None),
-            law("it computes there", State::Skipped, Some(Breach::skipped("it needs a card"))),
-        ];
-        let verdict = Verdict { exercise: "gpu::flash_layout", laws, cause: None };
+        let skipped = Some(Breach::skipped("it needs a card"));
+        let verdict = verdict(vec![
+            law(Group::Gpu, "it computes", State::Passed, None),
+            law(Group::Gpu, "nothing is copied", State::Passed, None),
+            law(Group::Gpu, "it computes there", State::Skipped, skipped),
+        ]);
         assert_eq!(verdict.state(), State::Passed);
-        let said = "✓ gpu::flash_layout passed: 2 laws hold.\n  skipped: it computes there\n           it needs a card";
+        let said = "✓✓ gpu::flash_layout passed: 2 laws hold.\n  skipped: it computes there\n           it needs a card";
         assert_eq!(verdict.to_string(), said);
+    }
+
+    #[test]
+    fn where_only_edges_fail_the_idea_works_and_the_edge_says_why_it_matters() {
+        let breach = || Some(Breach::text("nothing", "zeros", "a panic"));
+        let edge = Group::Edges("batches run dry.");
+        let works = verdict(vec![
+            law(Group::Implementation, "it computes", State::Passed, None),
+            law(edge, "an empty batch is fine", State::Failed, breach()),
+        ]);
+        assert_eq!(works.state(), State::Works);
+        let text = works.to_string();
+        assert!(text.starts_with("✓ gpu::flash_layout works: 1 laws hold. One edge is"), "{text}");
+        assert!(text.contains("Why it matters: batches run dry."), "{text}");
+    }
+
+    #[test]
+    fn the_idea_is_told_before_an_edge_and_three_others_are_named() {
+        let failed = |group, says| law(group, says, State::Failed, None);
+        let edge = Group::Edges("it happens.");
+        let laws = ["one", "two", "three"].map(|says| failed(edge, says));
+        let laws = [laws.to_vec(), ["a", "b"].map(|says| failed(Group::Masks, says)).to_vec()];
+        let failing = verdict(laws.concat());
+        assert_eq!(failing.state(), State::Failed);
+        let text = failing.to_string();
+        assert!(text.contains("What must hold: a\n"), "{text}");
+        assert!(
+            text.contains("It also breaks:\n  - b\n  - one\n  - two\n  and 1 more\n"),
+            "{text}"
+        );
     }
 }

@@ -3,11 +3,11 @@
 use super::judge::{Expected, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
-use crate::rows::Row;
 use crate::way::Way;
 use crate::ways::inputs;
 use candle_core::{DType, Result, Tensor};
 use gpu::{Attend, Naive};
+use options::bench::rows::Row;
 use std::str::FromStr;
 
 /// The longest sequences for which candle's operations hold all scores.

@@ -15,13 +15,13 @@ pub use rehearsal::is_rehearsal;
 use crate::clock;
 use crate::place::{Judge, Place, Tried};
 use crate::report::Card;
-use crate::rows::Row;
 use crate::torch::Torch;
 use crate::way::{Here, Way, Work};
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use gpu::api::{Api, CANDLE_FLASH_ATTN};
 use gpu::{Cuda, solution::forward_flops};
+use options::bench::rows::Row;
 
 /// A card, and what computes attention on it.
 pub struct OnCard {
@@ -116,7 +116,7 @@ fn way(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::CARD;
+    use options::bench::rows::CARD;
 
     #[test]
     fn only_pairs_that_are_seen_count() {

@@ -1,11 +1,11 @@
 //! What week 9's page shows of a run on a card.
 
 use crate::report::{Card, Cell, Run};
-use crate::rows::thousands;
 use crate::table::{Table, bytes, digits, times};
 use crate::tables::{NONE, time};
 use anyhow::Result;
 use figures::{Figure, Lines};
+use options::bench::rows::thousands;
 
 /// Stands in for the table of speeds until a run on a card has made one.
 const UNMEASURED: &str = "Nothing has been measured on a card yet, so there are no numbers here. On a machine with one, \

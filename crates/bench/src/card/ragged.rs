@@ -4,10 +4,10 @@ use super::judge::{Expected, Part, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
 use crate::ragged::{self, lengths, parts, sequence};
-use crate::rows::Row;
 use crate::way::{Way, most};
 use candle_core::{DType, Result, Tensor};
 use gpu::{Attend, solution::gpu_seqlens};
+use options::bench::rows::Row;
 use std::str::FromStr;
 use std::sync::Arc;
 

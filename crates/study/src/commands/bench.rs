@@ -1,19 +1,11 @@
 //! `cargo study bench`: how fast attention is on this machine, measured by the program of the package `bench`.
 
-/// The options and the rows, in the files of the program that obeys them: one list, one help.
-#[allow(dead_code, reason = "most are only handed on")]
-#[path = "../../../bench/src/options.rs"]
-mod options;
-#[allow(dead_code, reason = "what is measured is the program's to know; here rows have names")]
-#[path = "../../../bench/src/rows.rs"]
-mod rows;
-
 use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
-use options::Options;
+use options::bench::{self, Options};
 
 use crate::context::Context;
 use crate::process;
@@ -49,7 +41,7 @@ impl Bench {
     /// Measures.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         if self.options.list {
-            print!("{}", options::list(&self.options.device));
+            print!("{}", bench::list(&self.options.device));
             return Ok(ExitCode::SUCCESS);
         }
         let program = self.program()?; // before the check makes the file of --json

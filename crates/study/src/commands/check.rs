@@ -7,16 +7,20 @@ use clap::Args;
 use workbook::Chapter;
 
 use super::exit;
+use crate::blame::{Blame, blame};
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
+use crate::memory::Memory;
 use crate::names::{self, Target};
 use crate::report::{Law, Line, State, Who};
+use crate::reward;
 use crate::ui::{Stream, bad, good, heading, open};
 
 /// Check your code: what passes, what is pending, and what is wrong
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study check scaling\n          cargo study check scaling::softmax\n\nWithout a name, it checks chapter after chapter up to the first where something is still to do.\nThe exit code is 1 when an exercise fails or the code does not compile; a pending exercise is no failure."
+    after_help = "Examples: cargo study check scaling\n          cargo study check scaling::softmax\n\nWithout a name, it checks chapter after chapter up to the first where something is still to do.\n✓ the idea works · ✓✓ the edges hold too · ○ still to write · ✗ does not work yet. A week is done when every exercise has a ✓.
+The exit code is 1 when an exercise fails or the code does not compile; a pending exercise or an open edge is no failure."
 )]
 pub struct Check {
     /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
@@ -29,10 +33,11 @@ impl Check {
         let chapters = context.chapters()?;
         match self.name.as_deref().map(|name| names::target(&chapters, name)).transpose()? {
             Some(Target::Chapter(chapter)) => {
-                Ok(exit(check(context, &chapter, None)? == Standing::Failed))
+                Ok(exit(check(context, &chapter, Scope::Chapter)? == Standing::Failed))
             }
             Some(Target::Exercise(chapter, exercise)) => {
-                Ok(exit(check(context, &chapter, Some(&exercise.name))? == Standing::Failed))
+                let scope = Scope::Exercise(&exercise.name);
+                Ok(exit(check(context, &chapter, scope)? == Standing::Failed))
             }
             None => up_to_the_first_open(context, &chapters),
         }
@@ -41,20 +46,31 @@ impl Check {
 
 fn up_to_the_first_open(context: &Context, chapters: &[Chapter]) -> Result<ExitCode> {
     for chapter in chapters {
-        let standing = check(context, chapter, None)?;
+        let standing = check(context, chapter, Scope::Passing)?;
         if standing != Standing::Done {
             println!("\nLater chapters were not checked: `cargo study progress` shows them all.");
             return Ok(exit(standing == Standing::Failed));
         }
     }
-    println!("\nEvery exercise of the course passes.");
+    println!("\nEvery exercise of the course works.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much of a chapter is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// All of it.
+    Chapter,
+    /// As much as matters on the way to the first chapter that is not done.
+    Passing,
+    /// One exercise.
+    Exercise(&'a str),
 }
 
 /// Where a chapter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Every exercise passes.
+    /// Every exercise works.
     Done,
     /// Something is pending, nothing fails.
     Open,
@@ -62,8 +78,9 @@ pub enum Standing {
     Failed,
 }
 
-/// Checks `chapter`, or the one exercise of it, and prints what is found and what to type next.
-pub fn check(context: &Context, chapter: &Chapter, only: Option<&str>) -> Result<Standing> {
+/// Checks `chapter` and prints what is found, and what to type next.
+pub fn check(context: &Context, chapter: &Chapter, scope: Scope) -> Result<Standing> {
+    let before = Memory::read(context.home()).recall(context, chapter)?;
     match checks::run(context, chapter, Errors::Show)? {
         Outcome::Broken(package) => {
             eprintln!(
@@ -73,57 +90,214 @@ pub fn check(context: &Context, chapter: &Chapter, only: Option<&str>) -> Result
             );
             Ok(Standing::Failed)
         }
-        Outcome::Ran(report) => Ok(tell(context, chapter, &report, only)),
+        Outcome::Ran(report) => {
+            let just_done = !before.is_some_and(|before| before.done());
+            tell(context, chapter, &report, scope, just_done)
+        }
     }
 }
 
-fn tell(context: &Context, chapter: &Chapter, report: &Report, only: Option<&str>) -> Standing {
+fn tell(
+    context: &Context,
+    chapter: &Chapter,
+    report: &Report,
+    scope: Scope,
+    just_done: bool,
+) -> Result<Standing> {
     println!("{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)));
-    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    let wanted = |name: &str| !matches!(scope, Scope::Exercise(only) if only != name);
     let names: Vec<&String> = report.exercises().iter().filter(|name| wanted(name)).collect();
     for name in &names {
         println!("  {} {name}", mark(report.state(name)));
     }
     let lines = report.of(Who::Exercise);
-    let failed: Vec<&&Line> =
-        lines.iter().filter(|line| line.state == State::Failed && wanted(&line.exercise)).collect();
-    if let Some((first, others)) = failed.split_first() {
-        println!("\n{}", first.message.trim());
-        if !others.is_empty() {
-            println!("\nAlso failed; for the reason, type");
-            for line in others {
-                println!("      cargo study check {}", names::path(chapter, &line.exercise));
-            }
-        }
-        println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
-        return Standing::Failed;
-    }
-    if let Some(line) = report
-        .of(Who::Solution)
+    let failed: Vec<&Line> = lines
         .iter()
-        .find(|line| line.state == State::Failed && wanted(&line.exercise))
+        .filter(|line| line.state == State::Failed && wanted(&line.exercise))
+        .copied()
+        .collect();
+    if !failed.is_empty() {
+        tell_failures(context, chapter, report, &failed)?;
+        println!("\nYour code is in {}.", context.shown(&chapter.exercise_path()));
+        return Ok(Standing::Failed);
+    }
+    let right = |line: &Line| matches!(line.state, State::Passed | State::Skipped);
+    if let Some(line) =
+        report.of(Who::Solution).iter().find(|line| !right(line) && wanted(&line.exercise))
     {
         println!(
             "\nThe course's own solution fails here. Please report this:\n\n{}",
             line.message.trim()
         );
-        return Standing::Failed;
+        return Ok(Standing::Failed);
     }
-    if let Some(name) = names.iter().find(|name| report.state(name) == State::Pending) {
-        let path = names::path(chapter, name);
-        println!(
-            "\nNext: write `{name}` in {}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`",
-            context.shown(&chapter.exercise_path())
-        );
-        return Standing::Open;
+    let pending: Vec<&&String> =
+        names.iter().filter(|name| report.state(name) == State::Pending).collect();
+    if !pending.is_empty() {
+        tell_pending(context, chapter, report, &pending)?;
+        return Ok(Standing::Open);
     }
     if let Some(note) = skipped(lines.iter().filter(|line| wanted(&line.exercise)).copied()) {
         println!("\n{note}");
     }
-    let path =
-        names.first().map_or_else(|| chapter.package.clone(), |name| names::path(chapter, name));
-    println!("\nNext: compare with `cargo study solution {path}`, or see `cargo study progress`.");
-    Standing::Done
+    let edges: Vec<&Line> = lines
+        .iter()
+        .filter(|line| line.state == State::Works && wanted(&line.exercise))
+        .copied()
+        .collect();
+    let done = report.states().iter().all(|(_, state)| state.is_done());
+    if done && (scope != Scope::Passing || just_done) {
+        reward::give(context, chapter, just_done)?;
+    }
+    match scope {
+        Scope::Exercise(name) => {
+            if let [line] = edges[..] {
+                println!("\n{}", line.message.trim());
+            } else {
+                let path = names::path(chapter, name);
+                println!("\nNext: compare with `cargo study solution {path}`.");
+            }
+        }
+        Scope::Passing if !edges.is_empty() => println!(
+            "  edges are open in {}: `cargo study check {}` says which, and why they matter",
+            exercises(edges.len()),
+            chapter.package
+        ),
+        Scope::Passing => {}
+        Scope::Chapter => {
+            tell_edges(chapter, &edges);
+            println!("\n{}", after(context, chapter, edges.is_empty())?);
+        }
+    }
+    Ok(Standing::Done)
+}
+
+/// Explains the first failure whose fault is its own in full, and each other one briefly.
+fn tell_failures(
+    context: &Context,
+    chapter: &Chapter,
+    report: &Report,
+    failed: &[&Line],
+) -> Result<()> {
+    let blames: Vec<Option<Blame>> = failed
+        .iter()
+        .map(|line| blame(context, chapter, report, &line.exercise))
+        .collect::<Result<_>>()?;
+    // Of one that fails through another, nothing is to be learnt before that other is mended.
+    let through =
+        |blame: &Option<Blame>| blame.as_ref().is_some_and(|blame| blame.state != State::Works);
+    let own = blames.iter().position(|blame| !through(blame)).unwrap_or(0);
+    if let Some(blame) = &blames[own] {
+        println!("\n{blame}");
+    }
+    println!("\n{}", failed[own].message.trim());
+    if failed.len() > 1 {
+        println!("\nAlso not working yet:");
+    }
+    for (at, (line, blame)) in failed.iter().zip(&blames).enumerate() {
+        if at == own {
+            continue;
+        }
+        println!("\n  {} {}", mark(line.state), line.exercise);
+        if let Some(blame) = blame {
+            println!("    {blame}");
+        }
+        if !through(blame) {
+            print!("{}", briefly(line));
+        }
+    }
+    if failed.len() > 1 {
+        println!(
+            "\nIn full: `cargo study check {}`, or another of them.",
+            names::path(chapter, &failed[usize::from(own == 0)].exercise)
+        );
+    }
+    Ok(())
+}
+
+/// What an exercise breaks first, and the likely cause.
+fn briefly(line: &Line) -> String {
+    let first = |edge: bool| {
+        let breaks = |law: &&Law| law.state == State::Failed && law.is_open_edge() == edge;
+        line.laws.iter().find(breaks)
+    };
+    let mut text = String::new();
+    if let Some(law) = first(false).or_else(|| first(true)) {
+        text += &format!("    must hold: {}\n", law.says);
+        if !law.brief.is_empty() {
+            text += &format!("    {}\n", law.brief);
+        }
+    }
+    if !line.cause.is_empty() {
+        text += &format!("    {}\n", line.cause);
+    }
+    text
+}
+
+/// Says what to write next: what is written and waits for another exercise is not it.
+fn tell_pending(
+    context: &Context,
+    chapter: &Chapter,
+    report: &Report,
+    pending: &[&&String],
+) -> Result<()> {
+    let mut next = None;
+    for name in pending {
+        match blame(context, chapter, report, name)? {
+            Some(blame) if blame.state == State::Pending => println!("\n{blame}"),
+            _ => next = next.or(Some(name)),
+        }
+    }
+    let Some(name) = next.or(pending.first()) else { return Ok(()) };
+    let path = names::path(chapter, name);
+    println!(
+        "\nNext: write `{name}` in {}, then type `cargo study check {path}`.\n      Stuck? `cargo study hint {path}`",
+        context.shown(&chapter.exercise_path())
+    );
+    Ok(())
+}
+
+/// The round behind the ideas: each open edge, what breaks it, and why it matters.
+fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
+    let Some(first) = lines.first() else { return };
+    println!(
+        "\n{}\nThe ideas work. Here your code meets what practice brings; these edges are open in {}.",
+        heading("Edges"),
+        exercises(lines.len())
+    );
+    for line in lines {
+        println!("\n  {}", line.exercise);
+        let mut told = "";
+        for law in line.laws.iter().filter(|law| law.is_open_edge()) {
+            println!("    - {}\n      {}", law.says, law.brief);
+            if law.matters != told {
+                println!("      Why it matters: {}", law.matters);
+                told = &law.matters;
+            }
+        }
+        if !line.cause.is_empty() {
+            println!("    {}", line.cause);
+        }
+    }
+    println!("\nIn full: `cargo study check {}`.", names::path(chapter, &first.exercise));
+}
+
+fn exercises(count: usize) -> String {
+    if count == 1 { "1 exercise".to_owned() } else { format!("{count} exercises") }
+}
+
+/// What comes after a week that is done.
+fn after(context: &Context, chapter: &Chapter, edges_too: bool) -> Result<String> {
+    let edges =
+        if edges_too { "" } else { "\n      The edges can wait, or be mended first: as you like." };
+    let chapters = context.chapters()?;
+    Ok(match chapters.iter().find(|other| other.week > chapter.week) {
+        Some(next) => format!(
+            "Next: read book/{}.md (`cargo study serve`), then type `cargo study check {}`.{edges}\n      To compare with the course's code: `cargo study solution {}::…`.",
+            next.stem, next.package, chapter.crate_name
+        ),
+        None => format!("That was the last week: `cargo study progress` shows them all.{edges}"),
+    })
 }
 
 /// What is told of laws that could not be tried here, and why.
@@ -135,13 +309,15 @@ fn skipped<'a>(lines: impl Iterator<Item = &'a Line>) -> Option<String> {
     Some(format!("– Not tried here:{named}\n  {why}"))
 }
 
-/// The tick, circle or cross of a state.
+/// The ticks, circle or cross of a state.
 pub fn mark(state: State) -> console::StyledObject<&'static str> {
     match state {
-        State::Passed | State::Works => good("✓", Stream::Out),
+        State::Passed => good("✓✓", Stream::Out),
+        State::Works => good("✓", Stream::Out),
         State::Skipped => open("–", Stream::Out),
         State::Pending => open("○", Stream::Out),
         State::Failed => bad("✗", Stream::Out),
+        State::Broken => bad("!", Stream::Out),
     }
 }
 
@@ -156,12 +332,15 @@ mod tests {
             says: "it computes there".to_owned(),
             state,
             why: why.to_owned(),
+            brief: String::new(),
+            matters: String::new(),
         };
         let line = |laws| Line {
             exercise: "flash_layout".to_owned(),
             who: Who::Exercise,
             state: State::Passed,
             message: String::new(),
+            cause: String::new(),
             laws,
         };
         let passed = line(vec![law(State::Passed, "")]);
@@ -169,5 +348,30 @@ mod tests {
         let lines = [passed, line(vec![law(State::Passed, ""), law(State::Skipped, "no card.")])];
         let told = skipped(lines.iter()).unwrap();
         assert_eq!(told, "– Not tried here:\n    - it computes there\n  no card.");
+    }
+
+    #[test]
+    fn a_brief_failure_has_the_idea_first_and_the_cause() {
+        let law = |says: &str, brief: &str, matters: &str| Law {
+            group: String::new(),
+            says: says.to_owned(),
+            state: State::Failed,
+            why: String::new(),
+            brief: brief.to_owned(),
+            matters: matters.to_owned(),
+        };
+        let line = Line {
+            exercise: "softmax".to_owned(),
+            who: Who::Exercise,
+            state: State::Failed,
+            message: String::new(),
+            cause: "Likely cause: no maximum subtracted".to_owned(),
+            laws: vec![
+                law("empty rows are fine", "got an error", "they happen."),
+                law("rows sum to 1", "differs at [0]: expected 1, got 2", ""),
+            ],
+        };
+        let said = "    must hold: rows sum to 1\n    differs at [0]: expected 1, got 2\n    Likely cause: no maximum subtracted\n";
+        assert_eq!(briefly(&line), said);
     }
 }

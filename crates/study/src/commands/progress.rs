@@ -4,68 +4,136 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use workbook::Chapter;
 
 use super::check::mark;
-use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
+use crate::memory::States;
 use crate::names;
 use crate::report::State;
-use crate::ui::{Stream, bad, heading};
+use crate::ui::{Stream, bad, heading, open};
+use crate::weeks::{Week, week};
 
 /// Show every exercise of every week, and what is next
 #[derive(Args)]
-#[command(after_help = "Example: cargo study progress")]
+#[command(
+    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ still to write · ✗ does not work yet · ! does not compile.\nOnly weeks that changed since they were last checked are checked again."
+)]
 pub struct Progress {}
 
 impl Progress {
-    /// Runs all checks and prints where the learner stands.
+    /// Prints where the learner stands.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
-        let (mut total, mut done, mut pending, mut failed) = (0, 0, 0, 0);
+        let mut all: Vec<State> = Vec::new();
         let mut next = None;
         for chapter in context.chapters()? {
-            let outcome = checks::run(context, &chapter, Errors::Hide)?;
-            println!("{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)));
-            let report = match outcome {
-                Outcome::Ran(report) => report,
-                Outcome::Broken(_) => {
-                    let exercises = chapter.exercises()?;
-                    total += exercises.len();
-                    failed += exercises.len();
-                    println!(
-                        "  {} does not compile: type `cargo study check {}`",
-                        bad("✗", Stream::Out),
-                        chapter.package
-                    );
-                    next = next.or(exercises
-                        .first()
-                        .map(|exercise| (chapter.clone(), exercise.name.clone())));
-                    continue;
-                }
+            let (states, note) = match week(context, &chapter)? {
+                Week::Known(states) => (states, None),
+                Week::Broken(states) => (states, Some(broken(&chapter))),
+                Week::Blocked { by, last } => blocked(&chapter, &by, last)?,
             };
-            for name in report.exercises() {
-                let state = report.state(name);
-                println!("  {} {name}", mark(state));
-                total += 1;
-                match state {
-                    State::Passed | State::Works | State::Skipped => done += 1,
-                    State::Pending => pending += 1,
-                    State::Failed => failed += 1,
-                }
-                if matches!(state, State::Pending | State::Failed) && next.is_none() {
-                    next = Some((chapter.clone(), name.clone()));
+            println!(
+                "{}{}",
+                heading(&format!("Week {} · {}", chapter.week, chapter.package)),
+                score(&states)
+            );
+            if let Some(note) = note {
+                println!("  {note}");
+            }
+            // A week that is not begun is told in one line.
+            if !states.iter().all(|(_, state)| *state == State::Pending) {
+                for (name, state) in &states {
+                    println!("  {} {name}", mark(*state));
                 }
             }
+            let open = states.iter().find(|(_, state)| !state.is_done());
+            next = next.or(open.map(|(name, _)| (chapter.clone(), name.clone())));
+            all.extend(states.iter().map(|(_, state)| *state));
         }
-        let failing = if failed == 0 { String::new() } else { format!(", {failed} failing") };
-        println!("\n{done} of {total} exercises done, {pending} pending{failing}.");
+        println!("\n{}", summary(&all));
         match next {
             Some((chapter, name)) => println!(
                 "Next: book/{}.md, exercise `{1}`: type `cargo study check {1}`.",
                 chapter.stem,
                 names::path(&chapter, &name)
             ),
-            None => println!("Every exercise of the course passes."),
+            None => println!("Every exercise of the course works."),
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn broken(chapter: &Chapter) -> String {
+    let file = format!("does not compile: type `cargo study check {}`", chapter.package);
+    format!("{} {file}", bad("!", Stream::Out))
+}
+
+/// What is known of a week that can't be checked because of `by`.
+fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States, Option<String>)> {
+    let why = format!("can't be checked while `{by}`, which it uses, does not compile");
+    let (states, when) = match last {
+        Some(states) => (states, ": as it was when last checked"),
+        None => {
+            let names = chapter.exercises()?.into_iter().map(|exercise| exercise.name);
+            (names.map(|name| (name, State::Broken)).collect(), "")
+        }
+    };
+    Ok((states, Some(format!("{} {why}{when}", open("!", Stream::Out)))))
+}
+
+/// How far a week is, behind its name.
+fn score(states: &States) -> String {
+    let states: Vec<State> = states.iter().map(|(_, state)| *state).collect();
+    let (works, edges) =
+        (count(&states, State::is_done), count(&states, |state| state == State::Passed));
+    match works {
+        0 if states.iter().all(|state| *state == State::Pending) => {
+            format!(" · not begun, {} exercises", states.len())
+        }
+        0 => String::new(),
+        _ => format!(" · {works} of {} work, {edges} with edges", states.len()),
+    }
+}
+
+fn summary(all: &[State]) -> String {
+    let is = |wanted| count(all, |state| state == wanted);
+    let mut text = format!(
+        "{} of {} exercises work (✓), {} of them with edges (✓✓)",
+        count(all, State::is_done),
+        all.len(),
+        is(State::Passed)
+    );
+    for (number, word) in [
+        (is(State::Failed), "failing"),
+        (is(State::Broken), "not compiling"),
+        (is(State::Pending), "pending"),
+    ] {
+        if number > 0 {
+            text += &format!(", {number} {word}");
+        }
+    }
+    text + "."
+}
+
+fn count(states: &[State], of: impl Fn(State) -> bool) -> usize {
+    states.iter().filter(|state| of(**state)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_steps_are_counted() {
+        use State::{Broken, Failed, Passed, Pending, Works};
+        let states = [Passed, Works, Failed, Pending, Pending, Broken];
+        assert_eq!(
+            summary(&states),
+            "2 of 6 exercises work (✓), 1 of them with edges (✓✓), 1 failing, 1 not compiling, 2 pending."
+        );
+        let named = |states: &[State]| states.iter().map(|state| (String::new(), *state)).collect();
+        assert_eq!(score(&named(&states)), " · 2 of 6 work, 1 with edges");
+        assert_eq!(score(&named(&[Pending, Pending])), " · not begun, 2 exercises");
+        assert_eq!(score(&named(&[Pending, Failed])), "");
     }
 }

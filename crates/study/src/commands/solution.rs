@@ -4,21 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use workbook::{Chapter, Exercise};
 
-use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
 use crate::names;
-use crate::report;
 use crate::state::State;
+use crate::weeks::state_of;
 
-/// Show the course's solution of an exercise, once yours passes
+/// Show the course's solution of an exercise, once yours works
 #[derive(Args)]
 #[command(after_help = "Example: cargo study solution scaling::softmax --peek")]
 pub struct Solution {
     /// The exercise (`scaling::softmax`, or `softmax` if only one chapter has it)
     exercise: String,
-    /// Show it although your own does not pass yet
+    /// Show it although your own does not work yet
     #[arg(long)]
     peek: bool,
 }
@@ -28,7 +26,7 @@ impl Solution {
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let (chapter, exercise) = names::exercise(&context.chapters()?, &self.exercise)?;
         let path = names::path(&chapter, &exercise.name);
-        if !self.peek && !passes(context, &chapter, &exercise)? {
+        if !self.peek && !state_of(context, &chapter, &exercise.name)?.is_done() {
             let left =
                 exercise.hints.len().saturating_sub(State::read(context.home())?.shown(&path));
             let hints = match left {
@@ -37,7 +35,7 @@ impl Solution {
                 _ => format!("{left} hints are left: `cargo study hint {path}`."),
             };
             eprintln!(
-                "`{path}` does not pass yet. {hints}\nTo see the solution all the same: `cargo study solution {path} --peek`."
+                "`{path}` does not work yet. {hints}\nTo see the solution all the same: `cargo study solution {path} --peek`."
             );
             return Ok(ExitCode::FAILURE);
         }
@@ -48,13 +46,4 @@ impl Solution {
         );
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn passes(context: &Context, chapter: &Chapter, exercise: &Exercise) -> Result<bool> {
-    Ok(match checks::run(context, chapter, Errors::Hide)? {
-        Outcome::Ran(report) => {
-            matches!(report.state(&exercise.name), report::State::Passed | report::State::Works)
-        }
-        Outcome::Broken(_) => false,
-    })
 }

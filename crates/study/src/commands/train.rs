@@ -1,26 +1,22 @@
 //! `cargo study train`: week 5's Transformer, trained by the program `train` of its package.
 
-/// The options, in the file of the program that obeys them: one list, one help.
-#[allow(dead_code, reason = "all but one are only handed on")]
-#[path = "../../../../chapters/05-transformer/src/bin/train/options.rs"]
-mod options;
-
 use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use options::Options;
+use options::train::Options;
 use workbook::Chapter;
 
 use crate::cargo::{broken_package, cargo, compile};
-use crate::checks::{self, Errors, Outcome, Report};
+use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
 use crate::interrupt;
 use crate::names;
 use crate::process;
 use crate::report::State;
 use crate::ui::{Stream, bad, open};
+use crate::weeks::{Week, state_of, week};
 
 /// Train week 5's Transformer, and see how many fresh sequences it gets right
 #[derive(Args)]
@@ -30,7 +26,7 @@ use crate::ui::{Stream, bad, open};
           cargo study train --mine
           cargo study train --resume
 
-Ctrl-C saves, and says how to go on. `--mine` first runs the checks of the exercises that the model is made of.")]
+Ctrl-C saves, and says how to go on. `--mine` asks that the exercises that the model is made of work; their edges may be open.")]
 pub struct Train {
     #[command(flatten)]
     options: Options,
@@ -57,10 +53,10 @@ const USED: [(&str, &[&str]); 2] = [
 ];
 
 impl Train {
-    /// Trains, with the learner's own code only when it passes its checks.
+    /// Trains, with the learner's own code only when it works.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let chapters = context.chapters()?;
-        if self.options.mine && !passes(context, &chapters)? {
+        if self.options.mine && !works(context, &chapters)? {
             return Ok(ExitCode::FAILURE);
         }
         let here = env::current_dir().context("the current folder can't be read")?;
@@ -85,135 +81,43 @@ impl Train {
     }
 }
 
-/// Whether the learner's code that the model is made of passes its checks; says what does not, and what to type.
-fn passes(context: &Context, chapters: &[Chapter]) -> Result<bool> {
-    let mut missing = Vec::new();
+/// Whether the learner's code that the model is made of works; says what does not, and what to type.
+fn works(context: &Context, chapters: &[Chapter]) -> Result<bool> {
+    let mut open_ones: Vec<(String, State)> = Vec::new();
     for (package, exercises) in USED {
         let chapter = names::chapter(chapters, package)?;
-        match checks::run(context, &chapter, Errors::Show)? {
-            Outcome::Broken(package) => {
+        if let Week::Broken(_) | Week::Blocked { .. } = week(context, &chapter)? {
+            // Once more, with cargo's own words.
+            if let Outcome::Broken(package) = checks::run(context, &chapter, Errors::Show)? {
                 let advice = checks::broken_advice(context, &chapter, package.as_deref())?;
                 eprintln!("\n{} {advice}", bad("✗", Stream::Err));
                 return Ok(false);
             }
-            Outcome::Ran(report) => missing.extend(open_ones(&chapter, &report, exercises)?),
+        }
+        for exercise in exercises {
+            let needed = workbook::needed(chapters, &chapter, exercise)?;
+            for (chapter, name) in
+                needed.into_iter().chain([(chapter.clone(), (*exercise).to_owned())])
+            {
+                let path = names::path(&chapter, &name);
+                let state = state_of(context, &chapter, &name)?;
+                if !state.is_done() && !open_ones.iter().any(|(other, _)| *other == path) {
+                    open_ones.push((path, state));
+                }
+            }
         }
     }
-    let Some((first, _)) = missing.first() else {
+    let Some((first, _)) = open_ones.first() else {
         return Ok(true);
     };
-    eprintln!("`--mine` trains your code, and these exercises do not pass yet:\n");
-    for (path, state) in &missing {
+    eprintln!("`--mine` trains your code, and these exercises do not work yet:\n");
+    for (path, state) in &open_ones {
         match state {
             State::Failed => eprintln!("  {} {path}", bad("✗", Stream::Err)),
+            State::Broken => eprintln!("  {} {path} (does not compile)", bad("!", Stream::Err)),
             _ => eprintln!("  {} {path} (not solved yet)", open("○", Stream::Err)),
         }
     }
     eprintln!("\nNext: type `cargo study check {first}`.");
     Ok(false)
-}
-
-/// Which of `used`, and of the exercises that the learner's code for them calls, do not pass.
-fn open_ones(chapter: &Chapter, report: &Report, used: &[&str]) -> Result<Vec<(String, State)>> {
-    let file = chapter.exercise_path();
-    let source = std::fs::read_to_string(&file)
-        .with_context(|| format!("can't read `{}`", file.display()))?;
-    let all: Vec<&str> = report.exercises().iter().map(String::as_str).collect();
-    let needed = needed(&source, &all, used);
-    let in_order = all.iter().filter(|name| needed.contains(name));
-    let states = in_order.map(|name| (names::path(chapter, name), report.state(name)));
-    Ok(states.filter(|(_, state)| *state != State::Passed).collect())
-}
-
-/// `used`, what their code in `source` calls of the exercises `all`, what that calls, and so on.
-fn needed<'a>(source: &str, all: &[&'a str], used: &[&'a str]) -> Vec<&'a str> {
-    let mut needed = used.to_vec();
-    let mut at = 0;
-    while at < needed.len() {
-        let code = without_others(source, all, needed[at]);
-        for name in all {
-            if !needed.contains(name) && calls(&code, name) {
-                needed.push(name);
-            }
-        }
-        at += 1;
-    }
-    needed
-}
-
-/// The code of `source`, comments left out, without the regions of the exercises other than `name`: a function of
-/// the learner's own may stand anywhere.
-fn without_others(source: &str, all: &[&str], name: &str) -> String {
-    let mut within = None;
-    let mut code = String::new();
-    for line in source.lines() {
-        let line = line.trim();
-        if let Some(begun) = line.strip_prefix("// ANCHOR: ") {
-            within = Some(begun).filter(|begun| *begun != name && all.contains(begun));
-        } else if line.starts_with("// ANCHOR_END: ") {
-            within = None;
-        } else if within.is_none() {
-            code.push_str(line.split("//").next().unwrap_or_default());
-            code.push('\n');
-        }
-    }
-    code
-}
-
-/// Whether `code` calls the learner's own `name`, not the course's.
-fn calls(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let before = code[..at].trim_end();
-        let after = &code[at + name.len()..];
-        let part = |c: char| c.is_alphanumeric() || c == '_';
-        let whole = !code[..at].ends_with(part) && !after.starts_with(part);
-        whole && !before.ends_with("solution::") && !before.ends_with("fn")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SOURCE: &str = "\
-// ANCHOR: split
-pub fn split() { todo!() }
-// ANCHOR_END: split
-
-// ANCHOR: repeat
-pub fn repeat() { todo!() }
-// ANCHOR_END: repeat
-
-// ANCHOR: drop
-pub fn drop() { repeat() }
-// ANCHOR_END: drop
-
-// ANCHOR: Attention
-/// Like `split()`.
-impl Attention {
-    fn forward() { CALL }
-}
-// ANCHOR_END: Attention
-
-fn own() { HELP }
-";
-
-    fn needed_with(call: &str, help: &str) -> Vec<&'static str> {
-        let source = SOURCE.replace("CALL", call).replace("HELP", help);
-        needed(&source, &["split", "repeat", "drop", "Attention"], &["Attention"])
-    }
-
-    #[test]
-    fn what_the_learners_code_calls_is_needed() {
-        assert_eq!(needed_with("1", "1"), ["Attention"]);
-        assert_eq!(needed_with("split(x)", "1"), ["Attention", "split"]);
-        assert_eq!(needed_with("drop(x)", "1"), ["Attention", "drop", "repeat"]);
-        assert_eq!(needed_with("map(drop)", "split ()"), ["Attention", "split", "drop", "repeat"]);
-    }
-
-    #[test]
-    fn what_the_course_has_is_not_needed() {
-        assert_eq!(needed_with("crate::solution::split(x)", "1"), ["Attention"]);
-        assert_eq!(needed_with("split_heads(x) + my_split(x) // split(x)", "1"), ["Attention"]);
-    }
 }

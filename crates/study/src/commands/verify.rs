@@ -13,7 +13,7 @@ use crate::names;
 use crate::report::{State, Who};
 use crate::ui::{Stream, bad, good, heading, open};
 
-/// Show a table of everything that is checked: PASSED, FAILED, PENDING or SKIPPED, and why
+/// Show a table of everything that is checked: PASSED, OPEN (an edge), FAILED, BROKEN (does not compile), PENDING or SKIPPED, and why
 #[derive(Args)]
 #[command(
     after_help = "Examples: cargo study verify\n          cargo study verify scaling --solutions"
@@ -49,32 +49,40 @@ impl Verify {
         for chapter in &chapters {
             match checks::run(context, chapter, Errors::Hide)? {
                 Outcome::Ran(report) => all.extend(rows(&chapter.package, &report, who)),
-                Outcome::Broken(_) => all.push(Row {
-                    chapter: chapter.package.clone(),
-                    group: "Compilation".to_owned(),
-                    state: State::Failed,
-                    passed: 0,
-                    tried: 1,
-                    why: format!("does not compile: type `cargo study check {}`", chapter.package),
-                }),
+                Outcome::Broken(package) => all.push(broken(&chapter.package, package)),
             }
         }
         print(&all);
-        Ok(exit(all.iter().any(|row| row.state == State::Failed)))
+        Ok(exit(all.iter().any(|row| matches!(row.state, State::Failed | State::Broken))))
     }
+}
+
+/// The row of a chapter that could not be checked because `package` does not compile.
+fn broken(chapter: &str, package: Option<String>) -> Row {
+    let why = match package {
+        Some(other) if other != chapter => {
+            format!("`{other}`, which it uses, does not compile: type `cargo study check {other}`")
+        }
+        _ => format!("does not compile: type `cargo study check {chapter}`"),
+    };
+    let (chapter, group) = (chapter.to_owned(), "Compilation".to_owned());
+    Row { chapter, group, state: State::Broken, passed: 0, tried: 1, why }
 }
 
 fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in report.of(who) {
         for law in &line.laws {
-            let why = match law.state {
-                State::Passed | State::Works => String::new(),
+            let state = if law.is_open_edge() { State::Works } else { law.state };
+            let why = match state {
+                State::Passed => String::new(),
                 State::Pending => format!("{}: still `todo!()`", line.exercise),
-                State::Failed => format!("{}: must hold: {}", line.exercise, law.says),
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
+                State::Works | State::Failed | State::Broken => {
+                    format!("{}: must hold: {}", line.exercise, law.says)
+                }
             };
-            add(&mut rows, chapter, &law.group, law.state, why);
+            add(&mut rows, chapter, &law.group, state, why);
         }
         if line.laws.is_empty() && line.state != State::Passed {
             add(&mut rows, chapter, "Implementation", line.state, line.exercise.clone());
@@ -107,10 +115,12 @@ fn add(rows: &mut Vec<Row>, chapter: &str, group: &str, state: State, why: Strin
 
 fn gravity(state: State) -> u8 {
     match state {
-        State::Passed | State::Works => 0,
+        State::Passed => 0,
         State::Skipped => 1,
         State::Pending => 2,
-        State::Failed => 3,
+        State::Works => 3,
+        State::Failed => 4,
+        State::Broken => 5,
     }
 }
 
@@ -140,20 +150,30 @@ fn print(rows: &[Row]) {
         );
         println!("{}", line.trim_end());
     }
+    println!("\n{}", summary(rows));
+}
+
+fn summary(rows: &[Row]) -> String {
     let count = |state| rows.iter().filter(|row| row.state == state).count();
-    println!(
-        "\n{} rows: {} passed, {} failed, {} pending, {} skipped.",
-        rows.len(),
-        count(State::Passed),
-        count(State::Failed),
-        count(State::Pending),
-        count(State::Skipped)
-    );
+    let words = [
+        (State::Passed, "passed"),
+        (State::Works, "open"),
+        (State::Failed, "failed"),
+        (State::Broken, "broken"),
+        (State::Pending, "pending"),
+        (State::Skipped, "skipped"),
+    ];
+    let said = words.map(|(state, word)| (count(state), word));
+    let said = said.iter().filter(|(count, _)| *count > 0);
+    let said: Vec<String> = said.map(|(count, word)| format!("{count} {word}")).collect();
+    format!("{} rows: {}.", rows.len(), said.join(", "))
 }
 
 fn word(state: State) -> StyledObject<&'static str> {
     match state {
-        State::Passed | State::Works => good("PASSED", Stream::Out),
+        State::Passed => good("PASSED", Stream::Out),
+        State::Works => open("OPEN", Stream::Out),
+        State::Broken => bad("BROKEN", Stream::Out),
         State::Failed => bad("FAILED", Stream::Out),
         State::Pending => open("PENDING", Stream::Out),
         State::Skipped => open("SKIPPED", Stream::Out),

@@ -10,7 +10,7 @@ use clap::Args;
 use notify_debouncer_mini::{new_debouncer, notify::RecursiveMode};
 use workbook::Chapter;
 
-use super::check::check;
+use super::check::{Scope, check};
 use crate::context::Context;
 use crate::{interrupt, names};
 
@@ -53,7 +53,7 @@ fn watch(context: &Context, chapters: &[Chapter], check_now: bool) -> Result<()>
             .with_context(|| format!("can't watch `{}`", folder.display()))?;
     }
     if check_now && let [chapter] = chapters {
-        check(context, chapter, None)?;
+        check(context, chapter, Scope::Chapter)?;
     }
     waiting();
     loop {
@@ -69,7 +69,7 @@ fn watch(context: &Context, chapters: &[Chapter], check_now: bool) -> Result<()>
             |chapter: &&Chapter| events.iter().any(|event| is_exercise_of(&event.path, chapter));
         for chapter in chapters.iter().filter(edited) {
             println!();
-            check(context, chapter, None)?;
+            check(context, chapter, Scope::Chapter)?;
         }
         if chapters.iter().any(|chapter| edited(&chapter)) {
             waiting();

@@ -1,6 +1,6 @@
 //! From the options to settings.
 
-use crate::options::Options;
+use options::train::Options;
 use std::ops::RangeInclusive;
 use transformer::{
     TransformerConfig,

@@ -1,7 +1,6 @@
 //! `cargo study train`: trains a Transformer, saves it, and tells what it has learnt.
 
 mod ask;
-mod options;
 mod panics;
 mod places;
 mod progress;
@@ -10,7 +9,7 @@ mod run;
 
 use clap::Parser;
 use device::{Kind, choose};
-use options::Options;
+use options::train::Options;
 use std::process::ExitCode;
 use transformer::{reason::reason, single::single_threaded_candle};
 

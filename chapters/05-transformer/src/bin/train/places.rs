@@ -1,6 +1,6 @@
 //! Where files go.
 
-use crate::options::Options;
+use options::train::Options;
 use std::{
     env,
     path::{Path, PathBuf},

@@ -1,7 +1,9 @@
-//! The options of `cargo study bench`. The command and the program that measures share this file.
+//! The options of `cargo study bench`.
 
-use super::rows::{self, Row};
+pub mod rows;
+
 use clap::{Args, builder::PossibleValue};
+use rows::Row;
 use std::env;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};

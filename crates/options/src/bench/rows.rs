@@ -1,4 +1,4 @@
-//! What is measured: the rows of the table. `cargo study bench` and the program that measures share this file.
+//! What is measured: the rows of the table.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The options of `cargo study train`. The command and the program that trains share this file.
+//! The options of `cargo study train`.
 
 use clap::Args;
 use std::path::PathBuf;

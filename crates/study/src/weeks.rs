@@ -1,0 +1,69 @@
+//! Where each week stands, with as little compiled as can be.
+
+use std::fs;
+
+use anyhow::Result;
+use workbook::Chapter;
+
+use crate::checks::{self, Errors, Outcome};
+use crate::context::Context;
+use crate::memory::{Memory, States};
+use crate::report::State;
+
+/// Where a week stands.
+pub enum Week {
+    /// As the checks said, now or when nothing was different.
+    Known(States),
+    /// Its own code does not compile.
+    Broken(States),
+    /// Another package, which it uses, does not compile: what was last said of it, if its file is still the same.
+    Blocked {
+        /// The package that does not compile.
+        by: String,
+        /// The states as they were.
+        last: Option<States>,
+    },
+}
+
+/// Where `chapter` stands. Nothing is compiled where its file is still the stub, or where nothing has changed since the
+/// checks last ran.
+pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
+    let recalled = Memory::read(context.home()).recall(context, chapter)?;
+    let recalled = match recalled {
+        Some(recalled) if recalled.fresh => return Ok(Week::Known(recalled.states)),
+        recalled => recalled,
+    };
+    let all = |state: State| -> Result<States> {
+        let exercises = chapter.exercises()?;
+        Ok(exercises.into_iter().map(|exercise| (exercise.name, state)).collect())
+    };
+    let mine = fs::read_to_string(chapter.exercise_path()).ok();
+    if mine.is_some_and(|mine| chapter.stub_file().is_ok_and(|stub| stub == mine)) {
+        return Ok(Week::Known(all(State::Pending)?));
+    }
+    match checks::run(context, chapter, Errors::Hide)? {
+        Outcome::Ran(report) => Ok(Week::Known(report.states())),
+        Outcome::Broken(Some(by)) if is_another(context, chapter, &by)? => {
+            let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
+            Ok(Week::Blocked { by, last })
+        }
+        Outcome::Broken(_) => Ok(Week::Broken(all(State::Broken)?)),
+    }
+}
+
+/// Whether `package` is another chapter: what else does not compile is no fault of a learner's.
+fn is_another(context: &Context, chapter: &Chapter, package: &str) -> Result<bool> {
+    let others = context.chapters()?;
+    Ok(package != chapter.package && others.iter().any(|other| other.package == package))
+}
+
+/// How the learner's `exercise` of `chapter` stands; a name that is no exercise is pending.
+pub fn state_of(context: &Context, chapter: &Chapter, exercise: &str) -> Result<State> {
+    let states = match week(context, chapter)? {
+        Week::Known(states) | Week::Broken(states) => states,
+        Week::Blocked { last: Some(states), .. } => states,
+        Week::Blocked { last: None, .. } => return Ok(State::Broken),
+    };
+    let found = states.into_iter().find(|(name, _)| name == exercise);
+    Ok(found.map_or(State::Pending, |(_, state)| state))
+}
