@@ -31,7 +31,12 @@ pub struct Measurement {
 
 // ANCHOR: measure
 /// Draws queries and keys of standard normal numbers, and measures their scores.
-pub fn measure(head_dim: usize, queries: usize, keys: usize, seed: u64) -> Result<Measurement> {
+pub fn measure(
+    head_dim: usize,
+    queries: usize,
+    keys: usize,
+    seed: u64, // and the three after it
+) -> Result<Measurement> {
     let query = seeded::normal(seed, (queries, head_dim))?;
     let key = seeded::normal(seed + 1, (keys, head_dim))?;
     let partner = seeded::normal(seed + 2, (queries, head_dim))?;
