@@ -10,7 +10,16 @@ pub use search::{scores, top_k};
 pub use similarity::{cosine_similarity, dot};
 pub use weights::naive_softmax;
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
+
+/// What a function of two tensors computes in f32, in the type that came.
+fn through_f32(
+    a: &Tensor,
+    b: &Tensor,
+    f: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    f(&a.to_dtype(DType::F32)?, &b.to_dtype(DType::F32)?)?.to_dtype(a.dtype())
+}
 
 fn dot_right(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     (a * b)?.sum(D::Minus1)

@@ -12,7 +12,12 @@ pub use entropy::entropy;
 pub use softmax::{log_sum_exp, softmax, softmax_with_temperature};
 pub use variance::dot_product_variance;
 
-use candle_core::{D, Result, Tensor, bail, shape::Dim};
+use candle_core::{D, DType, Result, Tensor, bail, shape::Dim};
+
+/// What a function of one tensor computes in f32, in the type that came.
+fn through_f32(x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    f(&x.to_dtype(DType::F32)?)?.to_dtype(x.dtype())
+}
 
 /// A right softmax over `dim`, for wrong answers whose fault lies elsewhere.
 fn softmax_over(logits: &Tensor, dim: impl Dim + Copy) -> Result<Tensor> {

@@ -6,8 +6,9 @@ use candle_core::{D, DType, Result, Tensor, bail};
 // ANCHOR: dot
 /// The dot product of paired vectors: Σᵢ aᵢ bᵢ over the last dimension.
 ///
-/// `a` and `b` `(…, dim)` → `(…)`; two single vectors give a scalar. Errors when
-/// the shapes differ.
+/// `a` and `b` `(…, dim)`, any float type → `(…)`, in the same type; two single
+/// vectors give a scalar. Gradients reach both. Errors when the shapes differ:
+/// nothing is broadcast.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     (a * b)?.sum(D::Minus1)
 }
@@ -17,9 +18,11 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// The cosine of the angle between paired vectors, a·b / (‖a‖ ‖b‖): from −1
 /// (opposite) to 1 (same direction).
 ///
-/// `a` and `b` `(…, dim)`, f32 or f64 → `(…)`. As in PyTorch, each norm counts as
-/// at least 1e-8, so a vector of zeros, which has no direction, has similarity 0
-/// to everything. Errors when the shapes differ.
+/// `a` and `b` `(…, dim)`, f32 or f64 → `(…)`, in the same type. As in PyTorch,
+/// each norm counts as at least 1e-8, so a vector of zeros, which has no
+/// direction, has similarity 0 to everything. Gradients reach both vectors and
+/// are finite, also at a vector of zeros. Errors when the shapes differ:
+/// nothing is broadcast.
 pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     const SMALLEST: f64 = 1e-8;
     let norm = |x: &Tensor| dot(x, x)?.maximum(SMALLEST * SMALLEST)?.sqrt();
@@ -30,13 +33,14 @@ pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 // ANCHOR: scores
 /// Every query's dot product with every key: Q·Kᵀ.
 ///
-/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)` → `(…, seq_q, seq_k)`. The
-/// leading dimensions must be equal. Errors when the leading or the last
-/// dimensions differ.
+/// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)`, any float type → `(…,
+/// seq_q, seq_k)`, in the same type. No queries give no rows, no keys no
+/// columns. Gradients reach both. Errors when the leading or the last
+/// dimensions differ: nothing is broadcast.
 pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
     let (query_dim, key_dim) = (query.dim(D::Minus1)?, key.dim(D::Minus1)?);
     if query_dim != key_dim {
-        bail!("key: expected vectors of {query_dim} numbers, like query's; got {key_dim}");
+        bail!("key: expected dimension {query_dim}, as query has; got {key_dim}");
     }
     matmul(query, &key.transpose(D::Minus2, D::Minus1)?) // (…, seq_q, seq_k)
 }
@@ -46,8 +50,9 @@ pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 /// The positions of the `k` highest scores, the highest first; of equal scores
 /// the earlier position first.
 ///
-/// `scores` `(n)`, of any float type; positions count from 0. −∞ is the lowest
-/// score, −0 is below 0, and a NaN may end up anywhere. Errors when `k` is
+/// `scores` `(n)`, any float type; positions count from 0. The order is total,
+/// as that of `f64::total_cmp`: −∞ is the lowest score, and −0 is below 0. A
+/// NaN may end up anywhere or be refused, but never panics. Errors when `k` is
 /// greater than n.
 pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
     let scores: Vec<f64> = scores.to_dtype(DType::F64)?.to_vec1()?;
@@ -55,7 +60,8 @@ pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
         bail!("k: expected at most {}, the number of scores; got {k}", scores.len());
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&i, &j| scores[j].total_cmp(&scores[i])); // stable: equal scores keep their order
+    // Downwards; `sort_by` is stable, so equal scores keep their order.
+    order.sort_by(|&i, &j| scores[j].total_cmp(&scores[i]));
     order.truncate(k);
     Ok(order)
 }
@@ -65,8 +71,9 @@ pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
 /// exp(scores) over its sum, row by row along the last dimension: positive
 /// weights that sum to one.
 ///
-/// `scores` and result `(…, n)`, any float type. Naive, because exp overflows f32
-/// above 88; week 2's `softmax` does not.
+/// `scores` and result `(…, n)`, any float type; no rows give no rows.
+/// Gradients reach the scores. Naive, because exp overflows f32 above 88 (f16
+/// above 11); week 2's `softmax` does not.
 pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
     let exp = scores.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
@@ -76,10 +83,12 @@ pub fn naive_softmax(scores: &Tensor) -> Result<Tensor> {
 // ANCHOR: weighted_average
 /// Mixes the values by weight: each output row is Σⱼ weightsᵢⱼ · valueⱼ.
 ///
-/// `weights` `(…, seq_q, seq_k)`, `value` `(…, seq_k, dim)` → `(…, seq_q, dim)`.
-/// The weights are taken as they are; it is an average when each row of them sums
-/// to one; without values it is 0. Errors when there is not one value for each
-/// weight of a row, or the leading dimensions differ.
+/// `weights` `(…, seq_q, seq_k)`, `value` `(…, seq_k, dim)`, any float type →
+/// `(…, seq_q, dim)`, in the same type. The weights are taken as they are; the
+/// result is an average when each row of them sums to one. No queries give no
+/// rows; with no values the sum is empty, and the result 0. Gradients reach
+/// both. Errors when a row has more or fewer weights than there are values, or
+/// the leading dimensions differ: nothing is broadcast.
 pub fn weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
     let (seq_k, values) = (weights.dim(D::Minus1)?, value.dim(D::Minus2)?);
     if seq_k != values {
@@ -94,10 +103,15 @@ pub fn weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor> {
 /// weighted by how well it matches.
 ///
 /// `query` `(…, seq_q, dim)`, `key` `(…, seq_k, dim)`, `value` `(…, seq_k,
-/// value_dim)` → output `(…, seq_q, value_dim)` and weights `(…, seq_q, seq_k)`.
-/// This is attention without its scale, which is week 2's. Errors when the shapes
-/// do not fit.
-pub fn soft_lookup(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<(Tensor, Tensor)> {
+/// value_dim)`, any float type → output `(…, seq_q, value_dim)` and weights
+/// `(…, seq_q, seq_k)`, in the same type; gradients go through both. No queries
+/// give no outputs. This is attention without its scale, which is week 2's.
+/// Errors when the shapes do not fit.
+pub fn soft_lookup(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor, // any other dimension than query's and key's
+) -> Result<(Tensor, Tensor)> {
     let weights = naive_softmax(&scores(query, key)?)?; // (…, seq_q, seq_k)
     let output = weighted_average(&weights, value)?; // (…, seq_q, value_dim)
     Ok((output, weights))

@@ -82,6 +82,25 @@ fn the_sentence_decides_which_bank() -> Result<()> {
     Ok(())
 }
 
+/// The control: what the context does without attention.
+#[test]
+fn the_plain_average_goes_the_same_way_but_is_no_longer_bank() -> Result<()> {
+    let words = WordVectors::load()?;
+    let cosine = |a: &Tensor, word| number(&cosine_similarity(a, &words.vector(word)?)?);
+    let (river, money) = ("she sat by the river bank", "the bank lent money to the queen");
+    let average = |text| words.sentence(text)?.mean(0);
+    assert!(cosine(&average(river)?, "river")? > cosine(&average(river)?, "money")?);
+    assert!(cosine(&average(money)?, "money")? > cosine(&average(money)?, "river")?);
+    for text in [river, money] {
+        assert!(cosine(&in_context(&words, text, "bank")?, "bank")? > 0.9);
+        assert!(cosine(&average(text)?, "bank")? < 0.6);
+    }
+    let x = words.sentence(river)?;
+    let (_, weights) = soft_lookup(&x, &x, &x)?;
+    assert!(number(&weights.i((5, 4))?)? < 1. / 6.);
+    Ok(())
+}
+
 #[test]
 fn order_does_not_matter_and_plain_scores_are_nearly_flat() -> Result<()> {
     let words = WordVectors::load()?;

@@ -7,19 +7,19 @@ use dot_products::solution::scores;
 /// How a softmax over random scores looks, averaged over many queries.
 #[derive(Clone, Copy, Debug)]
 pub struct Softness {
-    /// Entropy of the weights, in nats; ln of the number of keys when they are all equal.
+    /// Entropy of the weights, in nats; ln of the number of keys when all weights are equal.
     pub entropy: f64,
     /// The largest weight of a row.
     pub largest: f64,
-    /// The length of the gradient by the logits that half of the queries stay below, for a gradient by the weights
-    /// drawn from the standard normal. A mean would hide the many that vanish behind the few that do not.
+    /// The median over the queries of the norm of the gradient with respect to the logits, when the one with respect to
+    /// the weights is drawn from the standard normal. A mean would hide the many that vanish behind the few that do not.
     pub gradient: f64,
 }
 
 /// The measurements for one dimension.
 #[derive(Clone, Copy, Debug)]
 pub struct Measurement {
-    /// The length of query and key vectors.
+    /// The dimension of query and key vectors.
     pub head_dim: usize,
     /// The variance of q·k.
     pub variance: f64,
@@ -30,8 +30,13 @@ pub struct Measurement {
 }
 
 // ANCHOR: measure
-/// Draws `queries` queries and `keys` keys of standard normal numbers and measures their scores.
-pub fn measure(head_dim: usize, queries: usize, keys: usize, seed: u64) -> Result<Measurement> {
+/// Draws queries and keys of standard normal numbers, and measures their scores.
+pub fn measure(
+    head_dim: usize,
+    queries: usize,
+    keys: usize,
+    seed: u64, // and the three after it
+) -> Result<Measurement> {
     let query = seeded::normal(seed, (queries, head_dim))?;
     let key = seeded::normal(seed + 1, (keys, head_dim))?;
     let partner = seeded::normal(seed + 2, (queries, head_dim))?;

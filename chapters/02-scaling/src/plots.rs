@@ -33,13 +33,13 @@ pub fn entropy(measurements: &[Measurement], keys: usize) -> Result<Figure, Figu
         .draw()
 }
 
-/// The median gradient by the logits against the dimension, with and without the scale.
+/// The median norm of the gradient at the logits against the dimension, with and without the scale.
 pub fn gradient(measurements: &[Measurement]) -> Result<Figure, FigureError> {
-    lines("Without the scale, the gradient by the logits dies", measurements, |s| s.gradient)
-        .y("median length of the gradient")
+    lines("Without the scale, the gradient at the logits dies", measurements, |s| s.gradient)
+        .y("median norm of the gradient")
         .log_y()
         .alt(
-            "Median gradient against head_dim. Divided by √d it stays at 0.17; without the scale it is as large up \
+            "Median norm of the gradient at the logits against head_dim. Divided by √d it stays at 0.17; without the scale it is as large up \
              to d = 32, then falls, and is a thousand times smaller at d = 1024.",
         )
         .draw()

@@ -1,14 +1,17 @@
-//! Week 2, solved: a softmax that survives any logits, and the scale that keeps its gradient alive.
+//! Week 2, solved: a softmax that does not overflow, and the scale that keeps its
+//! gradient alive.
 
 use candle_core::{D, Result, Tensor, bail};
 use dot_products::solution::{scores, weighted_average};
 
 // ANCHOR: dot_product_variance
-/// The variance of the dot products of paired rows, the mean of their squared
-/// distance from their mean.
+/// The variance of the dot products of paired rows: the mean of their squared
+/// distances from their mean, divided by the number of draws (not draws − 1).
 ///
-/// `query` and `key` `(draws, dim)`; row i of one is paired with row i of the
-/// other. A scalar tensor. Errors when the shapes differ.
+/// `query` and `key` `(draws, dim)`, f32 or f64; row i of one is paired with
+/// row i of the other → a scalar tensor of the same type. It stays precise when
+/// the mean is large: subtract it first, then square. Errors when the shapes
+/// differ: nothing is broadcast.
 pub fn dot_product_variance(query: &Tensor, key: &Tensor) -> Result<Tensor> {
     let products = (query * key)?.sum(D::Minus1)?; // (draws)
     let mean = products.mean_all()?;
@@ -17,21 +20,26 @@ pub fn dot_product_variance(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: dot_product_variance
 
 /// Given: an error when rows have no logits. (candle's own, "empty tensor for
-/// reduce", does not say what is wrong.)
+/// reduce", does not say which tensor or why.)
 pub fn at_least_one(logits: &Tensor) -> Result<()> {
     if logits.dim(D::Minus1)? == 0 {
-        bail!("logits: expected at least one in each row; got shape {:?}", logits.dims());
+        bail!("logits: expected at least one per row; got shape {:?}", logits.dims());
     }
     Ok(())
 }
 
 // ANCHOR: log_sum_exp
-/// ln Σ exp(logits) over the last dimension, which is kept with length 1. No
-/// finite logit overflows it.
+/// ln Σ exp(logits) over the last dimension, which is kept with size 1. Finite
+/// logits give a finite result, however large they are.
 ///
-/// `logits` `(…, n)`, any float type → `(…, 1)`. Errors when `n` is 0.
+/// `logits` `(…, n)`, any float type → `(…, 1)`, in the same type. Gradients
+/// reach the logits. No rows give no rows: `(0, n)` → `(0, 1)`. Errors when `n`
+/// is 0.
 pub fn log_sum_exp(logits: &Tensor) -> Result<Tensor> {
     at_least_one(logits)?;
+    if logits.elem_count() == 0 {
+        return logits.sum_keepdim(D::Minus1); // no rows
+    }
     let max = logits.max_keepdim(D::Minus1)?.detach(); // (…, 1)
     let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
     max + sum.log()?
@@ -39,11 +47,15 @@ pub fn log_sum_exp(logits: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: log_sum_exp
 
 // ANCHOR: softmax
-/// exp(logits) over its sum, row by row along the last dimension: positive
-/// weights that sum to one.
+/// exp(logits) over its sum, row by row along the last dimension: weights from
+/// 0 to 1 that sum to one.
 ///
-/// `logits` and result `(…, n)`, any float type. No finite logit overflows it. No
-/// rows give no rows; errors when `n` is 0.
+/// `logits` and result `(…, n)`, any float type. Finite logits give finite
+/// weights, however large they are; the weights may be off by as much as
+/// rounding moves a logit of that size (at 10 000 in f32: by 1e-3). A logit of
+/// −∞ gets the weight 0 beside a finite one; a NaN makes its own row NaN, and
+/// no other. Gradients reach the logits. No rows give no rows; errors when `n`
+/// is 0.
 pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     at_least_one(logits)?;
     if logits.elem_count() == 0 {
@@ -58,8 +70,9 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 // ANCHOR: softmax_with_temperature
 /// The softmax of logits / temperature: below 1 it is sharper, above 1 flatter.
 ///
-/// `logits` and result `(…, n)`, any float type. Errors unless `temperature` is a
-/// positive, finite number.
+/// `logits` and result `(…, n)`, any float type; 1 / temperature and logits /
+/// temperature must be finite in that type (f16 ends at 65 504). Gradients
+/// reach the logits. Errors unless `temperature` is positive and finite.
 pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Tensor> {
     if !(temperature > 0. && temperature.is_finite()) {
         bail!("temperature: expected a positive, finite number; got {temperature}");
@@ -69,23 +82,26 @@ pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Ten
 // ANCHOR_END: softmax_with_temperature
 
 // ANCHOR: entropy
-/// How spread out weights are, in nats: −Σ w ln w over the last dimension, with 0
-/// ln 0 = 0.
+/// How spread out weights are, in nats: −Σ w ln w over the last dimension,
+/// where a weight of 0 adds 0.
 ///
-/// `weights` `(…, n)`, any float type, each row summing to one → `(…)`: 0 for a
-/// single choice, ln n for n equal ones. The gradient is finite at a weight of 0,
-/// too.
+/// `weights` `(…, n)`, any float type (f16, whose smallest number is 6e-8,
+/// too), each row summing to one → `(…)`, in the same type: 0 for a single
+/// choice, ln n for n equal weights. Small weights count in full. Gradients
+/// reach the weights and are finite, also at a weight of 0.
 pub fn entropy(weights: &Tensor) -> Result<Tensor> {
-    let log = weights.maximum(f64::from(f32::MIN_POSITIVE))?.log()?; // ln 0 never happens
-    (weights * log)?.sum(D::Minus1)?.neg()
+    // For a weight of 0, take ln 1 instead of ln 0: it is finite, and 0 times it is 0.
+    let positive = weights.gt(0.)?.where_cond(weights, &weights.ones_like()?)?;
+    (weights * positive.log()?)?.sum(D::Minus1)?.neg()
 }
 // ANCHOR_END: entropy
 
 // ANCHOR: softmax_backward
-/// The gradient of the loss by the logits, from the gradient by the weights: w ∘
-/// (g − Σⱼ wⱼ gⱼ).
+/// The gradient of the loss with respect to the logits, from the one with
+/// respect to the weights: w ∘ (g − Σⱼ wⱼ gⱼ), row by row.
 ///
-/// `weights` (a softmax's output), `grad` and result `(…, n)`.
+/// `weights` (a softmax's output), `grad` (g) and result `(…, n)`, any float
+/// type. Errors when the shapes differ.
 pub fn softmax_backward(weights: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let mean = (weights * grad)?.sum_keepdim(D::Minus1)?; // (…, 1)
     weights * grad.broadcast_sub(&mean)?
@@ -96,10 +112,12 @@ pub fn softmax_backward(weights: &Tensor, grad: &Tensor) -> Result<Tensor> {
 /// softmax(Q·Kᵀ / √d_k)·V: the output and the weights ("Attention Is All You
 /// Need", section 3.2.1).
 ///
-/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`
-/// → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`, any float type;
-/// gradients go through both. Errors when the shapes do not fit or there is no
-/// key.
+/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k,
+/// d_v)` → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`, any float
+/// type, the result in the same; gradients go through both. As in `softmax`,
+/// large scores stay finite, and the weights may be off by as much as rounding
+/// moves a score of that size. No queries give no outputs. Errors when the
+/// shapes do not fit (nothing is broadcast) or there is no key.
 pub fn scaled_dot_product_attention(
     query: &Tensor,
     key: &Tensor,

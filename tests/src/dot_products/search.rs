@@ -6,7 +6,7 @@ use crate::{
     harness::{
         Breach, Check,
         Group::{Edges, Gradients, Implementation},
-        cases::{attention_inputs, matrix, row},
+        cases::{HALF, attention_inputs, matrix, row},
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show, why,
@@ -92,6 +92,15 @@ fn scores_laws() -> Check<Binary> {
                 same(&given, ours.t(), &ours, rounding(8 * dim))
             },
         )
+        .law(Implementation, "f64 in, f64 out, to f64's precision (gradients are compared in f64)", move |f| {
+            let query = Tensor::new(&[[1f64, 1e-12]], &Device::Cpu)?;
+            let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
+            law(f, &query, &ones(&[1, 2], DType::F64)?, &expected, 2)
+        })
+        .law(Gradients, "gradients reach query and key and are right", |f| {
+            let [query, key, _] = attention_inputs(5, &[2], [2, 3, 4, 1])?;
+            gradients_agree(&[("query", &query), ("key", &key)], |inputs| f(&inputs[0], &inputs[1]))
+        })
         .law(
             Edges(why::EMPTY),
             "no queries give no rows, no keys no columns: never a panic",
@@ -102,7 +111,7 @@ fn scores_laws() -> Check<Binary> {
         )
         .law(
             Edges(why::REFUSED),
-            "vectors of different lengths, or leading dimensions that differ, are an error",
+            "vectors of different dimensions, or leading dimensions that differ, are an error",
             |f| {
                 for (query, key, why) in [
                     (zeros(&[2, 3])?, zeros(&[3, 2])?, "query has 3 numbers a vector, key has 2"),
@@ -121,14 +130,12 @@ fn scores_laws() -> Check<Binary> {
                 Ok(())
             },
         )
-        .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", move |f| {
-            let query = Tensor::new(&[[1f64, 1e-12]], &Device::Cpu)?;
-            let expected = Tensor::new(&[[1f64 + 1e-12]], &Device::Cpu)?;
-            law(f, &query, &ones(&[1, 2], DType::F64)?, &expected, 2)
-        })
-        .law(Gradients, "gradients reach query and key and are right", |f| {
-            let [query, key, _] = attention_inputs(5, &[2], [2, 3, 4, 1])?;
-            gradients_agree(&[("query", &query), ("key", &key)], |inputs| f(&inputs[0], &inputs[1]))
+        .law(Edges(why::HALF), "f16 and bf16 in, the same out", move |f| {
+            HALF.iter().try_for_each(|&half| {
+                let (query, key) = (matrix(&[[1., 2.], [0., 3.]])?, matrix(&[[1., 0.], [4., 1.]])?);
+                let expected = matrix(&[[1., 6.], [0., 3.]])?.to_dtype(half)?;
+                law(f, &query.to_dtype(half)?, &key.to_dtype(half)?, &expected, 4)
+            })
         })
 }
 
@@ -165,14 +172,6 @@ fn top_k_laws() -> Check<TopK> {
             let expected: Vec<usize> = (1..64).step_by(2).chain((0..64).step_by(2)).collect();
             law(f, &row(&turns)?, 64, &expected)
         })
-        .law(
-            Edges(why::NOT_FINITE),
-            "−∞ is a score like any other, the lowest: a masked key can be chosen, once",
-            move |f| {
-                let hidden = f32::NEG_INFINITY;
-                law(f, &row(&[hidden, 1., hidden])?, 3, &[1, 0, 2])
-            },
-        )
         .law(Implementation, "equals PyTorch's topk: 10 of 24 random scores", move |f| {
             let fixtures = pytorch()?;
             let positions = fixtures.get("top_k.positions")?.to_vec1::<u32>()?;
@@ -200,20 +199,46 @@ fn top_k_laws() -> Check<TopK> {
             },
         )
         .law(
-            Edges(why::REFUSED),
-            "k = 0 gives none; k above the number of scores is an error",
+            Edges(why::NOT_FINITE),
+            "−∞ is a score like any other, the lowest: a masked key can be chosen, once",
             move |f| {
-                let scores = row(&[1., 2.])?;
-                law(f, &scores, 0, &[])?;
-                refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
+                let hidden = f32::NEG_INFINITY;
+                law(f, &row(&[hidden, 1., hidden])?, 3, &[1, 0, 2])
             },
         )
+        .law(Edges(why::REFUSED), "k above the number of scores is an error", move |f| {
+            let scores = row(&[1., 2.])?;
+            refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
+        })
+        .law(Edges(why::EMPTY), "k = 0 gives none, also of no scores", move |f| {
+            law(f, &row(&[1., 2.])?, 0, &[])?;
+            law(f, &zeros(&[0])?, 0, &[])
+        })
         .law(Edges(why::DOUBLE), "f64 scores are compared as f64", move |f| {
             law(f, &Tensor::new(&[1f64, 1. + 1e-12], &Device::Cpu)?, 1, &[1])
         })
-        .law(Edges(why::NOT_FINITE), "a NaN among the scores is no reason to panic", |f| {
-            // An error is as good as any order.
-            let _ = f(&row(&[1., f32::NAN, 2.])?, 2);
+        .law(Edges(why::HALF), "f16 and bf16 scores are ranked like any other", move |f| {
+            HALF.iter()
+                .try_for_each(|&half| law(f, &row(&[0.5, -1., 2.])?.to_dtype(half)?, 2, &[2, 0]))
+        })
+        .law(Edges(why::NOT_FINITE), "a NaN among the scores is no reason to panic", move |f| {
+            // An error is as good as any order. Long enough for `sort_by` to notice a comparison that contradicts itself.
+            let scores: Vec<f32> =
+                (0..64).map(|at| if at % 3 == 0 { f32::NAN } else { (at * 29 % 64) as f32 }).collect();
+            let scores = row(&scores)?;
+            given(&scores, 64);
+            let _ = f(&scores, 64);
             Ok(())
         })
+        .law(
+            Edges("a score that underflows, or is multiplied by 0, may be −0; a total order ranks it in one place, however it is sorted."),
+            "−0 is below 0, as `f64::total_cmp` has it",
+            |f| {
+                let given = show::remember("scores: [2] f32 [ -0  0 ]\nk: 2");
+                match value(&given, f(&row(&[-0., 0.])?, 2))?.as_slice() {
+                    [1, 0] => Ok(()),
+                    got => Err(Breach::text(&given, "[1, 0]", &format!("{got:?}"))),
+                }
+            },
+        )
 }

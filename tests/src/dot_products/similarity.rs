@@ -7,14 +7,14 @@ use crate::{
         Check,
         Group::{Edges, Gradients, Implementation},
         Outcome,
-        cases::{matrix, row},
+        cases::{HALF, matrix, row},
         compare::{exactly, refused, same, value},
-        gradient::gradients_agree,
+        gradient::{gradient_is_finite, gradients_agree},
         show, why,
     },
     wrong,
 };
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 pub(super) fn zoo() -> Vec<Proof> {
     [dot_laws().proofs(), cosine_laws().proofs()].into_iter().flatten().collect()
@@ -99,20 +99,31 @@ fn dot_laws() -> Check<Binary> {
                 law(f, &mixed, &b, &expected, 64 * (dim + 2))
             },
         )
-        .law(
-            Edges(why::REFUSED),
-            "shapes that differ are an error, also where broadcasting would make them fit",
-            unequal_shapes_are_refused,
-        )
-        .law(Edges(why::DOUBLE), "one number each, no rows, and f64 work alike", move |f| {
-            law(f, &row(&[3.])?, &row(&[-2.])?, &scalar(-6.)?, 1)?;
-            law(f, &zeros(&[0, 3])?, &zeros(&[0, 3])?, &zeros(&[0])?, 1)?;
+        .law(Implementation, "f64 in, f64 out, to f64's precision (gradients are compared in f64)", move |f| {
             let a = Tensor::new(&[1f64, 1e-12], &Device::Cpu)?;
             law(f, &a, &ones(&[2], DType::F64)?, &Tensor::new(1f64 + 1e-12, &Device::Cpu)?, 2)
         })
         .law(Gradients, "gradients reach both vectors and are right", |f| {
             let (a, b) = (seeded::normal(1, (2, 3))?, seeded::normal(2, (2, 3))?);
             gradients_agree(&[("a", &a), ("b", &b)], |inputs| f(&inputs[0], &inputs[1]))
+        })
+        .law(
+            Edges(why::REFUSED),
+            "shapes that differ are an error, also where broadcasting would make them fit",
+            unequal_shapes_are_refused,
+        )
+        .law(Edges(why::ONE), "vectors of one number each", move |f| {
+            law(f, &row(&[3.])?, &row(&[-2.])?, &scalar(-6.)?, 1)
+        })
+        .law(Edges(why::EMPTY), "no rows give no dot products: (0, 3) in, (0) out", move |f| {
+            law(f, &zeros(&[0, 3])?, &zeros(&[0, 3])?, &zeros(&[0])?, 1)
+        })
+        .law(Edges(why::HALF), "f16 and bf16 in, the same out", move |f| {
+            // Small whole numbers, exact in both types.
+            HALF.iter().try_for_each(|&half| {
+                let [a, b] = [row(&[1., 2., 3.])?, row(&[4., -5., 6.])?];
+                law(f, &a.to_dtype(half)?, &b.to_dtype(half)?, &scalar(12.)?.to_dtype(half)?, 4)
+            })
         })
 }
 
@@ -142,28 +153,9 @@ fn cosine_laws() -> Check<Binary> {
                 law(f, &a, &b, &row(&[1., 0., -1.])?, 4)
             },
         )
-        .law(
-            Edges(why::NOT_FINITE),
-            "a vector of zeros has no direction: its similarity is 0, not NaN",
-            move |f| {
-                let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
-                law(f, &a, &b, &row(&[0., 1.])?, 4)?;
-                law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
-            },
-        )
-        .law(
-            Edges(why::HUGE),
-            "tiny vectors have a direction too: nothing visible is added to the norms",
-            move |f| law(f, &row(&[1e-6, 0.])?, &row(&[3e-3, 4e-3])?, &scalar(0.6)?, 8),
-        )
-        .law(
-            Edges(why::LIMIT),
-            "each norm counts as at least 1e-8: 1e-9 · 2 / (1e-8 · 2) = 0.1",
-            move |f| law(f, &row(&[1e-9, 0.])?, &row(&[2., 0.])?, &scalar(0.1)?, 8),
-        )
         .property(
             Implementation,
-            "lengths do not matter: stretching a vector by a positive factor changes nothing",
+            "norms do not matter: stretching a vector by a positive factor changes nothing",
             (1..8usize, 0.01f32..100f32, 0..1000u64),
             move |f, (dim, factor, seed)| {
                 let (a, b) = (seeded::normal(seed, (2, dim))?, seeded::normal(seed + 1, (2, dim))?);
@@ -194,13 +186,49 @@ fn cosine_laws() -> Check<Binary> {
                 16,
             )
         })
+        .law(Implementation, "f64 in, f64 out, to f64's precision (gradients are compared in f64)", move |f| {
+            // 1 / √(1 + 1e-12) is 1 − 5e-13, which f32 rounds to 1.
+            let (a, b) = ([1f64, 1e-6], [1f64, 0.]);
+            let (a, b) = (Tensor::new(&a, &Device::Cpu)?, Tensor::new(&b, &Device::Cpu)?);
+            let expected = Tensor::new(1. / (1f64 + 1e-12).sqrt(), &Device::Cpu)?;
+            law(f, &a, &b, &expected, 8)
+        })
+        .law(Gradients, "gradients reach both vectors and are right", |f| {
+            let (a, b) = (seeded::normal(3, (2, 3))?, seeded::normal(4, (2, 3))?);
+            gradients_agree(&[("a", &a), ("b", &b)], |inputs| f(&inputs[0], &inputs[1]))
+        })
+        .law(
+            Edges(why::NOT_FINITE),
+            "a vector of zeros has no direction: its similarity is 0, not NaN",
+            move |f| {
+                let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
+                law(f, &a, &b, &row(&[0., 1.])?, 4)?;
+                law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
+            },
+        )
+        .law(
+            Edges(why::LIMIT),
+            "tiny vectors have a direction too: nothing visible is added to the norms",
+            move |f| law(f, &row(&[1e-6, 0.])?, &row(&[3e-3, 4e-3])?, &scalar(0.6)?, 8),
+        )
+        .law(
+            Edges(why::LIMIT),
+            "each norm counts as at least 1e-8: 1e-9 · 2 / (1e-8 · 2) = 0.1",
+            move |f| law(f, &row(&[1e-9, 0.])?, &row(&[2., 0.])?, &scalar(0.1)?, 8),
+        )
+        .law(
+            Edges("an embedding starts at zero for padding; one NaN in its gradient spreads to every weight at the next step."),
+            "the gradient is finite at a vector of zeros, too",
+            |f| {
+                let a = Var::from_tensor(&matrix(&[[0., 0.], [1., 1.]])?)?;
+                let b = matrix(&[[1., 2.], [2., 2.]])?;
+                let given = show::inputs(&[("a", &a), ("b", &b)]);
+                gradient_is_finite(&given, "a", &a, &value(&given, f(&a, &b))?)
+            },
+        )
         .law(
             Edges(why::REFUSED),
             "shapes that differ are an error, also where broadcasting would make them fit",
             unequal_shapes_are_refused,
         )
-        .law(Gradients, "gradients reach both vectors and are right", |f| {
-            let (a, b) = (seeded::normal(3, (2, 3))?, seeded::normal(4, (2, 3))?);
-            gradients_agree(&[("a", &a), ("b", &b)], |inputs| f(&inputs[0], &inputs[1]))
-        })
 }

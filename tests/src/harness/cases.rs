@@ -1,6 +1,9 @@
 //! Inputs for laws: tiny ones written by hand, larger ones drawn with a seed.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
+
+/// The types that models run in.
+pub const HALF: [DType; 2] = [DType::F16, DType::BF16];
 
 /// A vector, f32.
 pub fn row(values: &[f32]) -> Result<Tensor> {

@@ -47,6 +47,17 @@ pub fn gradients_agree(
     Ok(())
 }
 
+/// The law that a gradient of `output` reaches `var`, the input `name`, and is finite: for places where differences
+/// cannot tell what is right.
+pub fn gradient_is_finite(given: &str, name: &str, var: &Var, output: &Tensor) -> Outcome {
+    match output.sum_all()?.backward()?.get(var) {
+        Some(grad) => {
+            finite(&format!("{given}\nlooked at: the gradient of `{name}`"), Ok(grad.clone()))
+        }
+        None => Err(Breach::text(given, &format!("a gradient for `{name}`"), "none")),
+    }
+}
+
 fn central_differences(
     inputs: &[Tensor],
     at: usize,

@@ -6,7 +6,7 @@ use crate::{
     harness::{
         Breach, Check,
         Group::{Edges, Gradients, Implementation, Weights},
-        cases::{attention_inputs, matrix, row},
+        cases::{HALF, attention_inputs, matrix, row},
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show::inputs,
@@ -41,7 +41,7 @@ fn attention_laws() -> Check<Attention> {
         wrong::scaling::scaled_dot_product_attention(),
     )
     .law(Weights, "the weights are softmax(q·k / √d_k): d_k = 4 divides the scores by 2", |f| {
-        // q·k is 0 and 4 ln 3 / 2 · … : with √4 the logits are 0 and ln 3.
+        // q·k is 0 and 2 ln 3: divided by √4, the logits are 0 and ln 3.
         let score = 2. * 3f32.ln();
         let case = [
             matrix(&[[1., 0., 0., 0.]])?,
@@ -70,7 +70,7 @@ fn attention_laws() -> Check<Attention> {
     })
     .law(
         Implementation,
-        "equals PyTorch's for 2, 3 and 4 dimensions and other lengths for keys",
+        "equals PyTorch's over (seq, dim), (batch, seq, dim) and (batch, heads, seq, head_dim)",
         |f| {
             let fixtures = pytorch()?;
             for name in ["matrix", "batch", "heads"] {
@@ -104,20 +104,66 @@ fn attention_laws() -> Check<Attention> {
             same(&given(&turned), output, &expected, rounding(4 * (seq_k + dim)))
         },
     )
-    .law(Edges(why::HUGE), "scores of ±10000 leave everything finite", |f| {
+    .law(Weights, "d_k = 5 divides the scores by √5, which is not a whole number", |f| {
+        // The logits are 0 and ln 3.
+        let score = 5f32.sqrt() * 3f32.ln();
+        let case = [
+            matrix(&[[1., 0., 0., 0., 0.]])?,
+            matrix(&[[0., 1., 0., 0., 0.], [score, 0., 0., 0., 0.]])?,
+            matrix(&[[0.], [8.]])?,
+        ];
+        let weights = f(&case[0], &case[1], &case[2]).map(|(_, weights)| weights);
+        same(&given(&case), weights, &matrix(&[[0.25, 0.75]])?, rounding(8))
+    })
+    .law(Weights, "scores of ±10000 leave everything finite", |f| {
         let keys = matrix(&[[100., 100.], [-100., -100.]])?;
         let case = [matrix(&[[100., 100.]])?, keys, matrix(&[[1.], [2.]])?];
         let (output, weights) = value_of(&case, f(&case[0], &case[1], &case[2]))?;
-        same(&given(&case), Ok(weights), &matrix(&[[1., 0.]])?, rounding(2))?;
-        same(&given(&case), Ok(output), &matrix(&[[1.]])?, rounding(2))
+        // As in `softmax`: a score of this size is known to 20,000 · ε / 2 only.
+        same(&given(&case), Ok(weights), &matrix(&[[1., 0.]])?, rounding(20_000))?;
+        same(&given(&case), Ok(output), &matrix(&[[1.]])?, rounding(20_000))
     })
-    .law(Edges(why::HUGE), "large scores that differ by 1 keep their difference", |f| {
+    .law(Weights, "large scores that differ by 1 keep their difference", |f| {
         // Logits 128 · 128 / 2 = 8192 and 8191, exact in f32.
         let keys = matrix(&[[128., 0., 0., 0.], [127.984_375, 0., 0., 0.]])?;
         let case = [matrix(&[[128., 0., 0., 0.]])?, keys, matrix(&[[1.], [0.]])?];
         let weights = f(&case[0], &case[1], &case[2]).map(|(_, weights)| weights);
-        same(&given(&case), weights, &matrix(&[[0.731_058_6, 0.268_941_42]])?, rounding(4))
+        // Scaling queries and keys by d_k^¼ each, as PyTorch's plain path does, moves a logit by up to 3 roundings of its
+        // size, and the weights by a quarter of what two logits are apart.
+        let expected = matrix(&[[0.731_058_6, 0.268_941_42]])?;
+        same(&given(&case), weights, &expected, rounding(2 * 8192))
     })
+    .law(
+        Implementation,
+        "f64 in, f64 out, to f64's precision (gradients are compared in f64)",
+        |f| {
+            let f64s = |rows: Vec<Vec<f64>>| Tensor::new(rows, &Device::Cpu);
+            let case = |score: f64| -> Result<[Tensor; 3]> {
+                let key = f64s(vec![vec![0.; 5], vec![score, 0., 0., 0., 0.]])?;
+                Ok([f64s(vec![vec![1., 0., 0., 0., 0.]])?, key, f64s(vec![vec![0.], vec![4.]])?])
+            };
+            // Weights ½ ∓ 2.5e-13, which f32 cannot tell from ½; then ¼ and ¾, which a scale in f32 moves by 1e-8.
+            for (logit, expected) in [(1e-12, 2. + 1e-12), (3f64.ln(), 3.)] {
+                let case = case(5f64.sqrt() * logit)?;
+                let output = f(&case[0], &case[1], &case[2]).map(|(output, _)| output);
+                same(&given(&case), output, &f64s(vec![vec![expected]])?, rounding(8))?;
+            }
+            Ok(())
+        },
+    )
+    .law(
+        Gradients,
+        "gradients of output and weights reach query, key and value, and are right",
+        |f| {
+            let [query, key, value] = attention_inputs(17, &[1], [2, 3, 4, 2])?;
+            gradients_agree(&[("query", &query), ("key", &key), ("value", &value)], |inputs| {
+                Ok(f(&inputs[0], &inputs[1], &inputs[2])?.0)
+            })?;
+            gradients_agree(&[("query", &query), ("key", &key)], |inputs| {
+                Ok(f(&inputs[0], &inputs[1], &inputs[1])?.1)
+            })
+        },
+    )
     .law(Edges(why::ONE), "one token attends to itself: the output is its value", |f| {
         let case = attention_inputs(11, &[1], [1, 1, 3, 2])?;
         let [query, key, value] = &case;
@@ -134,37 +180,32 @@ fn attention_laws() -> Check<Attention> {
         let [query, key, _] = attention_inputs(14, &[], [2, 3, 4, 2])?;
         let few_values = [query.clone(), key, seeded::normal(15, (2, 2))?];
         let long_keys = [query, seeded::normal(15, (3, 5))?, seeded::normal(15, (3, 2))?];
+        let other_batch = [(2, 3, 1, 4), (3, 2, 1, 4), (3, 2, 1, 4)]
+            .map(|dims| Tensor::zeros(dims, DType::F32, &Device::Cpu));
+        let [query, key, value] = other_batch;
+        let other_batch = [query?, key?, value?];
         for (case, why) in [
             (no_keys, "there is no key to attend to"),
             (few_values, "3 keys, but 2 values"),
             (long_keys, "queries of 4 numbers, keys of 5"),
+            (other_batch, "queries for 2 batch elements of 3 heads, keys for 3 of 2"),
         ] {
             refused(&given(&case), why, f(&case[0], &case[1], &case[2]))?;
         }
         Ok(())
     })
-    .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", |f| {
-        // The logits are 0 and ln 3, as f64.
-        let score = 2. * 3f64.ln();
-        let query = Tensor::new(&[[1f64, 0., 0., 0.]], &Device::Cpu)?;
-        let key = Tensor::new(&[[0., 1., 0., 0.], [score, 0., 0., 0.]], &Device::Cpu)?;
-        let case = [query, key, Tensor::new(&[[0f64], [8.]], &Device::Cpu)?];
-        let output = f(&case[0], &case[1], &case[2]).map(|(output, _)| output);
-        same(&given(&case), output, &Tensor::new(&[[6f64]], &Device::Cpu)?, rounding(8))
+    .law(Edges(why::HALF), "f16 and bf16 in, the same out", |f| {
+        HALF.iter().try_for_each(|&half| {
+            let case = [
+                matrix(&[[1., 0., 0., 0.]])?.to_dtype(half)?,
+                matrix(&[[0., 1., 0., 0.], [2. * 3f32.ln(), 0., 0., 0.]])?.to_dtype(half)?,
+                matrix(&[[0., 4., 1.], [8., 0., 1.]])?.to_dtype(half)?,
+            ];
+            let output = f(&case[0], &case[1], &case[2]).map(|(output, _)| output);
+            // The score is rounded, and so are its exponential, the sum and the quotient.
+            same(&given(&case), output, &matrix(&[[6., 1., 1.]])?.to_dtype(half)?, rounding(8))
+        })
     })
-    .law(
-        Gradients,
-        "gradients of output and weights reach query, key and value, and are right",
-        |f| {
-            let [query, key, value] = attention_inputs(17, &[1], [2, 3, 4, 2])?;
-            gradients_agree(&[("query", &query), ("key", &key), ("value", &value)], |inputs| {
-                Ok(f(&inputs[0], &inputs[1], &inputs[2])?.0)
-            })?;
-            gradients_agree(&[("query", &query), ("key", &key)], |inputs| {
-                Ok(f(&inputs[0], &inputs[1], &inputs[1])?.1)
-            })
-        },
-    )
 }
 
 fn value_of(

@@ -5,20 +5,21 @@ use crate::{
     Proof, Verdict,
     harness::{
         Check,
-        Group::{Gradients, Implementation, Weights},
-        cases::{matrix, row},
-        compare::{rounding, same},
+        Group::{Edges, Gradients, Implementation, Weights},
+        cases::{HALF, matrix, row},
+        compare::{refused, rounding, same},
         show::inputs,
+        why,
     },
     wrong,
 };
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 pub(super) fn zoo() -> Vec<Proof> {
     backward_laws().proofs()
 }
 
-/// Checks the backward pass of softmax: weights, gradient by the weights → gradient by the logits.
+/// Checks the backward pass of softmax: weights and the gradient with respect to them → that with respect to the logits.
 pub fn softmax_backward(answer: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static) -> Verdict {
     backward_laws().judge(&answer)
 }
@@ -56,5 +57,23 @@ fn backward_laws() -> Check<Binary> {
                 .map(|part| fixtures.get(&format!("softmax.{part}")));
             // Σ w g has 5 products of size 3, each with two roundings; the rest is three operations.
             law(f, weights?, grad?, expected?, rounding(33))
+        })
+        .law(Edges(why::DOUBLE), "f64 in, f64 out, to f64's precision", move |f| {
+            // The gradients differ by 1e-12, which f32 does not see.
+            let f64s = |values: [f64; 2]| Tensor::new(&values, &Device::Cpu);
+            let expected = f64s([-2.5e-13, 2.5e-13])?;
+            law(f, f64s([0.5, 0.5])?, f64s([1., 1. + 1e-12])?, expected, rounding(4))
+        })
+        .law(Edges(why::HALF), "f16 and bf16 in, the same out", move |f| {
+            HALF.iter().try_for_each(|&half| {
+                let half = |values: &[f32]| row(values)?.to_dtype(half);
+                let expected = half(&[0.1875, -0.1875])?;
+                law(f, half(&[0.25, 0.75])?, half(&[1., 0.])?, expected, rounding(4))
+            })
+        })
+        .law(Edges(why::REFUSED), "weights and gradient of different shapes are an error", |f| {
+            let (weights, grad) = (row(&[0.25, 0.75])?, matrix(&[[1., 0.], [0., 1.]])?);
+            let given = inputs(&[("weights", &weights), ("grad", &grad)]);
+            refused(&given, "two rows of gradients, one of weights", f(&weights, &grad))
         })
 }

@@ -4,11 +4,11 @@ use super::{Unary, gives};
 use crate::{
     Proof, Verdict,
     harness::{
-        Breach, Check,
+        Check,
         Group::{Edges, Gradients, Implementation, Weights},
-        cases::{matrix, row},
-        compare::{finite, rounding, value},
-        gradient::gradients_agree,
+        cases::{HALF, matrix, row},
+        compare::{rounding, value},
+        gradient::{gradient_is_finite, gradients_agree},
         show::inputs,
         why,
     },
@@ -36,25 +36,7 @@ fn entropy_laws() -> Check<Unary> {
             gives(f, "weights", weights, row(&[2. * LN_2, 1.75 * LN_2])?, rounding(8))
         })
         .law(
-            Edges(why::NOT_FINITE),
-            "a weight of 0 adds nothing: 0 · ln 0 counts as 0, not NaN",
-            |f| {
-                let weights = matrix(&[[1., 0., 0.], [0., 0.5, 0.5]])?;
-                gives(f, "weights", weights, row(&[0., LN_2])?, rounding(2))
-            },
-        )
-        .law(
-            Edges(why::LIMIT),
-            "a small weight counts in full: (1 − 2⁻²⁰, 2⁻²⁰)",
-            |f| {
-                let small = 2f64.powi(-20);
-                let weights = Tensor::new(&[1. - small, small], &Device::Cpu)?;
-                let expected = -(1. - small) * (1. - small).ln() - small * small.ln();
-                gives(f, "weights", weights, Tensor::new(expected, &Device::Cpu)?, rounding(8))
-            },
-        )
-        .law(
-            Edges(why::LIMIT),
+            Implementation,
             "any number of leading dimensions: (n) gives a scalar, (a, b, n) gives (a, b)",
             |f| {
                 let flat = row(&[0.5, 0.5])?;
@@ -62,6 +44,20 @@ fn entropy_laws() -> Check<Unary> {
                 let expected = Tensor::full(LN_2, (2, 1), &Device::Cpu)?;
                 let weights = flat.broadcast_as((2, 1, 2))?.contiguous()?;
                 gives(f, "weights", weights, expected, rounding(2))
+            },
+        )
+        .law(Weights, "a weight of 0 adds nothing: 0 · ln 0 counts as 0, not NaN", |f| {
+            let weights = matrix(&[[1., 0., 0.], [0., 0.5, 0.5]])?;
+            gives(f, "weights", weights, row(&[0., LN_2])?, rounding(2))
+        })
+        .law(
+            Implementation,
+            "a small weight counts in full, in f64 to f64's precision: (1 − 2⁻²⁰, 2⁻²⁰)",
+            |f| {
+                let small = 2f64.powi(-20);
+                let weights = Tensor::new(&[1. - small, small], &Device::Cpu)?;
+                let expected = -(1. - small) * (1. - small).ln() - small * small.ln();
+                gives(f, "weights", weights, Tensor::new(expected, &Device::Cpu)?, rounding(8))
             },
         )
         .property(Weights, "n equal weights have an entropy of ln n", 1..40usize, |f, n| {
@@ -75,10 +71,21 @@ fn entropy_laws() -> Check<Unary> {
         .law(Gradients, "the gradient is finite at a weight of 0, too", |f| {
             let weights = Var::from_tensor(&matrix(&[[0., 0.5, 0.5]])?)?;
             let given = inputs(&[("weights", &weights)]);
-            let sum = value(&given, f(&weights))?.sum_all()?;
-            match sum.backward()?.get(&weights) {
-                Some(grad) => finite(&given, Ok(grad.clone())),
-                None => Err(Breach::text(&given, "a gradient for `weights`", "none")),
-            }
+            gradient_is_finite(&given, "weights", &weights, &value(&given, f(&weights))?)
+        })
+        .law(
+            Edges(why::HALF),
+            "f16 and bf16 in, the same out, and a weight of 0 still adds nothing",
+            |f| {
+                HALF.iter().try_for_each(|&half| {
+                    let weights = matrix(&[[1., 0., 0.], [0., 0.5, 0.5]])?.to_dtype(half)?;
+                    gives(f, "weights", weights, row(&[0., LN_2])?.to_dtype(half)?, rounding(2))
+                })
+            },
+        )
+        .law(Edges(why::EMPTY), "no rows give no entropies: (0, 3) in, (0) out", |f| {
+            let [rows, none] =
+                [vec![0, 3], vec![0]].map(|dims| Tensor::zeros(dims, DType::F32, &Device::Cpu));
+            gives(f, "weights", rows?, none?, rounding(1))
         })
 }

@@ -1,11 +1,11 @@
 //! Wrong averages by weight and wrong lookups.
 
-use super::{product, scores_right, unit};
+use super::{product, scores_right, through_f32, unit};
 use crate::{
     dot_products::{Binary, Lookup, weights_of},
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, DType, IndexOp, Result, Tensor};
+use candle_core::{D, DType, IndexOp, Result, Tensor, bail};
 
 pub fn weighted_average() -> Vec<Wrong<Binary>> {
     vec![
@@ -22,7 +22,7 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "divided by the number of values",
-            "the sum was divided by the number of values on top: weights that sum to one already make an average.",
+            "the sum was divided by the number of values as well: weights that sum to one already make an average.",
             |weights, value| product(weights, value)? / value.dim(D::Minus2)?.max(1) as f64
         ),
         wrong!(
@@ -97,6 +97,26 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
             "the values are right, but no gradient reaches the weights: something detached them, or read their numbers out.",
             |weights, value| product(&weights.detach(), value)
         ),
+        wrong!(
+            "computed in f32",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            |weights, value| {
+                product(&weights.to_dtype(DType::F32)?, &value.to_dtype(DType::F32)?)
+            }
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |weights, value| through_f32(weights, value, product)
+        ),
+        wrong!(
+            "no values refused",
+            "with no values there is nothing to add up, and it gave an error: an empty sum is 0, so return zeros of the output's shape.",
+            |weights, value| match value.dim(D::Minus2)? {
+                0 => bail!("no values"),
+                _ => product(weights, value),
+            }
+        ),
     ]
 }
 
@@ -147,14 +167,14 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "compared by cosine",
-            "keys are compared by cosine: here the plain dot product counts, so that a longer query can ask more sharply.",
+            "queries and keys are compared by cosine: here the plain dot product counts, so that a query of larger norm gets sharper weights.",
             |query, key, value| {
                 lookup([&unit(query)?, &unit(key)?, value], |scores| weights_of(&scores))
             }
         ),
         wrong!(
             "keys handed over",
-            "the keys were mixed, not the values: a key is only what a query is compared with.",
+            "the keys were mixed, not the values: keys only decide the weights.",
             |query, key, value| {
                 let weights = weights_of(&scores_right(query, key)?)?;
                 product(&weights, value)?;
@@ -191,6 +211,14 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             |query, key, value| lookup([query, key, value], |scores| weights_of(&scores.detach()))
         ),
         wrong!(
+            "weights detached",
+            "the output is right, but no gradient goes through the weights that come back: return the tensor that the output was made with.",
+            |query, key, value| {
+                let (output, weights) = lookup([query, key, value], |scores| weights_of(&scores))?;
+                Ok((output, weights.detach()))
+            }
+        ),
+        wrong!(
             "candle's own matmul",
             "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call your `scores` and `weighted_average`.",
             |query, key, value| {
@@ -200,10 +228,19 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "computed in f32",
-            "an f64 input comes back as f32: leave the type as it comes.",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |query, key, value| {
                 let [query, key, value] = [query, key, value].map(|x| x.to_dtype(DType::F32));
                 lookup([&query?, &key?, &value?], |scores| weights_of(&scores))
+            }
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |query, key, values| {
+                let [q, k, v] = [query, key, values].map(|x| x.to_dtype(DType::F32));
+                let (output, weights) = lookup([&q?, &k?, &v?], |scores| weights_of(&scores))?;
+                Ok((output.to_dtype(query.dtype())?, weights.to_dtype(query.dtype())?))
             }
         ),
     ]

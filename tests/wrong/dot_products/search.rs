@@ -1,11 +1,12 @@
 //! Wrong scores and wrong searches for the highest.
 
-use super::{dot_right, product, scores_right, unit};
+use super::{dot_right, product, scores_right, through_f32, unit};
 use crate::{
     dot_products::{Binary, TopK, weights_of},
     wrong::{Wrong, wrong},
 };
 use candle_core::{D, DType, IndexOp, Result, Tensor, bail};
+use std::cmp::Ordering;
 
 pub fn scores() -> Vec<Wrong<Binary>> {
     vec![
@@ -36,7 +37,7 @@ pub fn scores() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "paired rows only",
-            "row i of `query` met row i of `key` only: every query meets every key, which is a matrix product.",
+            "row i of `query` met only row i of `key`: every query meets every key, which is a matrix product.",
             dot_right
         ),
         wrong!(
@@ -46,12 +47,12 @@ pub fn scores() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "cosines",
-            "these are cosines: the vectors' lengths count here, so don't divide by them.",
+            "these are cosines: here norms count, so don't divide by them.",
             |query, key| scores_right(&unit(query)?, &unit(key)?)
         ),
         wrong!(
             "weights instead of scores",
-            "these rows sum to one: the exponential and the division come later, in `naive_softmax`.",
+            "these rows sum to one already: the exponential and the division come later, in `naive_softmax`.",
             |query, key| weights_of(&scores_right(query, key)?)
         ),
         wrong!(
@@ -81,18 +82,19 @@ pub fn scores() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "an f64 input comes back as f32: leave the type as it comes.",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |query, key| scores_right(&query.to_dtype(DType::F32)?, &key.to_dtype(DType::F32)?)
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |query, key| through_f32(query, key, scores_right)
         ),
     ]
 }
 
 /// Positions sorted by a comparison of scores; too many asked for is an error.
-fn ranked(
-    scores: &Tensor,
-    k: usize,
-    compare: impl Fn(f64, f64) -> std::cmp::Ordering,
-) -> Result<Vec<usize>> {
+fn ranked(scores: &Tensor, k: usize, compare: impl Fn(f64, f64) -> Ordering) -> Result<Vec<usize>> {
     let scores = scores.to_dtype(DType::F64)?.to_vec1::<f64>()?;
     if k > scores.len() {
         bail!("k: expected at most {}; got {k}", scores.len());
@@ -107,7 +109,7 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
     vec![
         wrong!(
             "lowest first",
-            "these are the lowest scores: sort the other way round, the highest dot product is the best match.",
+            "these are the lowest scores: sort the other way, since the highest dot product is the best match.",
             |scores, k| ranked(scores, k, |a, b| a.total_cmp(&b))
         ),
         wrong!(
@@ -200,13 +202,25 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "fewer than asked for",
-            "asked for more than there are, it returned fewer without a word: return an error, or the caller indexes past the end.",
+            "asked for more scores than there are, it silently returned fewer: return an error, or the caller indexes past the end.",
             |scores, k| ranked(scores, k.min(scores.elem_count()), |a, b| b.total_cmp(&a))
         ),
         wrong!(
             "unwrap of partial_cmp",
             "`partial_cmp` gives `None` for NaN, and the `unwrap` panics: `f64::total_cmp` orders every number, NaN included.",
             |scores, k| ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap())
+        ),
+        wrong!(
+            "NaN equal to everything",
+            "a NaN was called equal to every score, −0 equal to 0: with 1 = NaN and NaN = 2 there is no order, and `sort_by` panics when it notices. `f64::total_cmp` puts every number in one place.",
+            |scores, k| ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap_or(Ordering::Equal))
+        ),
+        wrong!(
+            "−0 equal to 0",
+            "−0 and 0 were called equal, as `==` and `partial_cmp` do: the order asked for is total and ranks −0 below 0, as `f64::total_cmp` does.",
+            |scores, k| {
+                ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap_or_else(|| b.total_cmp(&a)))
+            }
         ),
         wrong!(
             "compared as f32",

@@ -1,11 +1,11 @@
 //! Wrong measures of similarity.
 
-use super::{dot_right, norm};
+use super::{dot_right, norm, through_f32};
 use crate::{
     dot_products::Binary,
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 pub fn dot() -> Vec<Wrong<Binary>> {
     vec![
@@ -26,12 +26,12 @@ pub fn dot() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "dimension kept",
-            "the numbers are right, but the summed dimension is still there with length 1: `sum` drops it, `sum_keepdim` keeps it.",
+            "the numbers are right, but the summed dimension is still there, with size 1: `sum` drops it, `sum_keepdim` keeps it.",
             |a, b| (a * b)?.sum_keepdim(D::Minus1)
         ),
         wrong!(
             "mean instead of sum",
-            "the products are averaged: a dot product is their sum, and grows with the number of dimensions.",
+            "the products are averaged: a dot product is their sum, and grows with the dimension.",
             |a, b| (a * b)?.mean(D::Minus1)
         ),
         wrong!(
@@ -41,7 +41,7 @@ pub fn dot() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "sum of the numbers instead of products",
-            "the numbers were added in pairs: multiply them, or nothing depends on how the two vectors go together.",
+            "paired numbers were added: multiply them. A sum of sums does not depend on which number is paired with which.",
             |a, b| (a + b)?.sum(D::Minus1)
         ),
         wrong!(
@@ -51,7 +51,7 @@ pub fn dot() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "longer vector cut",
-            "the longer vector was cut to the length of the shorter one, as `zip` does without a word: two lengths that differ are a mistake of the caller, so return an error.",
+            "the vector with more numbers was cut to fit the other, as `zip` does silently: dimensions that differ are a mistake of the caller, so return an error.",
             |a, b| {
                 let n = a.dim(D::Minus1)?.min(b.dim(D::Minus1)?);
                 dot_right(&a.narrow(D::Minus1, 0, n)?, &b.narrow(D::Minus1, 0, n)?)
@@ -67,6 +67,16 @@ pub fn dot() -> Vec<Wrong<Binary>> {
             "the values are right, but no gradient comes back: numbers read out with `to_vec1` (or detached) are no longer connected to their tensor. Stay with tensor operations.",
             |a, b| dot_right(&a.detach(), &b.detach())
         ),
+        wrong!(
+            "computed in f32",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            |a, b| (a * b)?.to_dtype(DType::F32)?.sum(D::Minus1)
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |a, b| through_f32(a, b, dot_right)
+        ),
     ]
 }
 
@@ -79,12 +89,12 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
     vec![
         wrong!(
             "not divided",
-            "this is the plain dot product: divide it by both norms, or long vectors win by being long.",
+            "this is the plain dot product, in which a vector of large norm wins by its size: divide by both norms.",
             dot_right
         ),
         wrong!(
             "divided by one norm",
-            "only one norm was divided out: the result still grows with the length of the other vector. Divide by both.",
+            "only one norm was divided out: the result still grows with the norm of the other vector. Divide by both.",
             |a, b| dot_right(a, b)? / norm(a)?
         ),
         wrong!(
@@ -94,12 +104,12 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "norms added",
-            "the norms were added: their product is what a·b can reach at most.",
+            "the result was divided by the sum of the norms: their product is the most that a·b can reach, so divide by that.",
             |a, b| dot_right(a, b)? / (norm(a)? + norm(b)?)?
         ),
         wrong!(
             "sum of absolute values as norm",
-            "the norm here is the sum of the absolute values: the length of a vector is the root of its sum of squares.",
+            "the norm here is the sum of the absolute values: the one in the formula is the square root of the sum of squares.",
             |a, b| cosine(a, b, |x| x.abs()?.sum(D::Minus1)?.maximum(1e-8))
         ),
         wrong!(
@@ -116,13 +126,31 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
             |a, b| cosine(a, b, |x| dot_right(x, x)?.sqrt())
         ),
         wrong!(
+            "root before the maximum",
+            "the values are right, but the gradient at a vector of zeros is NaN: the square root has an infinite slope at 0, and the maximum after it multiplies that by 0. Keep the number under the root above 0 instead.",
+            |a, b| cosine(a, b, |x| dot_right(x, x)?.sqrt()?.maximum(1e-8))
+        ),
+        wrong!(
+            "computed in f32",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            |a, b| {
+                let [a, b] = [a.to_dtype(DType::F32)?, b.to_dtype(DType::F32)?];
+                cosine(&a, &b, norm)
+            }
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |a, b| through_f32(a, b, |a, b| cosine(a, b, norm))
+        ),
+        wrong!(
             "epsilon added",
-            "something was added to the norms to avoid dividing by zero, and it swallows tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
+            "something was added to the norms to avoid dividing by zero, and tiny vectors lose their direction: raise a norm that is too small instead (`maximum`), which leaves all others as they are.",
             |a, b| dot_right(a, b)? / ((norm(a)? * norm(b)?)? + 1e-6)?
         ),
         wrong!(
             "square of the smallest norm forgotten",
-            "the *squared* norm was kept above 1e-8, which is a norm of 1e-4: square the limit as well, or take the maximum after the root.",
+            "the *squared* norm was kept above 1e-8, which keeps the norm above 1e-4: square the limit as well.",
             |a, b| cosine(a, b, |x| dot_right(x, x)?.maximum(1e-8)?.sqrt())
         ),
         wrong!(
@@ -143,12 +171,12 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "1e-8 added to each norm",
-            "something was added to the norms to avoid dividing by zero, and it changes tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
+            "something was added to the norms to avoid dividing by zero, and the similarity of tiny vectors changes: raise a norm that is too small instead (`maximum`), which leaves all others as they are.",
             |a, b| cosine(a, b, |x| dot_right(x, x)?.sqrt()? + 1e-8)
         ),
         wrong!(
             "1e-8 added to the product of the norms",
-            "something was added to the norms to avoid dividing by zero, and it swallows tiny vectors: take a `maximum` with a tiny number, which leaves all other norms as they are.",
+            "something was added to the norms to avoid dividing by zero, and tiny vectors lose their direction: raise a norm that is too small instead (`maximum`), which leaves all others as they are.",
             |a, b| {
                 let norm = |x: &Tensor| dot_right(x, x)?.sqrt();
                 dot_right(a, b)? / ((norm(a)? * norm(b)?)? + 1e-8)?

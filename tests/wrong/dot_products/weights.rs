@@ -72,15 +72,15 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         }),
         wrong!(
             "a sigmoid for each score",
-            "each score was squashed on its own, e^x / (1 + e^x): the weights of a row must share one sum, so that one key's gain is another's loss.",
+            "each score was turned into a weight on its own, e^x / (1 + e^x): the weights of a row must share one sum, so that one key's gain is another's loss.",
             |scores| {
                 let exp = scores.exp()?;
                 &exp / (&exp + 1.)?
             }
         ),
         wrong!(
-            "unit length",
-            "the exponentials were divided by the root of their sum of squares: that makes a vector of length one, here the plain sum must be one.",
+            "unit norm",
+            "the exponentials were divided by the root of their sum of squares, which gives a vector of norm one: here the plain sum must be one.",
             |scores| {
                 let exp = scores.exp()?;
                 exp.broadcast_div(&exp.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
@@ -124,7 +124,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
             }
         ),
         wrong!(
-            "sign turned round",
+            "sign reversed",
             "the lowest score got the highest weight: exp(score), not exp(−score).",
             |scores| weights_of(&scores.neg()?)
         ),
@@ -142,8 +142,21 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "computed in f32",
-            "an f64 input comes back as f32: leave the type as it comes.",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |scores| weights_of(&scores.to_dtype(DType::F32)?)
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |scores| weights_of(&scores.to_dtype(DType::F32)?)?.to_dtype(scores.dtype())
+        ),
+        wrong!(
+            "sum detached",
+            "the values are right, but the denominator was detached: it depends on the scores too, so its share of the gradient is missing.",
+            |scores| {
+                let exp = scores.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?.detach())
+            }
         ),
         wrong!(
             "gradient lost",

@@ -16,8 +16,17 @@ fn attention(
     if key.dim(D::Minus2)? == 0 {
         bail!("key: expected at least one");
     }
-    let weights = softmax(&(query.matmul(&key.transpose(D::Minus2, D::Minus1)?)? / divisor)?)?;
+    let weights = softmax(&(scores(query, key)? / divisor)?)?;
     Ok((weights.matmul(value)?, weights))
+}
+
+/// Q·Kᵀ; leading dimensions that differ are an error.
+fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
+    let rank = query.rank() - 2;
+    if key.rank() != query.rank() || query.dims()[..rank] != key.dims()[..rank] {
+        bail!("leading dimensions do not fit");
+    }
+    query.matmul(&key.transpose(D::Minus2, D::Minus1)?)
 }
 
 fn d_k(query: &Tensor) -> Result<f64> {
@@ -47,7 +56,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "scaled by the value's dimension",
-            "the scale comes from value's last dimension: it belongs to query and key, whose dot product it tames.",
+            "the scale was taken from value's last dimension: it depends on query and key, whose dot products it scales.",
             |query, key, value| {
                 attention([query, key, value], d_k(value)?.sqrt(), softmax_right)
             }
@@ -70,7 +79,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             "scaled after the softmax",
             "the weights are divided after the softmax: they no longer sum to 1. Scale the scores before it.",
             |query, key, value| {
-                let scores = query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?;
+                let scores = scores(query, key)?;
                 let weights = (softmax_right(&scores)? / d_k(query)?.sqrt())?;
                 Ok((weights.matmul(value)?, weights))
             }
@@ -88,8 +97,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             "scores returned as weights",
             "the output is right, but the second tensor holds the scores: return the weights after the softmax.",
             |query, key, value| {
-                let logits =
-                    (query.matmul(&key.transpose(D::Minus2, D::Minus1)?)? / d_k(query)?.sqrt())?;
+                let logits = (scores(query, key)? / d_k(query)?.sqrt())?;
                 Ok((softmax_right(&logits)?.matmul(value)?, logits))
             }
         ),
@@ -111,7 +119,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "no queries not seen to",
-            "with no queries, candle's `max` gives an error: your `softmax` of no rows is no rows, so call it.",
+            "with no queries, candle's `max` says \"empty tensor for reduce\": your `softmax` of no rows is no rows, so call it.",
             |query, key, value| {
                 attention([query, key, value], d_k(query)?.sqrt(), |logits| {
                     let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
@@ -148,12 +156,61 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             }
         ),
         wrong!(
+            "integer square root",
+            "√d_k was rounded down to a whole number, which is right for 4, 16 and 64 only: take the square root of a float.",
+            |query, key, value| {
+                let root = query.dim(D::Minus1)?.isqrt() as f64;
+                attention([query, key, value], root, softmax_right)
+            }
+        ),
+        wrong!(
+            "scale in f32",
+            "the scale was computed in f32, so f64 inputs lose half of their digits: take the square root of an f64.",
+            |query, key, value| {
+                let root = (query.dim(D::Minus1)? as f32).sqrt();
+                attention([query, key, value], f64::from(root), softmax_right)
+            }
+        ),
+        wrong!(
+            "keys detached",
+            "the values are right, but no gradient reaches the keys: something detached them, or read their numbers out.",
+            |query, key, value| {
+                attention([query, &key.detach(), value], d_k(query)?.sqrt(), softmax_right)
+            }
+        ),
+        wrong!(
+            "values detached",
+            "the values are right, but no gradient reaches `value`: something detached it, or read its numbers out.",
+            |query, key, value| {
+                attention([query, key, &value.detach()], d_k(query)?.sqrt(), softmax_right)
+            }
+        ),
+        wrong!(
+            "candle's own matmul",
+            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call `scores` and `weighted_average`.",
+            |query, key, value| {
+                let scores = query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?;
+                let weights = softmax_right(&(scores / d_k(query)?.sqrt())?)?;
+                Ok((weights.matmul(value)?, weights))
+            }
+        ),
+        wrong!(
             "computed in f32",
-            "an f64 input comes back as f32: take the type from the input, and multiply by a number instead of an f32 tensor.",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |query, key, value| {
                 let [query, key, value] = [query, key, value].map(|x| x.to_dtype(DType::F32));
                 let query = query?;
                 attention([&query, &key?, &value?], d_k(&query)?.sqrt(), softmax_right)
+            }
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |query, key, values| {
+                let [q, k, v] = [query, key, values].map(|x| x.to_dtype(DType::F32));
+                let root = d_k(query)?.sqrt();
+                let (output, weights) = attention([&q?, &k?, &v?], root, softmax_right)?;
+                Ok((output.to_dtype(query.dtype())?, weights.to_dtype(query.dtype())?))
             }
         ),
     ]

@@ -4,7 +4,7 @@ use crate::{
     scaling::Binary,
     wrong::{Wrong, wrong},
 };
-use candle_core::D;
+use candle_core::{D, DType};
 
 pub fn softmax_backward() -> Vec<Wrong<Binary>> {
     vec![
@@ -46,8 +46,8 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
                 * grad.broadcast_sub(&(weights * grad)?.mean_keepdim(D::Minus1)?)?
         ),
         wrong!(
-            "sign turned",
-            "the sign is turned: it is g − Σ w g, not Σ w g − g.",
+            "sign reversed",
+            "the sign is reversed: it is g − Σ w g, not Σ w g − g.",
             |weights, grad| {
                 (weights * grad.broadcast_sub(&(weights * grad)?.sum_keepdim(D::Minus1)?)?)?.neg()
             }
@@ -61,6 +61,23 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
             "last factor forgotten",
             "g − Σ w g still has to be multiplied by w: a weight of 0 moves nothing.",
             |weights, grad| grad.broadcast_sub(&(weights * grad)?.sum_keepdim(D::Minus1)?)
+        ),
+        wrong!(
+            "computed in f32",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |weights, grad| {
+                let [w, g] = [weights.to_dtype(DType::F32)?, grad.to_dtype(DType::F32)?];
+                let mean = (&w * &g)?.sum_keepdim(D::Minus1)?;
+                (w * g.broadcast_sub(&mean)?)?.to_dtype(weights.dtype())
+            }
+        ),
+        wrong!(
+            "broadcasts",
+            "one row of weights is silently stretched over two rows of gradients: `*` refuses shapes that differ, `broadcast_mul` does not.",
+            |weights, grad| {
+                let mean = weights.broadcast_mul(grad)?.sum_keepdim(D::Minus1)?;
+                weights.broadcast_mul(&grad.broadcast_sub(&mean)?)
+            }
         ),
     ]
 }

@@ -1,11 +1,11 @@
 //! Wrong log-sum-exps, wrong softmaxes, with and without a temperature.
 
-use super::{softmax_over, softmax_right};
+use super::{softmax_over, softmax_right, through_f32};
 use crate::{
     scaling::{Unary, WithTemperature},
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 /// Sees to empty tensors as the exercise asks, so that a wrong answer is wrong in its fault only.
 fn empty_seen_to(
@@ -47,7 +47,7 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "dimension dropped",
-            "the values are right, but the last dimension is gone: keep it with length 1 (`sum_keepdim`, `max_keepdim`).",
+            "the values are right, but the last dimension is gone: keep it with size 1 (`sum_keepdim`, `max_keepdim`).",
             |logits| {
                 let max = logits.max_keepdim(D::Minus1)?;
                 let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
@@ -97,8 +97,66 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             "the logits themselves were summed: exponentiate before the sum, take the logarithm after it.",
             |logits| logits.sum_keepdim(D::Minus1)
         ),
+        wrong!(
+            "logits clamped",
+            "the logits are clamped so that nothing overflows: beyond the limit all of them count the same. Subtract each row's maximum, and add it back after the logarithm.",
+            |logits| logits.clamp(-80., 80.)?.exp()?.sum_keepdim(D::Minus1)?.log()
+        ),
+        wrong!(
+            "over dimension 0",
+            "the sum runs over dimension 0, which is the last one of a single row only: use `D::Minus1`.",
+            |logits| {
+                let max = logits.max_keepdim(0)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(0)?;
+                max + sum.log()?
+            }
+        ),
+        wrong!(
+            "dimension written as a number",
+            "dimension 1 is the last one of a matrix only: `D::Minus1` is the last one of any tensor.",
+            |logits| {
+                let last = logits.rank().min(2) - 1;
+                let max = logits.max_keepdim(last)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(last)?;
+                max + sum.log()?
+            }
+        ),
+        wrong!(
+            "computed in f32",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            |logits| lse_right(&logits.to_dtype(DType::F32)?)
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |logits| through_f32(logits, lse_right)
+        ),
     ];
-    empty_seen_to(wrong, |logits| logits.sum_keepdim(D::Minus1))
+    let mut wrong = empty_seen_to(wrong, |logits| logits.sum_keepdim(D::Minus1));
+    wrong.extend([
+        wrong!(
+            "no rows not seen to",
+            "with no rows, candle's `max` says \"empty tensor for reduce\": no rows have no log-sum-exp, so return (0, 1) before it is called.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?
+            }
+        ),
+        wrong!(
+            "empty rows let through",
+            "rows without logits go through as ln 0 = −inf, as if they had a maximum: call `at_least_one` first.",
+            |logits| match logits.elem_count() {
+                0 => logits.sum_keepdim(D::Minus1)?.log(),
+                _ => lse_right(logits),
+            }
+        ),
+    ] as [Wrong<Unary>; 2]);
+    wrong
+}
+
+fn lse_right(logits: &Tensor) -> Result<Tensor> {
+    let max = logits.max_keepdim(D::Minus1)?.detach();
+    max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?
 }
 
 pub fn softmax() -> Vec<Wrong<Unary>> {
@@ -128,7 +186,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "sum without keepdim",
-            "`sum` drops the dimension, so the division does not line up, or divides by another row's sum: `sum_keepdim` keeps it with length 1.",
+            "`sum` drops the dimension, so the division does not line up, or divides by another row's sum: `sum_keepdim` keeps it, with size 1.",
             |logits| {
                 let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
                 exp.broadcast_div(&exp.sum(D::Minus1)?)
@@ -160,7 +218,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "no exponential",
-            "the logits are divided by their own sum, without exp(): negative logits would get negative weights.",
+            "the logits are divided by their own sum, without exp(): negative logits get negative weights.",
             |logits| logits.broadcast_div(&logits.sum_keepdim(D::Minus1)?)
         ),
         wrong!(
@@ -172,6 +230,58 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             "powers of two",
             "the base is 2, not e: use exp(), or multiply the logits by log₂ e first.",
             |logits| softmax_right(&(logits * std::f64::consts::LN_2)?)
+        ),
+        wrong!(
+            "largest magnitude subtracted",
+            "the largest magnitude is subtracted: where all logits are far below 0, that makes them lower still, and 0 / 0 is NaN. Subtract the maximum, whatever its sign.",
+            |logits| {
+                let exp = logits.broadcast_sub(&logits.abs()?.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            }
+        ),
+        wrong!(
+            "maximum not below zero",
+            "the number that is subtracted is never below 0: a row of very negative logits becomes 0 / 0 = NaN. Subtract the row's maximum, whatever its sign.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?.maximum(0.)?;
+                let exp = logits.broadcast_sub(&max)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            }
+        ),
+        wrong!(
+            "NaN replaced afterwards",
+            "NaN was replaced by 0 after the division: what overflowed was the largest exponential, so the key that should win gets nothing. Keep exp() from overflowing instead.",
+            |logits| {
+                let exp = logits.exp()?;
+                let weights = exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)?;
+                weights.eq(&weights)?.where_cond(&weights, &weights.zeros_like()?)
+            }
+        ),
+        wrong!(
+            "NaN hidden",
+            "a NaN among the logits comes out as 0: a mistake made earlier is hidden, and will be looked for far from where it was made. Leave NaN as it is.",
+            |logits| {
+                let weights = softmax_right(logits)?;
+                weights.eq(&weights)?.where_cond(&weights, &weights.zeros_like()?)
+            }
+        ),
+        wrong!(
+            "1e-6 in the denominator",
+            "something was added to the sum to avoid dividing by zero, so rows no longer sum to 1. After subtracting the maximum the sum is at least 1: nothing is needed.",
+            |logits| {
+                let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-6)?)
+            }
+        ),
+        wrong!(
+            "computed in f32",
+            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            |logits| softmax_right(&logits.to_dtype(DType::F32)?)
+        ),
+        wrong!(
+            "computed in f32 and converted back",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |logits| through_f32(logits, softmax_right)
         ),
         wrong!(
             "epsilon in the denominator",
@@ -207,7 +317,7 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
     wrong.extend([
         wrong!(
             "no rows not seen to",
-            "with no rows at all, candle's `max` gives an error: return the empty tensor as it is (`elem_count() == 0`), after the check that rows are not empty.",
+            "with no rows, candle's `max` says \"empty tensor for reduce\": an empty batch is fine and has an empty softmax, so return it before `max` is called.",
             |logits| {
                 let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
                 exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
@@ -246,12 +356,12 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
         ),
         wrong!(
             "temperature not checked",
-            "a temperature of 0, below 0 or NaN goes through: 0 gives NaN, a negative one turns the order round. Refuse it with `bail!`.",
+            "a temperature of 0, below 0 or NaN goes through: 0 gives NaN, a negative one reverses the order of the weights. Refuse it with `bail!`.",
             |logits, temperature| softmax_right(&(logits / temperature)?)
         ),
         wrong!(
             "NaN goes through",
-            "NaN passes `temperature <= 0.`, since every comparison with NaN is false: ask for what is allowed, `temperature > 0.`, and negate that.",
+            "NaN passes `temperature <= 0.`, since every comparison with NaN is false: state what is allowed, positive *and* finite, and refuse everything else.",
             |logits, temperature| {
                 if temperature <= 0. || temperature.is_infinite() {
                     bail!("temperature: {temperature}");
@@ -261,7 +371,7 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
         ),
         wrong!(
             "infinity goes through",
-            "an infinite temperature goes through: ask for `is_finite()` as well.",
+            "an infinite temperature goes through, though it is above 0: what is allowed is positive *and* finite.",
             |logits, temperature| {
                 if temperature.is_nan() || temperature <= 0. {
                     bail!("temperature: {temperature}");
@@ -283,6 +393,39 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
             |logits, temperature| {
                 guard(temperature)?;
                 softmax_right(&(logits / temperature.sqrt())?)
+            }
+        ),
+        wrong!(
+            "temperature through f32",
+            "the temperature went through f32, which holds 0.1 to eight digits only, so the weights of f64 logits are off: divide by the f64 as it is.",
+            |logits, temperature| {
+                guard(temperature)?;
+                softmax_right(&(logits / f64::from(temperature as f32))?)
+            }
+        ),
+        wrong!(
+            "computed in f32",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |logits, temperature| {
+                guard(temperature)?;
+                through_f32(logits, |logits| softmax_right(&(logits / temperature)?))
+            }
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches the logits: candle's fused `softmax_last_dim` (like `detach()`) has none, without a warning. Call your `softmax`.",
+            |logits, temperature| {
+                guard(temperature)?;
+                softmax_right(&(logits.detach() / temperature)?)
+            }
+        ),
+        wrong!(
+            "softmax without the maximum",
+            "logits divided by a small temperature overflow exp(): subtract each row's maximum first, or call your `softmax`.",
+            |logits, temperature| {
+                guard(temperature)?;
+                let exp = (logits / temperature)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
             }
         ),
     ]

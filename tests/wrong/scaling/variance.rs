@@ -4,10 +4,20 @@ use crate::{
     scaling::Binary,
     wrong::{Wrong, wrong},
 };
-use candle_core::D;
+use candle_core::{D, DType};
 
 pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
     vec![
+        wrong!(
+            "computed in f32",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            |query, key| {
+                let products =
+                    (query.to_dtype(DType::F32)? * key.to_dtype(DType::F32)?)?.sum(D::Minus1)?;
+                let apart = products.broadcast_sub(&products.mean_all()?)?;
+                apart.sqr()?.mean_all()?.to_dtype(query.dtype())
+            }
+        ),
         wrong!(
             "second moment instead of variance",
             "the mean is not subtracted: the mean of the squares is the variance only when the mean is 0.",
@@ -68,7 +78,7 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "broadcasts",
-            "one key row is paired with all query rows without a word: `*` refuses shapes that differ, `broadcast_mul` does not.",
+            "one key row is silently paired with all query rows: `*` refuses shapes that differ, `broadcast_mul` does not.",
             |query, key| {
                 let products = query.broadcast_mul(key)?.sum(D::Minus1)?;
                 products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
