@@ -6,12 +6,15 @@ use candle_core::{Result, Tensor, bail};
 /// The sizes of a multi-head attention.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MultiHeadConfig {
-    /// The length of a token's vector, shared out among the heads: a multiple of `num_heads`.
+    /// The dimension of a token's vector, shared out among the heads: a multiple
+    /// of `num_heads`.
     pub embed_dim: usize,
-    /// How many attentions run side by side, each on `embed_dim / num_heads` numbers a token.
+    /// How many attentions run side by side, each on `embed_dim / num_heads` numbers
+    /// per token.
     pub num_heads: usize,
-    /// How many heads have keys and values of their own: a divisor of `num_heads`. Fewer of them are shared by groups
-    /// of query heads; 1 is multi-query attention.
+    /// How many heads have keys and values of their own: a divisor of `num_heads`.
+    /// With fewer than `num_heads`, groups of query heads share them; 1 is
+    /// multi-query attention.
     pub num_kv_heads: usize,
     /// The probability that a weight is dropped in training, in [0, 1).
     pub dropout: f64,
@@ -26,12 +29,12 @@ impl MultiHeadConfig {
         Self { embed_dim, num_heads, num_kv_heads: num_heads, dropout: 0., bias: true }
     }
 
-    /// The length of one head's queries, keys and values.
+    /// The dimension of one head's queries, keys and values.
     pub fn head_dim(&self) -> usize {
         self.embed_dim / self.num_heads.max(1)
     }
 
-    /// The length of all of a token's keys, and of all its values: `num_kv_heads · head_dim`.
+    /// How many numbers a token's keys take over all heads, and its values: `num_kv_heads · head_dim`.
     pub fn kv_dim(&self) -> usize {
         self.num_kv_heads * self.head_dim()
     }
@@ -53,8 +56,8 @@ impl MultiHeadConfig {
         Ok(())
     }
 
-    /// An error unless the sizes are valid, `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are `(batch, seq_k, embed_dim)`, and
-    /// `attn_mask` broadcasts to `(batch, num_heads, seq_q, seq_k)`.
+    /// An error unless the sizes are valid, `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are
+    /// `(batch, seq_k, embed_dim)`, and `attn_mask` broadcasts to `(batch, num_heads, seq_q, seq_k)`.
     pub fn inputs_fit(
         &self,
         query: &Tensor,

@@ -9,7 +9,7 @@ use crate::{MultiHeadAttention, MultiHeadConfig, weights::seeded_weights};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarBuilder, loss::mse};
 
-/// The length of a token's key and of its value; both are filled up with zeros.
+/// The dimension of a token's key and of its value; both are filled up with zeros.
 pub const EMBED_DIM: usize = 8;
 /// The numbers of a payload.
 pub const PAYLOAD: usize = 4;
