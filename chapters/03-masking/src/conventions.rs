@@ -56,9 +56,9 @@ impl FromStr for Convention {
             "one-attends" => Ok(Self::OneAttends),
             "one-hides" => Ok(Self::OneHides),
             "additive" => Ok(Self::Additive),
-            _ => {
-                Err(format!("convention: expected one-attends, one-hides or additive; got {text}"))
-            }
+            _ => Err(format!(
+                "convention: expected one-attends, one-hides or additive; got {text}"
+            )),
         }
     }
 }

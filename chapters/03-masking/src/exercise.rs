@@ -17,7 +17,12 @@ use scaling::solution::softmax;
 /// position of a query when the lengths differ; bottom-right leaves the first
 /// `seq_q − seq_k` queries nothing to see when there are more queries than keys.
 /// No queries or no keys give an empty mask.
-pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
+pub fn causal_mask(
+    seq_q: usize,
+    seq_k: usize,
+    align: Align,
+    device: &Device,
+) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: causal_mask
@@ -29,7 +34,11 @@ pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
 /// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and
 /// queries. No sequences or no keys give an empty mask. Errors when a length is
 /// above `seq_k`.
-pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
+pub fn padding_mask(
+    lengths: &[usize],
+    seq_k: usize,
+    device: &Device,
+) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: padding_mask
@@ -142,7 +151,10 @@ pub fn masked_attention(
 /// with numbers of `seeded::normal`, so that a verdict repeats. Outputs before it
 /// must stay the same bit for bit, since a key of weight 0 adds exactly 0 (NaN
 /// counts as a change). Errors when `attend` does.
-pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
+pub fn leaks_future(
+    attend: &dyn Fn(&Tensor) -> Result<Tensor>,
+    input: &Tensor,
+) -> Result<bool> {
     todo!()
 }
 // ANCHOR_END: leaks_future

@@ -6,7 +6,10 @@ use candle_core::{DType, Result, Tensor, bail};
 /// An error unless `mask` is u8, as a keep-mask must be.
 pub fn expect_u8(mask: &Tensor) -> Result<()> {
     if mask.dtype() != DType::U8 {
-        bail!("mask: expected a keep-mask of u8 (1 = may attend); got {:?}", mask.dtype());
+        bail!(
+            "mask: expected a keep-mask of u8 (1 = may attend); got {:?}",
+            mask.dtype()
+        );
     }
     Ok(())
 }

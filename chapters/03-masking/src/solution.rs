@@ -1,4 +1,5 @@
-//! Week 3, solved: masks in every convention, a softmax and an attention that obey them, and a test that finds a leak.
+//! Week 3, solved: masks in every convention, a softmax and an attention that obey
+//! them, and a test that finds a leak.
 
 use crate::{
     conventions::{Align, Convention, HIDES},
@@ -16,7 +17,12 @@ use scaling::solution::softmax;
 /// which key is at a query's own position. With more queries than keys,
 /// bottom-right leaves the first `seq_q − seq_k` queries nothing to see. No
 /// queries or no keys give an empty mask.
-pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
+pub fn causal_mask(
+    seq_q: usize,
+    seq_k: usize,
+    align: Align,
+    device: &Device,
+) -> Result<Tensor> {
     let sees = |query: usize, key: usize| match align {
         Align::TopLeft => key <= query,
         // key ≤ query + (seq_k − seq_q), without going below 0
@@ -36,7 +42,11 @@ pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
 /// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and
 /// queries. No sequences or no keys give an empty mask. Errors when a length is
 /// above `seq_k`.
-pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
+pub fn padding_mask(
+    lengths: &[usize],
+    seq_k: usize,
+    device: &Device,
+) -> Result<Tensor> {
     if let Some(length) = lengths.iter().find(|&&length| length > seq_k) {
         bail!("lengths: expected at most {seq_k}, the padded length; got {length}");
     }
@@ -171,7 +181,8 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
             (scores + additive.broadcast_as(shape)?)?
         }
         Some(mask) => bail!(
-            "mask: expected u8 (1 = may attend) or {:?} like the scores (−∞ = may not); got {:?}",
+            "mask: expected u8 (1 = may attend) or {:?} like the scores (−∞ = may not); \
+             got {:?}",
             scores.dtype(),
             mask.dtype()
         ),
@@ -195,9 +206,9 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 ///
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`,
 /// of one float type; `mask` broadcasts to `(…, seq_q, seq_k)`, as in
-/// [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. Gradients go through
-/// both. No keys give zeros and empty weights for every query, no queries give no
-/// outputs. Errors when the shapes do not fit.
+/// [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
+/// Gradients go through both. No keys give zeros and empty weights for every
+/// query, no queries give no outputs. Errors when the shapes do not fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,
@@ -220,12 +231,16 @@ pub fn masked_attention(
 /// adding numbers from `seeded::normal`, so that the verdict repeats. All outputs
 /// before the suffix must stay the same bit for bit, since a key of weight 0 adds
 /// exactly 0. NaN counts as a change. An error of `attend` comes through.
-pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
+pub fn leaks_future(
+    attend: &dyn Fn(&Tensor) -> Result<Tensor>,
+    input: &Tensor,
+) -> Result<bool> {
     let (seq, _dim) = input.dims2()?;
     let before = attend(input)?;
     let changed = (input + seeded::normal(7, input.shape())?)?;
     for now in 1..seq {
-        let (past, future) = (input.narrow(0, 0, now)?, changed.narrow(0, now, seq - now)?);
+        let (past, future) =
+            (input.narrow(0, 0, now)?, changed.narrow(0, now, seq - now)?);
         let after = attend(&Tensor::cat(&[past, future], 0)?)?;
         let same = before.narrow(0, 0, now)?.eq(&after.narrow(0, 0, now)?)?;
         if same.flatten_all()?.to_vec1::<u8>()?.contains(&0) {

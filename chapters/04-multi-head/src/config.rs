@@ -43,7 +43,9 @@ impl MultiHeadConfig {
     pub fn validate(&self) -> Result<()> {
         let Self { embed_dim, num_heads, num_kv_heads, dropout, .. } = *self;
         if num_heads == 0 || embed_dim == 0 || embed_dim % num_heads != 0 {
-            bail!("num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}");
+            bail!(
+                "num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}"
+            );
         }
         if num_kv_heads == 0 || num_heads % num_kv_heads != 0 {
             bail!(
@@ -71,7 +73,9 @@ impl MultiHeadConfig {
             match *input.dims() {
                 [_, _, dim] if dim == embed_dim => {}
                 ref got => {
-                    bail!("{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}")
+                    bail!(
+                        "{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}"
+                    )
                 }
             }
         }
@@ -81,7 +85,9 @@ impl MultiHeadConfig {
         }
         if value.dims() != key.dims() {
             let (expected, got) = (key.dims(), value.dims());
-            bail!("value: expected {expected:?}, as key, one value for each key; got {got:?}");
+            bail!(
+                "value: expected {expected:?}, as key, one value for each key; got {got:?}"
+            );
         }
         let weights = [batch, self.num_heads, seq_q, seq_k];
         match attn_mask.map(Tensor::dims) {
@@ -134,14 +140,24 @@ mod tests {
     #[test]
     fn inputs_that_do_not_fit_are_named() -> Result<()> {
         let config = MultiHeadConfig::new(4, 2);
-        let (query, memory) = (seeded::normal(1, (1, 2, 4))?, seeded::normal(2, (1, 3, 4))?);
-        let (narrow, short) = (seeded::normal(3, (1, 3, 3))?, seeded::normal(3, (1, 2, 4))?);
+        let (query, memory) =
+            (seeded::normal(1, (1, 2, 4))?, seeded::normal(2, (1, 3, 4))?);
+        let (narrow, short) =
+            (seeded::normal(3, (1, 3, 3))?, seeded::normal(3, (1, 2, 4))?);
         let mask = seeded::normal(4, (2, 2))?;
-        let names = |error: String| error.split(':').next().unwrap_or_default().to_string();
-        let fit = |key, value, mask| names(first_line(config.inputs_fit(&query, key, value, mask)));
+        let names =
+            |error: String| error.split(':').next().unwrap_or_default().to_string();
+        let fit = |key, value, mask| {
+            names(first_line(config.inputs_fit(&query, key, value, mask)))
+        };
         assert_eq!(fit(&narrow, &memory, None), "key");
         assert_eq!(fit(&memory, &short, None), "value");
         assert_eq!(fit(&memory, &memory, Some(&mask)), "attn_mask");
-        config.inputs_fit(&query, &memory, &memory, Some(&seeded::normal(4, (1, 1, 2, 3))?))
+        config.inputs_fit(
+            &query,
+            &memory,
+            &memory,
+            Some(&seeded::normal(4, (1, 1, 2, 3))?),
+        )
     }
 }

@@ -54,7 +54,9 @@ impl Dictionary {
     pub fn position(&self, word: &str) -> Result<u32> {
         let found = self.words.iter().position(|known| known == word);
         let found = found.map(|at| at as u32);
-        found.ok_or_else(|| candle_core::Error::msg(format!("{word:?} is not in the dictionary")))
+        found.ok_or_else(|| {
+            candle_core::Error::msg(format!("{word:?} is not in the dictionary"))
+        })
     }
 }
 
@@ -73,7 +75,11 @@ pub fn sequence(x: &Tensor, positions: &[u32]) -> Result<Tensor> {
 ///
 /// The loss is −ln of the weight on that word, so it goes through the returned weights. `shift` 0 teaches the right pairs;
 /// any other number teaches each word with the meaning of the word that many places further on.
-pub fn train(dictionary: &Dictionary, steps: usize, shift: usize) -> Result<MultiHeadAttention> {
+pub fn train(
+    dictionary: &Dictionary,
+    steps: usize,
+    shift: usize,
+) -> Result<MultiHeadAttention> {
     let config = MultiHeadConfig { bias: false, ..MultiHeadConfig::new(DIM, 1) };
     let vars = seeded_weights(&config, 1)?;
     let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
@@ -99,9 +105,11 @@ pub fn looks(
     from: &[u32],
     to: &[u32],
 ) -> Result<Tensor> {
-    let (query, memory) = (sequence(&dictionary.foreign, from)?, sequence(&dictionary.english, to)?);
+    let (query, memory) =
+        (sequence(&dictionary.foreign, from)?, sequence(&dictionary.english, to)?);
     let (_, weights) = layer.forward(&query, &memory, &memory, None, true, false)?;
-    let weights = weights.ok_or_else(|| candle_core::Error::msg("asked for weights, got none"))?;
+    let weights = weights
+        .ok_or_else(|| candle_core::Error::msg("asked for weights, got none"))?;
     weights.squeeze(0)?.squeeze(0)
 }
 
@@ -111,7 +119,8 @@ pub fn ranks(
     dictionary: &Dictionary,
     from: &[u32],
 ) -> Result<Vec<usize>> {
-    let weights = looks(layer, dictionary, from, &dictionary.all())?.to_vec2::<f32>()?;
+    let weights =
+        looks(layer, dictionary, from, &dictionary.all())?.to_vec2::<f32>()?;
     let rank = |(&at, row): (&u32, &Vec<f32>)| {
         let right = row[at as usize];
         1 + row.iter().filter(|&&weight| weight > right).count()
@@ -135,16 +144,24 @@ mod tests {
     #[test]
     fn it_reads_words_that_it_was_not_taught_and_its_controls_do_not() -> Result<()> {
         let dictionary = Dictionary::new(1)?;
-        let (untrained, misled) = (train(&dictionary, 0, 0)?, train(&dictionary, 200, 41)?);
+        let (untrained, misled) =
+            (train(&dictionary, 0, 0)?, train(&dictionary, 200, 41)?);
         let trained = train(&dictionary, 200, 0)?;
         for control in [&untrained, &misled] {
             for held_out in [false, true] {
                 let (mean, first) = score(control, held_out)?;
-                assert!(mean > 40. && first < 0.1, "a control at rank {mean}, {first} first");
+                assert!(
+                    mean > 40. && first < 0.1,
+                    "a control at rank {mean}, {first} first"
+                );
             }
         }
-        let ((taught, _), (held_out, first)) = (score(&trained, false)?, score(&trained, true)?);
-        assert!(taught < 1.1 && held_out < 4. && first > 0.5, "{taught} {held_out} {first}");
+        let ((taught, _), (held_out, first)) =
+            (score(&trained, false)?, score(&trained, true)?);
+        assert!(
+            taught < 1.1 && held_out < 4. && first > 0.5,
+            "{taught} {held_out} {first}"
+        );
         Ok(())
     }
 }

@@ -29,7 +29,8 @@ mod tests {
 
     /// A layer, a batch that is a transposed view, and how far a result is from the sums taken one by one.
     fn case() -> Result<(Linear, Tensor, impl Fn(Tensor) -> Result<f32>)> {
-        let layer = Linear::new(seeded::normal(1, (3, 4))?, Some(seeded::normal(2, 3)?));
+        let layer =
+            Linear::new(seeded::normal(1, (3, 4))?, Some(seeded::normal(2, 3)?));
         let x = seeded::normal(3, (2, 4, 5))?.transpose(1, 2)?; // (2, 5, 4)
         let products = x.unsqueeze(2)?.broadcast_mul(layer.weight())?; // (2, 5, 3, 4)
         let expected = products.sum(3)?.broadcast_add(&seeded::normal(2, 3)?)?;

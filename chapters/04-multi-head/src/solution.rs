@@ -16,7 +16,10 @@ use masking::solution::masked_softmax;
 pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
     let (batch, seq, dim) = x.dims3()?;
     if num_heads == 0 || dim % num_heads != 0 {
-        bail!("num_heads: expected a divisor of {dim}, the size of x's last dimension; got {num_heads}");
+        bail!(
+            "num_heads: expected a divisor of {dim}, the size of x's last dimension; \
+             got {num_heads}"
+        );
     }
     x.reshape((batch, seq, num_heads, dim / num_heads))?
         .transpose(1, 2)? // (batch, num_heads, seq, head_dim)
@@ -155,13 +158,15 @@ impl MultiHeadAttention {
         let (key, value) = (repeat_kv(&key, groups)?, repeat_kv(&value, groups)?);
 
         let d_k = config.head_dim() as f64;
-        let logits = (scores(&query, &key)? / d_k.sqrt())?; // (batch, num_heads, seq_q, seq_k)
+        // (batch, num_heads, seq_q, seq_k)
+        let logits = (scores(&query, &key)? / d_k.sqrt())?;
         let weights = masked_softmax(&logits, attn_mask)?;
         let kept = match train {
             true => dropout(&weights, config.dropout, self.seeds.next_seed())?,
             false => weights.clone(),
         };
-        let heads = weighted_average(&kept, &value)?; // (batch, num_heads, seq_q, head_dim)
+        // (batch, num_heads, seq_q, head_dim)
+        let heads = weighted_average(&kept, &value)?;
         let output = project(&self.out_proj, &combine_heads(&heads)?)?;
         Ok((output, need_weights.then_some(weights)))
     }
@@ -197,7 +202,8 @@ pub fn head_diversity(weights: &Tensor) -> Result<Tensor> {
 /// dropout are left out.
 pub fn attention_flops(config: &MultiHeadConfig, seq_q: usize, seq_k: usize) -> usize {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
-    let projections = 2 * seq_q * embed_dim * embed_dim + 2 * seq_k * embed_dim * kv_dim;
+    let projections =
+        2 * seq_q * embed_dim * embed_dim + 2 * seq_k * embed_dim * kv_dim;
     let attention = 2 * seq_q * seq_k * embed_dim; // scores and average, over all heads
     2 * (projections + attention)
 }

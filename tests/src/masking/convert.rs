@@ -145,11 +145,7 @@ fn additive_laws() -> Check<ToKeep> {
             law(f, &matrix(&[[0., HIDDEN]])?, &mask(&[[1, 0]])?)
         })
         .law(Masks, "large negative numbers hide as well: −1e4, −1e9, the lowest f32", |f| {
-            law(
-                f,
-                &matrix(&[[0., -1e4], [-1e9, f32::MIN]])?,
-                &mask(&[[1, 0], [0, 0]])?,
-            )
+            law(f, &matrix(&[[0., -1e4], [-1e9, f32::MIN]])?, &mask(&[[1, 0], [0, 0]])?)
         })
         .law(
             Masks,

@@ -236,9 +236,11 @@ fn lengths_laws() -> Check<PaddingLengths> {
                 refuse(f, &[[1, 1, 1], [1, 0, 1], [1, 0, 0]])
             },
         )
-        .law(Edges(why::COUNT), "more than 255 keys are counted, though a u8 cannot hold 256", |f| {
-            law(f, &[300], 400)
-        })
+        .law(
+            Edges(why::COUNT),
+            "more than 255 keys are counted, though a u8 cannot hold 256",
+            |f| law(f, &[300], 400),
+        )
         .law(Edges(why::EMPTY), "no sequences give no lengths", |f| law(f, &[], 3))
 }
 

@@ -57,11 +57,9 @@ fn parameter_laws() -> Check<Parameters> {
             "with 2 of 4 key-value heads the matrices of key and value are half as large",
             move |f| law(f, MultiHeadSpec::grouped(8, 4, 2), 64 + 8 + 2 * (32 + 4) + 64 + 8),
         )
-        .law(
-            Implementation,
-            "GPT-2's attention, 768 numbers and 12 heads: 2 362 368",
-            move |f| law(f, MultiHeadSpec::new(768, 12), 2_362_368),
-        )
+        .law(Implementation, "GPT-2's attention, 768 numbers and 12 heads: 2 362 368", move |f| {
+            law(f, MultiHeadSpec::new(768, 12), 2_362_368)
+        })
 }
 
 /// Checks the operations of one forward pass.

@@ -87,9 +87,11 @@ fn dropout_laws() -> Check<Dropout> {
                 &mean.to_string(),
             ))
         })
-        .law(Gradients, "f64 in, f64 out, without a detour through f32; gradients are compared in f64", move |f| {
-            law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.3, 7)
-        })
+        .law(
+            Gradients,
+            "f64 in, f64 out, without a detour through f32; gradients are compared in f64",
+            move |f| law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.3, 7),
+        )
         .law(Gradients, "the gradient is dropped and scaled as the numbers are", |f| {
             let x = seeded::normal(8, (2, 4))?;
             gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0.5, 8))
@@ -111,9 +113,9 @@ fn dropout_laws() -> Check<Dropout> {
             Ok(())
         })
         .law(Edges(why::HALF), "f16 in, f16 out, and the same for bf16", move |f| {
-            [DType::F16, DType::BF16].into_iter().try_for_each(|dtype| {
-                law(f, &seeded::normal(7, (2, 3))?.to_dtype(dtype)?, 0.3, 7)
-            })
+            [DType::F16, DType::BF16]
+                .into_iter()
+                .try_for_each(|dtype| law(f, &seeded::normal(7, (2, 3))?.to_dtype(dtype)?, 0.3, 7))
         })
         .law(Edges(why::EMPTY), "nothing in, nothing out", move |f| {
             law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)

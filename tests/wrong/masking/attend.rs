@@ -275,7 +275,9 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             "lowest number taken for −∞",
             "the lowest finite number of an additive mask is taken for −∞: it is added like any other, and over a whole row it shifts all scores alike.",
             |scores, mask| match mask {
-                Some(additive) if additive.dtype() == DType::F32 && scores.dtype() == DType::F32 => {
+                Some(additive)
+                    if additive.dtype() == DType::F32 && scores.dtype() == DType::F32 =>
+                {
                     let lowest = additive.le(f64::from(f32::MIN))?;
                     let never = (additive.zeros_like()? + NEVER)?;
                     right(scores, Some(&lowest.where_cond(&never, additive)?))
