@@ -17,7 +17,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let folder = Path::new("target/figures/03-masking");
     fs::create_dir_all(folder)?;
     let keep = causal_mask(3, 3, Align::TopLeft, &Device::Cpu)?;
-    println!("A causal mask of three tokens, one row a query, in each convention:");
+    println!("A causal mask of three tokens, one row per query, in each convention:");
     for convention in
         [Convention::OneAttends, Convention::OneHides, Convention::Additive]
     {

@@ -50,7 +50,7 @@ impl Dictionary {
         (0..ENGLISH as u32).collect()
     }
 
-    /// Where `word` stands.
+    /// The position of `word`. Errors when it is not in the dictionary.
     pub fn position(&self, word: &str) -> Result<u32> {
         let found = self.words.iter().position(|known| known == word);
         let found = found.map(|at| at as u32);

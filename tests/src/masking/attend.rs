@@ -314,7 +314,7 @@ fn attention_laws() -> Check<MaskedAttention> {
         })
         .law(
             Implementation,
-            "equals PyTorch's MultiheadAttention under its `key_padding_mask`, turned round",
+            "equals PyTorch's MultiheadAttention under its `key_padding_mask`, inverted",
             |f| {
                 let get = |part: &str| pytorch()?.get(&format!("padding.{part}"));
                 let input = get("input")?; // (batch, seq, dim)
@@ -382,7 +382,7 @@ fn attention_laws() -> Check<MaskedAttention> {
             },
         )
         .law(Gradients, "f64 in, f64 out, without a detour through f32; gradients are compared in f64", |f| {
-            // √5 is no f32: a scale by way of f32 is off by 1e-8.
+            // √5 is not an f32: rounded to one, it is off by 1.5e-8 of its size.
             let case = attention_inputs(35, &[], [2, 3, 5, 2])?;
             let [query, key, v] = case.map(|x| x.to_dtype(DType::F64));
             let case = [query?, key?, v?];

@@ -232,7 +232,7 @@ fn to_keep_laws() -> Check<Convert> {
         })
         .law(
             Implementation,
-            "1 stands where PyTorch's attention has a weight: MultiheadAttention's `key_padding_mask` is one-hides, \
+            "1 is where PyTorch's attention has a weight: MultiheadAttention's `key_padding_mask` is one-hides, \
              scaled_dot_product_attention's boolean mask one-attends",
             |f| {
                 let fixtures = pytorch()?;

@@ -83,7 +83,7 @@ fn causal_laws() -> Check<CausalMask> {
         )
         .law(
             Masks,
-            "top-left: the first query stands at the first key, whatever the lengths",
+            "top-left: the first query is at the first key, whatever the lengths",
             move |f| {
                 law(f, TopLeft, &mask(&[[1, 0, 0, 0], [1, 1, 0, 0]])?)?;
                 law(f, TopLeft, &mask(&[[1, 0], [1, 1], [1, 1], [1, 1]])?)
@@ -91,7 +91,7 @@ fn causal_laws() -> Check<CausalMask> {
         )
         .law(
             Masks,
-            "bottom-right: the last query stands at the last key, whatever the lengths",
+            "bottom-right: the last query is at the last key, whatever the lengths",
             move |f| {
                 law(f, BottomRight, &mask(&[[1, 1, 1, 0], [1, 1, 1, 1]])?)?;
                 law(f, BottomRight, &mask(&[[0, 0], [0, 0], [1, 0], [1, 1]])?)
@@ -230,7 +230,7 @@ fn lengths_laws() -> Check<PaddingLengths> {
         )
         .law(
             Edges(why::REFUSED),
-            "padding before a real key is an error in whichever sequence it stands",
+            "padding before a real key is an error in whichever sequence it occurs",
             |f| {
                 refuse(f, &[[1, 1, 0], [0, 1, 1]])?;
                 refuse(f, &[[1, 1, 1], [1, 0, 1], [1, 0, 0]])

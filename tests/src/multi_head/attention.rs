@@ -625,7 +625,7 @@ fn gradients(check: Check<Build>) -> Check<Build> {
             Gradients,
             "f64 weights and inputs are computed in f64, without a detour through f32; gradients are compared in f64",
             |build| {
-                // √5 is no f32: a scale by way of f32 is off by 1e-8.
+                // √5 is not an f32: rounded to one, it is off by 1.5e-8 of its size.
                 let spec = MultiHeadSpec::new(10, 2).without_bias();
                 let params = in_f64(params(spec, 10)?)?;
                 let [query, key, value] = draw(10, 1, 2, 3, 10)?.map(|x| x.to_dtype(DType::F64));

@@ -131,7 +131,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "NaN where nothing is seen",
-            "a row of −∞ gives NaN: the maximum is −∞, and −∞ − (−∞) is no number. Such a row must be found before the softmax, and get zeros.",
+            "a row of −∞ gives NaN: the maximum is −∞, and −∞ − (−∞) is NaN. Such a row must be found before the softmax, and get zeros.",
             |scores, mask| unguarded(scores, mask, NEVER)
         ),
         wrong!(

@@ -221,7 +221,7 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "keep-mask taken for additive",
-            "a u8 mask goes through: its 0 means hidden, and would come out as visible. Refuse what is no float type.",
+            "a u8 mask goes through: its 0 means hidden, and would come out as visible. Refuse every type that is not a float type.",
             |additive| {
                 let keep = additive.eq(0.)?;
                 everywhere(&(&keep + additive.to_dtype(DType::F64)?.le(-1000.)?)?)?;
@@ -250,7 +250,7 @@ fn converted(
 pub fn to_keep() -> Vec<Wrong<Convert>> {
     vec![
         wrong!(
-            "one-hides not turned round",
+            "one-hides not inverted",
             "one-hides comes out as it went in: there 1 means hidden, so 0 becomes 1 and 1 becomes 0.",
             |mask, convention| converted(mask, convention, || mask.ne(0.))
         ),
@@ -263,7 +263,7 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
             })
         ),
         wrong!(
-            "everything turned round",
+            "everything inverted",
             "one-attends is inverted as well: it is a keep-mask already.",
             |mask, convention| converted(mask, convention, || mask.eq(0.))
         ),
@@ -376,12 +376,12 @@ pub fn from_keep() -> Vec<Wrong<Convert>> {
     }
     vec![
         wrong!(
-            "one-hides not turned round",
+            "one-hides not inverted",
             "one-hides is still the keep-mask: there 1 means hidden.",
             |keep, convention| converted(keep, convention, || Ok(keep.clone()))
         ),
         wrong!(
-            "bits turned round",
+            "bits inverted",
             "all eight bits are inverted, so that 1 becomes 254 and 0 becomes 255: compare with 0 instead.",
             |keep, convention| converted(keep, convention, || keep.eq(0u8)? + 254.)
         ),
