@@ -24,7 +24,7 @@ pub(crate) fn zoo() -> Vec<Proof> {
 /// The sizes of a layer: what a chapter's config is made from.
 #[derive(Clone, Copy, PartialEq)]
 pub struct MultiHeadSpec {
-    /// The length of a token's vector.
+    /// The dimension of a token's vector.
     pub embed_dim: usize,
     /// Query heads.
     pub num_heads: usize,

@@ -35,7 +35,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
     vec![
         wrong!(
             "no transpose",
-            "the shape is right, but numbers of different tokens are mixed: memory holds token after token, so reshape to (batch, seq, num_heads, head_dim) first, and swap seq and heads then.",
+            "the shape is right, but numbers of different tokens are mixed: memory holds token after token, and a reshape moves nothing in it. Cut each token's numbers into slices first, then swap seq and heads.",
             |x, heads| {
                 let (batch, seq, _) = x.dims3()?;
                 x.reshape((batch, heads, seq, head_dim(x, heads)?))
@@ -43,7 +43,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "head_dim before heads",
-            "the numbers of a token are dealt out like cards, one to each head in turn: reshape to (…, num_heads, head_dim), not (…, head_dim, num_heads), so that each head gets a slice in a row.",
+            "the numbers of a token are dealt out like cards, one to each head in turn: each head gets a slice, numbers that stand next to each other.",
             |x, heads| {
                 let (batch, seq, _) = x.dims3()?;
                 let x = x.reshape((batch, seq, head_dim(x, heads)?, heads))?;
@@ -52,7 +52,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "not transposed back",
-            "the result is (batch, seq, heads, head_dim): swap dimensions 1 and 2, so that each head has a matrix (seq, head_dim) of its own.",
+            "the result is (batch, seq, heads, head_dim): the heads come before the tokens, so that each head has a matrix (seq, head_dim) of its own.",
             |x, heads| {
                 let (batch, seq, _) = x.dims3()?;
                 x.reshape((batch, seq, heads, head_dim(x, heads)?))
@@ -65,7 +65,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "not contiguous",
-            "the values are right, but the tensor is a transposed view: end with `contiguous()`, since products over four dimensions want it.",
+            "the values are right, but the tensor is a transposed view: write it out in its new order, since matrix products over four dimensions refuse some views.",
             |x, heads| {
                 let (batch, seq, _) = x.dims3()?;
                 let x = x.reshape((batch, seq, heads, head_dim(x, heads)?))?;
@@ -73,8 +73,17 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
             }
         ),
         wrong!(
+            "batch and tokens merged",
+            "batch and tokens are merged before the heads are moved: right for one sequence, but with more of them the numbers of different sequences are mixed. The batch stays in front.",
+            |x, heads| {
+                let ((batch, seq, _), head_dim) = (x.dims3()?, head_dim(x, heads)?);
+                let x = x.reshape((batch * seq, heads, head_dim))?;
+                x.transpose(0, 1)?.reshape((batch, heads, seq, head_dim))
+            }
+        ),
+        wrong!(
             "remainder by 0 heads",
-            "0 heads are a panic, since a remainder of a division by 0 does not exist: ask for 0 heads first, and return an error.",
+            "0 heads panic, since there is no remainder of a division by 0: look for 0 heads first, and return an error.",
             |x, heads| {
                 if x.dim(D::Minus1)? % heads != 0 {
                     bail!("num_heads does not divide the numbers");
@@ -84,7 +93,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "divided by 0 heads",
-            "0 heads are a panic, since nothing can be divided by 0: ask for 0 heads first, and return an error.",
+            "0 heads panic, since nothing can be divided by 0: look for 0 heads first, and return an error.",
             |x, heads| {
                 let dim = x.dim(D::Minus1)?;
                 if dim / heads * heads != dim {
@@ -100,7 +109,7 @@ pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
     vec![
         wrong!(
             "no transpose back",
-            "the shape is right, but the tokens are mixed: head after head lies in memory, so swap heads and seq before you reshape.",
+            "the shape is right, but the tokens are mixed: memory holds head after head, and a reshape moves nothing in it. Heads and tokens must be swapped back first.",
             |x| {
                 let (batch, heads, seq, head_dim) = x.dims4()?;
                 x.contiguous()?.reshape((batch, seq, heads * head_dim))
@@ -120,6 +129,11 @@ pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
             }
         ),
         wrong!(
+            "three dimensions go through",
+            "a tensor of three dimensions goes through: then a token's own numbers are taken for heads, or a missing head is guessed. Refuse it.",
+            |x| if x.rank() == 3 { x.flatten_from(1) } else { combine_right(x) }
+        ),
+        wrong!(
             "heads averaged",
             "the heads are averaged into one: put them side by side, so that a token has heads · head_dim numbers again.",
             |x| x.mean(1)
@@ -131,7 +145,7 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
     vec![
         wrong!(
             "tiled",
-            "the heads come as 0 1 0 1: that is `repeat`. Query heads of one group stand in a row, so each key-value head must, too: 0 0 1 1.",
+            "the heads come as 0 1 0 1, as from `repeat`: the query heads of one group are neighbours, so the copies of one key-value head must be neighbours too, 0 0 1 1.",
             |x, groups| {
                 some_groups(groups)?;
                 Tensor::cat(&vec![x; groups], 1)
@@ -162,7 +176,7 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "groups by reshape",
-            "the copies were made before the heads' dimension, and then reshaped into each other: put the new dimension right after the heads', with `unsqueeze(2)`.",
+            "the copies were made in front of the heads' dimension and then reshaped into it, which mixes heads and tokens: the new dimension belongs right after that of the heads.",
             |x, groups| {
                 some_groups(groups)?;
                 let (batch, heads, seq, head_dim) = x.dims4()?;
@@ -174,7 +188,7 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "0 groups accepted",
-            "0 groups were accepted: no query head would be left. Ask for that first, and return an error.",
+            "0 groups were accepted: no query head would be left. Look for that first, and return an error.",
             |x, groups| {
                 let (batch, heads, seq, head_dim) = x.dims4()?;
                 x.unsqueeze(2)?.broadcast_as((batch, heads, groups, seq, head_dim))?.reshape((
@@ -183,6 +197,17 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
                     seq,
                     head_dim,
                 ))
+            }
+        ),
+        wrong!(
+            "groups of one refused",
+            "groups of one are refused: that is plain multi-head attention, where each query head has its own keys and values.",
+            |x, groups| {
+                if groups < 2 {
+                    bail!("groups");
+                }
+                let heads = (0..x.dim(1)? * groups).map(|head| x.narrow(1, head / groups, 1));
+                Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 1)
             }
         ),
         wrong!(
@@ -216,14 +241,22 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
             }
         ),
         wrong!(
+            "kept where the draw is below the rate",
+            "kept and dropped are exchanged: a number is dropped where its draw is below `rate`, and kept where it is not.",
+            |x, rate, seed| match rate {
+                0. => Ok(x.clone()),
+                _ => (x * mask(x, rate, seed, |draw, rate| draw.lt(rate))?)? / (1. - rate),
+            }
+        ),
+        wrong!(
             "wrong end of the draws",
-            "a share `rate` is dropped, but at the wrong end: dropped is where the draw is below `rate`.",
+            "a share of `rate` is dropped, but at the wrong end of the draws: a number is dropped where its draw is *below* `rate`.",
             |x, rate, seed| (x * mask(x, rate, seed, |draw, rate| draw.lt(1. - rate))?)?
                 / (1. - rate)
         ),
         wrong!(
             "multiplied by 1 − rate",
-            "what is left is multiplied by 1 − rate: it must grow to make up for what is dropped. Divide.",
+            "what is left is multiplied by 1 − rate, so it shrinks: it must grow to make up for what is dropped.",
             |x, rate, seed| (x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?)? * (1. - rate)
         ),
         wrong!(
@@ -236,7 +269,7 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
         ),
         wrong!(
             "whole rows dropped",
-            "one draw decides over a whole row: draw with the shape of `x`, a number for each number.",
+            "one draw decides for a whole row: each number of `x` has a draw of its own.",
             |x, rate, seed| {
                 let mut dims = x.dims().to_vec();
                 if let Some(last) = dims.last_mut() {
@@ -254,6 +287,46 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
             |x, rate, _| (x * mask(x, rate, 0, |draw, rate| draw.ge(rate))?)? / (1. - rate)
         ),
         wrong!(
+            "mask in f32",
+            "the mask of kept numbers is f32 whatever `x` is: candle multiplies tensors of one type only, so f64 and f16 are an error.",
+            |x, rate, seed| {
+                valid(rate)?;
+                if rate == 0. {
+                    return Ok(x.clone());
+                }
+                let keep = seeded::uniform(seed, x.shape())?.ge(rate)?.to_dtype(DType::F32)?;
+                (x * keep)? / (1. - rate)
+            }
+        ),
+        wrong!(
+            "result in f32",
+            "the result is f32 whatever `x` is: it has the type of `x`.",
+            |x, rate, seed| dropped(&x.to_dtype(DType::F32)?, rate, seed)
+        ),
+        wrong!(
+            "f64 by way of f32",
+            "f64 numbers go through f32 and lose half of their digits: compute in the type of `x`.",
+            |x, rate, seed| dropped(&x.to_dtype(DType::F32)?, rate, seed)?.to_dtype(x.dtype())
+        ),
+        wrong!(
+            "gradient of the identity",
+            "the values are right, but the gradient passes as if nothing were dropped: what is dropped must get none, and what is kept grows with its number.",
+            |x, rate, seed| x + (dropped(x, rate, seed)? - x)?.detach()
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches `x`: it was detached, or its numbers were copied out of the tensor and into a new one.",
+            |x, rate, seed| dropped(&x.detach(), rate, seed)
+        ),
+        wrong!(
+            "gradient lost at rate 0",
+            "at rate 0 the values come back without their gradient: they were detached or copied. Return `x` itself, so that a model without dropout still learns.",
+            |x, rate, seed| match rate {
+                0. => Ok(x.detach()),
+                _ => dropped(x, rate, seed),
+            }
+        ),
+        wrong!(
             "rate not checked",
             "a rate of 1 or more, below 0 or NaN was accepted: at 1, everything is dropped and divided by 0.",
             |x, rate, seed| {
@@ -263,7 +336,7 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
         ),
         wrong!(
             "NaN accepted",
-            "a rate of NaN was accepted: NaN fails every comparison, so neither `rate < 0.` nor `rate >= 1.` finds it. Ask whether the rate lies in the range, and refuse it when not.",
+            "a rate of NaN was accepted: every comparison with NaN is false, so neither `rate < 0.` nor `rate >= 1.` finds it. Ask whether the rate lies in the range, and refuse it if not.",
             |x, rate, seed| {
                 let (below, above) = (rate < 0., rate >= 1.);
                 if below || above {
@@ -274,6 +347,11 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
             }
         ),
     ]
+}
+
+/// The right dropout.
+fn dropped(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
+    (x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?)? / (1. - rate)
 }
 
 fn valid(rate: f64) -> Result<()> {
@@ -306,7 +384,7 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
         ),
         wrong!(
             "not halved",
-            "the absolute differences are not halved: what one head has more, another has less, so each is counted twice.",
+            "the absolute differences are not halved: what one head has more, the other has less, so every difference is counted twice.",
             |weights| distance(weights, |heads| heads * (heads - 1), 1.)
         ),
         wrong!(
@@ -335,7 +413,7 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
         ),
         wrong!(
             "Euclidean distance",
-            "the distance is the root of summed squares: half the sum of absolute differences is asked for, which is 1 for heads without a common key.",
+            "the distance is the root of the summed squares: half the sum of absolute differences is asked for, which is 1 for heads that share no key.",
             |weights| {
                 two_heads(weights)?;
                 let heads = weights.dim(1)?;
@@ -380,6 +458,18 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
                 let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
                 apart.abs()?.sum_all()?
                     / (2 * batch * seq_q * heads * heads.saturating_sub(1)) as f64
+            }
+        ),
+        wrong!(
+            "no query accepted",
+            "weights without a query were accepted: a mean over nothing is 0 / 0, which is NaN. Return an error.",
+            |weights| {
+                let (batch, heads, seq_q, _) = weights.dims4()?;
+                if heads < 2 {
+                    bail!("a single head");
+                }
+                let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
+                apart.abs()?.sum_all()? / (2 * batch * seq_q * heads * (heads - 1)) as f64
             }
         ),
         wrong!(
@@ -451,7 +541,7 @@ pub fn parameter_count() -> Vec<Wrong<Parameters>> {
         ),
         wrong!(
             "biases of full length",
-            "every bias is counted with `embed_dim` numbers: the biases of key and value are shorter, too, when there are fewer key-value heads.",
+            "every bias is counted with `embed_dim` numbers: with fewer key-value heads, the biases of key and value are smaller, like their matrices.",
             |spec| {
                 let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
                 parameters(spec, outs, if spec.bias { 4 * spec.embed_dim } else { 0 })
@@ -459,7 +549,7 @@ pub fn parameter_count() -> Vec<Wrong<Parameters>> {
         ),
         wrong!(
             "output projection forgotten",
-            "only three projections are counted: the output has one, too.",
+            "only three projections are counted: the output has one as well.",
             |spec| {
                 let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), 0];
                 parameters(spec, outs, if spec.bias { outs.iter().sum() } else { 0 })
@@ -555,7 +645,7 @@ pub fn kv_cache_bytes() -> Vec<Wrong<CacheBytes>> {
     vec![
         wrong!(
             "keys only",
-            "a key is kept, its value is not: both are needed for the next token.",
+            "only the keys are counted: the values are kept as well, since both are needed for the next token.",
             |spec, layers, batch, seq, dtype| {
                 layers * batch * seq * kv_dim(spec) * dtype.size_in_bytes()
             }
@@ -590,8 +680,15 @@ pub fn kv_cache_bytes() -> Vec<Wrong<CacheBytes>> {
             |spec, _, batch, seq, dtype| 2 * batch * seq * kv_dim(spec) * dtype.size_in_bytes()
         ),
         wrong!(
+            "one head",
+            "the keys and values of a single head are counted: all `num_kv_heads` heads are kept, `config.kv_dim()` numbers in all.",
+            |spec, layers, batch, seq, dtype| {
+                2 * layers * batch * seq * spec.head_dim() * dtype.size_in_bytes()
+            }
+        ),
+        wrong!(
             "head_dim forgotten",
-            "one number a head is counted: a key has `head_dim` numbers.",
+            "one number per head is counted: a head's key has `head_dim` numbers.",
             |spec, layers, batch, seq, dtype| {
                 2 * layers * batch * seq * spec.num_kv_heads * dtype.size_in_bytes()
             }

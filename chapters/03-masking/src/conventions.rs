@@ -2,28 +2,39 @@
 
 use std::str::FromStr;
 
-/// The corner of the scores from which a causal mask counts. With as many queries as keys both are the same.
+// ANCHOR: align
+/// The corner of the scores from which a causal mask counts. With as many queries
+/// as keys, both are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// The first query is at the first key: query i sees key j when j ≤ i. PyTorch's `is_causal`.
+    /// The first query is at the first key: query i sees key j when j ≤ i.
+    /// PyTorch's `is_causal`.
     TopLeft,
-    /// The last query is at the last key: query i sees key j when j ≤ i + seq_k − seq_q. flash-attn since 2.1.
+    /// The last query is at the last key: query i sees key j when
+    /// j ≤ i + seq_k − seq_q. flash-attn since 2.1.
     BottomRight,
 }
+// ANCHOR_END: align
 
+// ANCHOR: convention
 /// What the numbers of a mask mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
-    /// 1 or true = may attend: this course, PyTorch's `scaled_dot_product_attention`, Keras, and 0/1 triangles.
+    /// 1 or true = may attend: this course, PyTorch's
+    /// `scaled_dot_product_attention`, Keras, and 0/1 triangles.
     OneAttends,
-    /// 1 or true = hidden: PyTorch's `MultiheadAttention` and `Transformer`, `attn_mask` and `key_padding_mask`.
+    /// 1 or true = hidden: `attn_mask` and `key_padding_mask` of PyTorch's
+    /// `MultiheadAttention` and `Transformer`.
     OneHides,
-    /// Added to the scores: 0 = may attend, −∞ or a large negative number = hidden. Float masks of PyTorch.
+    /// Added to the scores: 0 = may attend, −∞ or a large negative number =
+    /// hidden. PyTorch's float masks.
     Additive,
 }
 
-/// An additive mask hides where it is at most this: e^−1000 is 0 in every float type.
+/// A conversion takes a key for hidden where an additive mask is at most this:
+/// e^−1000 is 0 in every float type.
 pub const HIDES: f64 = -1000.;
+// ANCHOR_END: convention
 
 impl FromStr for Align {
     type Err = String;
@@ -45,9 +56,9 @@ impl FromStr for Convention {
             "one-attends" => Ok(Self::OneAttends),
             "one-hides" => Ok(Self::OneHides),
             "additive" => Ok(Self::Additive),
-            _ => {
-                Err(format!("convention: expected one-attends, one-hides or additive; got {text}"))
-            }
+            _ => Err(format!(
+                "convention: expected one-attends, one-hides or additive; got {text}"
+            )),
         }
     }
 }

@@ -13,11 +13,16 @@ use scaling::solution::softmax;
 /// A keep-mask that hides the future: query i sees the keys up to its own
 /// position, the diagonal included.
 ///
-/// `(seq_q, seq_k)`, u8, 1 = may attend. `align` says which key stands at the
-/// position of a query when the lengths differ; bottom-right leaves the first
-/// `seq_q − seq_k` queries nothing to see when there are more queries than keys.
-/// No queries or no keys give an empty mask.
-pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) -> Result<Tensor> {
+/// `(seq_q, seq_k)`, u8, 1 = may attend. When the lengths differ, `align` says
+/// which key is at a query's own position. With more queries than keys,
+/// bottom-right leaves the first `seq_q − seq_k` queries nothing to see. No
+/// queries or no keys give an empty mask.
+pub fn causal_mask(
+    seq_q: usize,
+    seq_k: usize,
+    align: Align,
+    device: &Device,
+) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: causal_mask
@@ -29,7 +34,11 @@ pub fn causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
 /// `(batch, 1, 1, seq_k)`, u8, 1 = may attend: it broadcasts over heads and
 /// queries. No sequences or no keys give an empty mask. Errors when a length is
 /// above `seq_k`.
-pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<Tensor> {
+pub fn padding_mask(
+    lengths: &[usize],
+    seq_k: usize,
+    device: &Device,
+) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: padding_mask
@@ -37,8 +46,9 @@ pub fn padding_mask(lengths: &[usize], seq_k: usize, device: &Device) -> Result<
 // ANCHOR: padding_lengths
 /// The number of real keys of each sequence: the inverse of [`padding_mask`].
 ///
-/// `keep` `(batch, 1, 1, seq_k)`, u8, 1 = real → one length a sequence. Errors
-/// when padding stands before a real key: a length cannot say that.
+/// `keep` `(batch, 1, 1, seq_k)`, u8, 1 = real → one length per sequence; no
+/// sequences give no lengths. Errors when padding comes before a real key in any
+/// sequence: a length cannot express that.
 pub fn padding_lengths(keep: &Tensor) -> Result<Vec<usize>> {
     todo!()
 }
@@ -47,9 +57,9 @@ pub fn padding_lengths(keep: &Tensor) -> Result<Vec<usize>> {
 // ANCHOR: combine_masks
 /// The keep-mask that lets through what both `first` and `second` let through.
 ///
-/// Both u8, 1 = may attend, and broadcastable to each other: `(seq_q, seq_k)` and
-/// `(batch, 1, 1, seq_k)` give `(batch, 1, seq_q, seq_k)`. Errors when one is not
-/// u8 (additive masks are added instead) or the shapes do not fit.
+/// Both are u8, 1 = may attend, and broadcast to each other: `(seq_q, seq_k)` and
+/// `(batch, 1, 1, seq_k)` give `(batch, 1, seq_q, seq_k)`. Errors when either is
+/// not u8 (additive masks are added instead) or the shapes do not fit.
 pub fn combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -58,43 +68,44 @@ pub fn combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor> {
 // ANCHOR: keep_to_additive
 /// The additive mask of a keep-mask: 0 where it is 1, −∞ where it is 0.
 ///
-/// `keep` u8, any shape → the same shape, of type `dtype`, which must be the type
-/// of the scores to which it is added. Errors when `keep` is not u8 or `dtype` is
-/// no float type.
+/// `keep` u8, any shape, views included → the same shape, in the float type
+/// `dtype`: f16, bf16, f32 or f64, whichever the scores have. Errors when `keep`
+/// is not u8 or `dtype` is not a float type.
 pub fn keep_to_additive(keep: &Tensor, dtype: DType) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: keep_to_additive
 
 // ANCHOR: additive_to_keep
-/// The keep-mask of an additive mask: 1 where it is 0, 0 where it is [`HIDES`] or
-/// less, −∞ included.
+/// Optional. The keep-mask of an additive mask: 1 where it is 0 (or −0), 0 where
+/// it is [`HIDES`] or less, `HIDES` itself and −∞ included.
 ///
-/// `additive` of a float type, any shape → the same shape, u8. Errors when a
-/// number is neither: it is a bias (or NaN, or the 1 of another convention), and
-/// a keep-mask cannot hold it. Errors on a u8 keep-mask, as on every type that is
-/// no float.
+/// `additive` of any float type, any shape → the same shape, u8. Errors when a
+/// number is neither: a bias, NaN, or the 1 of another convention, none of which
+/// a keep-mask can hold. Errors on every type that is not a float type, so on a
+/// u8 keep-mask too.
 pub fn additive_to_keep(additive: &Tensor) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: additive_to_keep
 
 // ANCHOR: to_keep
-/// The keep-mask (u8, 1 = may attend) of a mask in another convention.
+/// Optional. The keep-mask (u8, 1 = may attend) of a mask in any convention.
 ///
-/// `mask` of any shape, which stays. The two 0/1 conventions take any number
-/// type, since triangles often come as floats. Errors when a number has no
-/// meaning in the convention.
+/// `mask` and result have the same shape. The two 0/1 conventions take any number
+/// type, since triangles often come as floats; −0 is 0. An additive mask follows
+/// the rules of `additive_to_keep`. Errors when a number (NaN included) means
+/// nothing in the convention.
 pub fn to_keep(mask: &Tensor, convention: Convention) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: to_keep
 
 // ANCHOR: from_keep
-/// A keep-mask (u8, 1 = may attend) in another convention: u8 for 0/1, f32 for an
-/// additive mask.
+/// Optional. A keep-mask (u8, 1 = may attend) in another convention: u8 for 0/1,
+/// f32 for an additive mask.
 ///
-/// `keep` of any shape, which stays. Errors when it is not u8.
+/// `keep` and result have the same shape. Errors when `keep` is not u8.
 pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
     todo!()
 }
@@ -104,10 +115,11 @@ pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
 /// The softmax of `scores` over the keys that `mask` lets each query see; a row
 /// with nothing to see gets zeros.
 ///
-/// `scores` and result `(…, seq_q, seq_k)`; `mask` broadcastable to it, either a
-/// keep-mask (u8, 1 = may attend) or an additive mask of the scores' type (0 =
-/// may attend, −∞ = may not, other numbers are added). Where a row sees nothing,
-/// the gradient is zero too. No keys or no queries give empty weights of the
+/// `scores` and result `(…, seq_q, seq_k)`, of one float type; `mask` broadcasts
+/// to that shape and is either a keep-mask (u8, 1 = may attend) or an additive
+/// mask of the scores' type: −∞ hides, and every other number is added, down to
+/// the lowest. The gradient reaches the scores and an additive mask; in a row
+/// that sees nothing it is zero. No keys or no queries give empty weights of the
 /// scores' shape. Errors when the mask has another type or does not broadcast to
 /// the scores.
 pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
@@ -119,11 +131,11 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 /// softmax(Q·Kᵀ / √d_k + mask)·V: the output and the weights. A query with
 /// nothing to see gets zeros for both.
 ///
-/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`;
-/// `mask` broadcastable to `(…, seq_q, seq_k)`, as in [`masked_softmax`] → output
-/// `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`. No keys: zeros and empty
-/// weights for every query; no queries: no outputs. Errors when the shapes do not
-/// fit.
+/// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`,
+/// of one float type; `mask` broadcasts to `(…, seq_q, seq_k)`, as in
+/// [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
+/// Gradients go through both. No keys give zeros and empty weights for every
+/// query, no queries give no outputs. Errors when the shapes do not fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,
@@ -137,12 +149,15 @@ pub fn masked_attention(
 // ANCHOR: leaks_future
 /// Whether a later token can change an earlier output of `attend` at `input`.
 ///
-/// `attend` maps `(seq, dim)` to `(seq, any)`, one row a token; `input` `(seq,
-/// dim)`, f32, on the CPU. Each suffix of the input is changed in turn: change it
-/// with numbers of `seeded::normal`, so that a verdict repeats. Outputs before it
-/// must stay the same bit for bit, since a key of weight 0 adds exactly 0 (NaN
-/// counts as a change). Errors when `attend` does.
-pub fn leaks_future(attend: &dyn Fn(&Tensor) -> Result<Tensor>, input: &Tensor) -> Result<bool> {
+/// `attend` maps `(seq, dim)` to `(seq, any)`, one row per token; `input` is
+/// `(seq, dim)`, f32, on the CPU. Change each suffix of the input in turn, by
+/// adding numbers from `seeded::normal`, so that the verdict repeats. All outputs
+/// before the suffix must stay the same bit for bit, since a key of weight 0 adds
+/// exactly 0. NaN counts as a change. An error of `attend` comes through.
+pub fn leaks_future(
+    attend: &dyn Fn(&Tensor) -> Result<Tensor>,
+    input: &Tensor,
+) -> Result<bool> {
     todo!()
 }
 // ANCHOR_END: leaks_future

@@ -4,11 +4,13 @@
 //!   that finds a leak from the future;
 //! - [`exercise`]: the same with `todo!()`, for you;
 //! - [`conventions`]: what the numbers of a mask mean, [`Align`] and [`Convention`], and [`expect`]: errors about them;
+//! - [`forgotten`]: what a model learns when its mask was forgotten;
 //! - [`plots`]: the page's figures.
 
 pub mod conventions;
 pub mod exercise;
 pub mod expect;
+pub mod forgotten;
 pub mod plots;
 pub mod solution;
 

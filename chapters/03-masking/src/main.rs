@@ -5,7 +5,9 @@ use dot_products::{solution::scores, words::WordVectors};
 use figures::Figure;
 use masking::{
     Align, Convention, plots,
-    solution::{causal_mask, from_keep, leaks_future, masked_attention, masked_softmax},
+    solution::{
+        causal_mask, from_keep, leaks_future, masked_attention, masked_softmax,
+    },
 };
 use std::{error::Error, fs, path::Path};
 
@@ -15,19 +17,29 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let folder = Path::new("target/figures/03-masking");
     fs::create_dir_all(folder)?;
     let keep = causal_mask(3, 3, Align::TopLeft, &Device::Cpu)?;
-    println!("A causal mask of three tokens, one row a query, in each convention:");
-    for convention in [Convention::OneAttends, Convention::OneHides, Convention::Additive] {
-        let rows = from_keep(&keep, convention)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+    println!("A causal mask of three tokens, one row per query, in each convention:");
+    for convention in
+        [Convention::OneAttends, Convention::OneHides, Convention::Additive]
+    {
+        let rows =
+            from_keep(&keep, convention)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
         println!("{:>12}  {rows:?}", format!("{convention:?}"));
     }
     println!("\nA row with nothing to see, scores 1 and 2:");
     let scores = Tensor::new(&[[1f32, 2.]], &Device::Cpu)?;
     for (what, hidden) in [("-inf", f32::NEG_INFINITY), ("-1e9", -1e9)] {
         let logits = (&scores + f64::from(hidden))?;
-        println!("{what:>12}  {:?}", scaling::solution::softmax(&logits)?.to_vec2::<f32>()?);
+        println!(
+            "{what:>12}  {:?}",
+            scaling::solution::softmax(&logits)?.to_vec2::<f32>()?
+        );
     }
     let nothing = Tensor::zeros((1, 2), DType::U8, &Device::Cpu)?;
-    println!("{:>12}  {:?}", "masked", masked_softmax(&scores, Some(&nothing))?.to_vec2::<f32>()?);
+    println!(
+        "{:>12}  {:?}",
+        "masked",
+        masked_softmax(&scores, Some(&nothing))?.to_vec2::<f32>()?
+    );
     plots::alignments(2, 4)?.save(folder.join("wide.svg"))?;
     plots::alignments(4, 2)?.save(folder.join("tall.svg"))?;
     sentence()?.save(folder.join("sentence.svg"))?;
@@ -42,11 +54,15 @@ fn sentence() -> Result<Figure> {
     println!("\n\"{SENTENCE}\": does a word's output depend on later words?");
     for (what, mask) in [("no mask", None), ("causal", Some(keep.clone()))] {
         let attend = |x: &Tensor| Ok(masked_attention(x, x, x, mask.as_ref())?.0);
-        println!("{what:>12}  {}", if leaks_future(&attend, &x)? { "yes" } else { "no" });
+        println!(
+            "{what:>12}  {}",
+            if leaks_future(&attend, &x)? { "yes" } else { "no" }
+        );
     }
     let unit = x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)?;
     let scores = (scores(&unit, &unit)? / 0.3)?; // cosines, temperature 0.3
-    let (before, after) = (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
+    let (before, after) =
+        (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
     plots::weights(
         "A sentence before and after masking",
         SENTENCE,

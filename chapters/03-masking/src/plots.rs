@@ -20,8 +20,10 @@ pub fn alignments(seq_q: usize, seq_k: usize) -> Result<Figure> {
     let values = |align| -> Result<Vec<u8>> {
         causal_mask(seq_q, seq_k, align, &Device::Cpu)?.flatten_all()?.to_vec1()
     };
-    let panels =
-        [("top-left", values(Align::TopLeft)?), ("bottom-right", values(Align::BottomRight)?)];
+    let panels = [
+        ("top-left", values(Align::TopLeft)?),
+        ("bottom-right", values(Align::BottomRight)?),
+    ];
     Heatmap::grid(format!("{seq_q} queries, {seq_k} keys: two causal masks"), seq_q, seq_k, panels)
         .mask()
         .x("key")
@@ -35,9 +37,15 @@ pub fn alignments(seq_q: usize, seq_k: usize) -> Result<Figure> {
 }
 
 /// Weights `(words, words)` of one sentence under several masks, by name, with its words at rows and columns.
-pub fn weights(title: &str, sentence: &str, panels: &[(&str, &Tensor)]) -> Result<Figure> {
+pub fn weights(
+    title: &str,
+    sentence: &str,
+    panels: &[(&str, &Tensor)],
+) -> Result<Figure> {
     let words: Vec<&str> = sentence.split_whitespace().collect();
-    let values = |weights: &Tensor| weights.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+    let values = |weights: &Tensor| {
+        weights.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()
+    };
     let panels = panels
         .iter()
         .map(|&(name, weights)| Ok((name, values(weights)?)))

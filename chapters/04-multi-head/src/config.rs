@@ -6,12 +6,15 @@ use candle_core::{Result, Tensor, bail};
 /// The sizes of a multi-head attention.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MultiHeadConfig {
-    /// The length of a token's vector, shared out among the heads: a multiple of `num_heads`.
+    /// The dimension of a token's vector, shared out among the heads: a multiple
+    /// of `num_heads`.
     pub embed_dim: usize,
-    /// How many attentions run side by side, each on `embed_dim / num_heads` numbers a token.
+    /// How many attentions run side by side, each on `embed_dim / num_heads` numbers
+    /// per token.
     pub num_heads: usize,
-    /// How many heads have keys and values of their own: a divisor of `num_heads`. Fewer of them are shared by groups
-    /// of query heads; 1 is multi-query attention.
+    /// How many heads have keys and values of their own: a divisor of `num_heads`.
+    /// With fewer than `num_heads`, groups of query heads share them; 1 is
+    /// multi-query attention.
     pub num_kv_heads: usize,
     /// The probability that a weight is dropped in training, in [0, 1).
     pub dropout: f64,
@@ -26,12 +29,12 @@ impl MultiHeadConfig {
         Self { embed_dim, num_heads, num_kv_heads: num_heads, dropout: 0., bias: true }
     }
 
-    /// The length of one head's queries, keys and values.
+    /// The dimension of one head's queries, keys and values.
     pub fn head_dim(&self) -> usize {
         self.embed_dim / self.num_heads.max(1)
     }
 
-    /// The length of all of a token's keys, and of all its values: `num_kv_heads · head_dim`.
+    /// How many numbers a token's keys take over all heads, and its values: `num_kv_heads · head_dim`.
     pub fn kv_dim(&self) -> usize {
         self.num_kv_heads * self.head_dim()
     }
@@ -40,7 +43,9 @@ impl MultiHeadConfig {
     pub fn validate(&self) -> Result<()> {
         let Self { embed_dim, num_heads, num_kv_heads, dropout, .. } = *self;
         if num_heads == 0 || embed_dim == 0 || embed_dim % num_heads != 0 {
-            bail!("num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}");
+            bail!(
+                "num_heads: expected a divisor of embed_dim = {embed_dim}; got {num_heads}"
+            );
         }
         if num_kv_heads == 0 || num_heads % num_kv_heads != 0 {
             bail!(
@@ -53,8 +58,8 @@ impl MultiHeadConfig {
         Ok(())
     }
 
-    /// An error unless the sizes are valid, `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are `(batch, seq_k, embed_dim)`, and
-    /// `attn_mask` broadcasts to `(batch, num_heads, seq_q, seq_k)`.
+    /// An error unless the sizes are valid, `query` is `(batch, seq_q, embed_dim)`, `key` and `value` are
+    /// `(batch, seq_k, embed_dim)`, and `attn_mask` broadcasts to `(batch, num_heads, seq_q, seq_k)`.
     pub fn inputs_fit(
         &self,
         query: &Tensor,
@@ -68,7 +73,9 @@ impl MultiHeadConfig {
             match *input.dims() {
                 [_, _, dim] if dim == embed_dim => {}
                 ref got => {
-                    bail!("{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}")
+                    bail!(
+                        "{name}: expected (batch, seq, embed_dim = {embed_dim}); got {got:?}"
+                    )
                 }
             }
         }
@@ -78,7 +85,9 @@ impl MultiHeadConfig {
         }
         if value.dims() != key.dims() {
             let (expected, got) = (key.dims(), value.dims());
-            bail!("value: expected {expected:?}, as key, one value for each key; got {got:?}");
+            bail!(
+                "value: expected {expected:?}, as key, one value for each key; got {got:?}"
+            );
         }
         let weights = [batch, self.num_heads, seq_q, seq_k];
         match attn_mask.map(Tensor::dims) {
@@ -131,14 +140,24 @@ mod tests {
     #[test]
     fn inputs_that_do_not_fit_are_named() -> Result<()> {
         let config = MultiHeadConfig::new(4, 2);
-        let (query, memory) = (seeded::normal(1, (1, 2, 4))?, seeded::normal(2, (1, 3, 4))?);
-        let (narrow, short) = (seeded::normal(3, (1, 3, 3))?, seeded::normal(3, (1, 2, 4))?);
+        let (query, memory) =
+            (seeded::normal(1, (1, 2, 4))?, seeded::normal(2, (1, 3, 4))?);
+        let (narrow, short) =
+            (seeded::normal(3, (1, 3, 3))?, seeded::normal(3, (1, 2, 4))?);
         let mask = seeded::normal(4, (2, 2))?;
-        let names = |error: String| error.split(':').next().unwrap_or_default().to_string();
-        let fit = |key, value, mask| names(first_line(config.inputs_fit(&query, key, value, mask)));
+        let names =
+            |error: String| error.split(':').next().unwrap_or_default().to_string();
+        let fit = |key, value, mask| {
+            names(first_line(config.inputs_fit(&query, key, value, mask)))
+        };
         assert_eq!(fit(&narrow, &memory, None), "key");
         assert_eq!(fit(&memory, &short, None), "value");
         assert_eq!(fit(&memory, &memory, Some(&mask)), "attn_mask");
-        config.inputs_fit(&query, &memory, &memory, Some(&seeded::normal(4, (1, 1, 2, 3))?))
+        config.inputs_fit(
+            &query,
+            &memory,
+            &memory,
+            Some(&seeded::normal(4, (1, 1, 2, 3))?),
+        )
     }
 }

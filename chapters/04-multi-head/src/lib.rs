@@ -7,9 +7,11 @@
 //! - [`seeds`]: where dropout's random numbers come from;
 //! - [`weights`]: seeded weights to start from;
 //! - [`retrieval`]: a task that one head cannot do and two can, and its training;
+//! - [`dictionary`]: a language that no one speaks, and a cross-attention that learns to read it;
 //! - [`plots`]: the figures of the page.
 
 pub mod config;
+pub mod dictionary;
 pub mod exercise;
 pub mod plots;
 pub mod projection;

@@ -22,7 +22,9 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
 }
 
 fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
-    println!("Return the payloads of two marked tokens, {STEPS} steps of 64 sequences:\n");
+    println!(
+        "Return the payloads of two marked tokens, {STEPS} steps of 64 sequences:\n"
+    );
     println!("heads  parameters  last 50    diversity before  after");
     let test = retrieval::draw(64, 0)?;
     let mut runs = Vec::new();
@@ -43,7 +45,8 @@ fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
         println!("{heads:>5} {parameters:>11} {last:>10.2} {before:>17} {after:>6}");
         runs.push((heads, trained));
     }
-    let losses: Vec<_> = runs.iter().map(|(heads, run)| (*heads, &run.losses[..])).collect();
+    let losses: Vec<_> =
+        runs.iter().map(|(heads, run)| (*heads, &run.losses[..])).collect();
     plots::losses(&losses, 10)?.save(folder.join("losses.svg"))?;
     for (heads, run) in &runs {
         let [red, blue] = test.marks[0];
@@ -58,11 +61,16 @@ fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
 }
 
 fn cache(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
-    println!("\nThe cache of 32 layers, 32 heads of 128, one sequence of 32 768 tokens in bf16:\n");
+    println!(
+        "\nThe cache of 32 layers, 32 heads of 128, one sequence of 32 768 tokens in bf16:\n"
+    );
     let mut sizes = Vec::new();
-    for (name, num_kv_heads) in [("32 kv heads", 32), ("8 kv heads", 8), ("1 kv head", 1)] {
+    for (name, num_kv_heads) in
+        [("32 kv heads", 32), ("8 kv heads", 8), ("1 kv head", 1)]
+    {
         let config = MultiHeadConfig { num_kv_heads, ..MultiHeadConfig::new(4096, 32) };
-        let gib = kv_cache_bytes(&config, 32, 1, 32_768, DType::BF16) as f64 / f64::from(1 << 30);
+        let gib = kv_cache_bytes(&config, 32, 1, 32_768, DType::BF16) as f64
+            / f64::from(1 << 30);
         println!("{name:>12} {gib:>6.2} GiB");
         sizes.push((name, gib));
     }
@@ -86,7 +94,10 @@ fn cost(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
             layer.forward(&x, &x, &x, None, false, false)?;
             best = best.min(start.elapsed().as_secs_f64() * 1e3);
         }
-        println!("{seq:>6} {:>6.3} {best:>7.2}", attention_flops(&config, seq, seq) as f64 / 1e9);
+        println!(
+            "{seq:>6} {:>6.3} {best:>7.2}",
+            attention_flops(&config, seq, seq) as f64 / 1e9
+        );
         measured.push((seq, best));
     }
     plots::cost(&measured)?.save(folder.join("cost.svg"))?;

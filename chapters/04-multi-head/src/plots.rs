@@ -4,20 +4,36 @@ use crate::retrieval::ONE_HEAD_LOSS;
 use candle_core::{DType, Result, Tensor};
 use figures::{Bars, Figure, FigureError, Heatmap, Lines};
 
-/// The weights of one sequence, one panel a head. `weights` `(heads, seq_q, seq_k)`; a word a query and a key.
-pub fn heads(title: &str, weights: &Tensor, queries: &str, keys: &str) -> Result<Figure> {
-    let (heads, seq_q, seq_k) = weights.dims3()?;
-    let values = weights.to_dtype(DType::F32)?;
-    let panel = |head: usize| -> Result<(String, Vec<f32>)> {
-        Ok((format!("head {head}"), values.get(head)?.flatten_all()?.to_vec1()?))
+/// The weights of one sequence, one panel per head. `weights` `(heads, seq_q, seq_k)`; a word per query and key.
+pub fn heads(
+    title: &str,
+    weights: &Tensor,
+    queries: &str,
+    keys: &str,
+) -> Result<Figure> {
+    let heads = (0..weights.dim(0)?)
+        .map(|head| Ok((format!("head {head}"), weights.get(head)?)));
+    let heads = heads.collect::<Result<Vec<_>>>()?;
+    let panels: Vec<_> =
+        heads.iter().map(|(name, weights)| (&name[..], weights)).collect();
+    maps(title, &panels, queries, keys)
+}
+
+/// Several maps of weights by name, each `(seq_q, seq_k)`; a word per query and key, separated by spaces.
+pub fn maps(
+    title: &str,
+    maps: &[(&str, &Tensor)],
+    queries: &str,
+    keys: &str,
+) -> Result<Figure> {
+    let (queries, keys): (Vec<_>, Vec<_>) =
+        (queries.split(' ').collect(), keys.split(' ').collect());
+    let panel = |&(name, weights): &(&str, &Tensor)| -> Result<(String, Vec<f32>)> {
+        Ok((name.into(), weights.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
     };
-    let figure = if heads == 1 {
-        Heatmap::new(title, seq_q, seq_k, &panel(0)?.1).print_values(2)
-    } else {
-        let panels = (0..heads).map(panel).collect::<Result<Vec<_>>>()?;
-        Heatmap::grid(title, seq_q, seq_k, panels)
-    };
-    let figure = figure.row_labels(queries.split(' ')).col_labels(keys.split(' ')).range(0, 1);
+    let panels = maps.iter().map(panel).collect::<Result<Vec<_>>>()?;
+    let figure = Heatmap::grid(title, queries.len(), keys.len(), panels);
+    let figure = figure.row_labels(queries).col_labels(keys).range(0, 1);
     drawn(figure.x("key").y("query").draw())
 }
 
@@ -38,26 +54,34 @@ pub fn losses(runs: &[(usize, &[f32])], window: usize) -> Result<Figure> {
         let name = if *heads == 1 { "1 head".into() } else { format!("{heads} heads") };
         figure = figure.line(name, &points);
     }
-    drawn(figure.theory("best for 1 head", &[(0, ONE_HEAD_LOSS), (steps, ONE_HEAD_LOSS)]).draw())
+    drawn(
+        figure
+            .theory("best for 1 head", &[(0, ONE_HEAD_LOSS), (steps, ONE_HEAD_LOSS)])
+            .draw(),
+    )
 }
 
 /// Milliseconds against the sequence length, and the share that a pass over n² pairs would take at the last one.
 pub fn cost(measured: &[(usize, f64)]) -> Result<Figure> {
     let last = measured.last().copied().unwrap_or((1, 1.));
-    let square = |&(seq, _): &(usize, f64)| (seq, last.1 * (seq as f64 / last.0 as f64).powi(2));
+    let square =
+        |&(seq, _): &(usize, f64)| (seq, last.1 * (seq as f64 / last.0 as f64).powi(2));
     let theory: Vec<_> = measured.iter().map(square).collect();
-    let figure = Lines::new("Self-attention's time grows with the square of the length")
-        .x("tokens")
-        .y("milliseconds")
-        .log2_x()
-        .log2_y();
+    let figure =
+        Lines::new("Self-attention's time grows with the square of the length")
+            .x("tokens")
+            .y("milliseconds")
+            .log2_x()
+            .log2_y();
     drawn(figure.line("measured", measured).theory("n²", &theory).draw())
 }
 
-/// Cache sizes in GiB, one bar for each name.
+/// Cache sizes in GiB, one bar per name.
 pub fn cache(sizes: &[(&str, f64)]) -> Result<Figure> {
     let figure = Bars::new("The cache shrinks with the key-value heads").x("GiB");
-    drawn(sizes.iter().fold(figure, |figure, &(name, gib)| figure.bar(name, gib)).draw())
+    drawn(
+        sizes.iter().fold(figure, |figure, &(name, gib)| figure.bar(name, gib)).draw(),
+    )
 }
 
 fn drawn(figure: std::result::Result<Figure, FigureError>) -> Result<Figure> {

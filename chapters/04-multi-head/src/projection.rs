@@ -7,8 +7,9 @@ use dot_products::matmul::matmul;
 // ANCHOR: project
 /// `x·Wᵀ + b`, token by token. `x` `(batch, seq, in)` → `(batch, seq, out)`.
 ///
-/// All tokens of the batch go through one matrix product. candle 0.11.1's own `Linear` gives wrong numbers for a batch
-/// that is a transposed view. Errors when `x` has not three dimensions or another `in`.
+/// All tokens of the batch go through one matrix product: candle 0.11.1's own
+/// `Linear` gives wrong numbers for a batch that is a transposed view. Errors
+/// unless `x` has three dimensions, the last of size `in`.
 pub fn project(layer: &Linear, x: &Tensor) -> Result<Tensor> {
     let (batch, seq, dim) = x.dims3()?;
     let weight = layer.weight(); // (out, in)
@@ -28,7 +29,8 @@ mod tests {
 
     /// A layer, a batch that is a transposed view, and how far a result is from the sums taken one by one.
     fn case() -> Result<(Linear, Tensor, impl Fn(Tensor) -> Result<f32>)> {
-        let layer = Linear::new(seeded::normal(1, (3, 4))?, Some(seeded::normal(2, 3)?));
+        let layer =
+            Linear::new(seeded::normal(1, (3, 4))?, Some(seeded::normal(2, 3)?));
         let x = seeded::normal(3, (2, 4, 5))?.transpose(1, 2)?; // (2, 5, 4)
         let products = x.unsqueeze(2)?.broadcast_mul(layer.weight())?; // (2, 5, 3, 4)
         let expected = products.sum(3)?.broadcast_add(&seeded::normal(2, 3)?)?;
@@ -43,7 +45,7 @@ mod tests {
         Ok(())
     }
 
-    /// Why this module exists. When this test fails after an update, candle has mended its `Linear`: use that.
+    /// Why this module exists. When this test fails after an update, candle's `Linear` has been fixed: use that.
     #[test]
     fn candles_linear_is_wrong_on_a_transposed_batch() -> Result<()> {
         let (layer, x, apart) = case()?;

@@ -9,7 +9,7 @@ use crate::{MultiHeadAttention, MultiHeadConfig, weights::seeded_weights};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarBuilder, loss::mse};
 
-/// The length of a token's key and of its value; both are filled up with zeros.
+/// The dimension of a token's key and of its value; both are filled up with zeros.
 pub const EMBED_DIM: usize = 8;
 /// The numbers of a payload.
 pub const PAYLOAD: usize = 4;
@@ -37,7 +37,8 @@ pub struct Batch {
 pub fn draw(size: usize, seed: u64) -> Result<Batch> {
     let places = seeded::uniform(seed, (size, 2))?.to_vec2::<f32>()?;
     // The seeds of no places, or payloads would hang together with them.
-    let payloads = seeded::normal(seed ^ 1 << 32, (size, SEQ, PAYLOAD))?.to_vec3::<f32>()?;
+    let payloads =
+        seeded::normal(seed ^ 1 << 32, (size, SEQ, PAYLOAD))?.to_vec3::<f32>()?;
     let (mut key, mut value) = (Vec::new(), Vec::new());
     let (mut target, mut marks) = (Vec::new(), Vec::new());
     for (place, payloads) in places.iter().zip(&payloads) {
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn one_head_stays_at_a_half_and_two_heads_learn_the_task() -> Result<()> {
-        let tail = |losses: &[f32]| losses[losses.len() - 50..].iter().sum::<f32>() / 50.;
+        let tail =
+            |losses: &[f32]| losses[losses.len() - 50..].iter().sum::<f32>() / 50.;
         let (one, two) = (train(1, 400, 1)?, train(2, 400, 1)?);
         assert!(f64::from(tail(&one.losses)) > 0.9 * ONE_HEAD_LOSS);
         assert!(tail(&two.losses) < 0.05, "{}", tail(&two.losses));
@@ -125,7 +127,8 @@ mod tests {
             assert_ne!(red, blue);
             assert_eq!(key[at][red][..2], [1., 0.]);
             assert_eq!(key[at][blue][..2], [0., 1.]);
-            let payloads = [&value[at][red][..PAYLOAD], &value[at][blue][..PAYLOAD]].concat();
+            let payloads =
+                [&value[at][red][..PAYLOAD], &value[at][blue][..PAYLOAD]].concat();
             assert_eq!(target[at][0], payloads);
         }
         Ok(())

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 // ANCHOR: seeds
 /// Seeds for dropout: a new one for each call, the same ones in each run.
 ///
-/// A layer owns one. It starts at a number made from the layer's name, so that layers of one model drop different
-/// weights. To repeat a run, or to go on where one stopped, put [`SeedStream::new`] in its place.
+/// Each layer owns a stream. It starts at a number made from the layer's name, so
+/// that the layers of a model drop different weights. To repeat a run, or to go
+/// on where one stopped, put [`SeedStream::new`] in its place.
 #[derive(Debug)]
 pub struct SeedStream(AtomicU64);
 
@@ -16,9 +17,11 @@ impl SeedStream {
         Self(AtomicU64::new(first))
     }
 
-    /// A stream that starts at the FNV-1a hash of `name`, for example `encoder.0.attention`.
+    /// A stream that starts at the FNV-1a hash of `name`, for example
+    /// `encoder.0.attention`.
     pub fn named(name: &str) -> Self {
-        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        const PRIME: u64 = 0x100_0000_01b3;
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
         Self::new(name.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
     }
 

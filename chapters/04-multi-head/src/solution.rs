@@ -11,12 +11,16 @@ use masking::solution::masked_softmax;
 /// Shares out each token's numbers among the heads: head h gets the h-th slice of
 /// `head_dim = dim / num_heads` numbers.
 ///
-/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous.
-/// Errors when `num_heads` does not divide `dim`.
+/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous. No
+/// tokens give no tokens. Errors when `num_heads` does not divide `dim`, and when
+/// it is 0.
 pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
     let (batch, seq, dim) = x.dims3()?;
     if num_heads == 0 || dim % num_heads != 0 {
-        bail!("num_heads: expected a divisor of {dim}, the last dimension; got {num_heads}");
+        bail!(
+            "num_heads: expected a divisor of {dim}, the size of x's last dimension; \
+             got {num_heads}"
+        );
     }
     x.reshape((batch, seq, num_heads, dim / num_heads))?
         .transpose(1, 2)? // (batch, num_heads, seq, head_dim)
@@ -28,7 +32,7 @@ pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
 /// Puts the heads of each token side by side again: the inverse of `split_heads`.
 ///
 /// `x` `(batch, num_heads, seq, head_dim)` → `(batch, seq, num_heads ·
-/// head_dim)`.
+/// head_dim)`. No tokens give no tokens. Errors unless `x` has four dimensions.
 pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
     let (batch, num_heads, seq, head_dim) = x.dims4()?;
     x.transpose(1, 2)? // (batch, seq, num_heads, head_dim)
@@ -38,7 +42,7 @@ pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
 
 // ANCHOR: parameter_count
 /// How many numbers a `MultiHeadAttention` of these sizes learns, biases included
-/// when it has them.
+/// if it has them.
 pub fn parameter_count(config: &MultiHeadConfig) -> usize {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
     let layer = |out: usize| out * embed_dim + if config.bias { out } else { 0 };
@@ -50,9 +54,10 @@ pub fn parameter_count(config: &MultiHeadConfig) -> usize {
 /// Sets each number to 0 with probability `rate`, and divides the others by `1 −
 /// rate` so that the mean stays.
 ///
-/// `x` may have any shape; the result has the shape and the type of `x` (f64 in,
-/// f64 out). A number is dropped where `seeded::uniform(seed, x.shape())` is below
-/// `rate`; at rate 0 `x` comes back as it is. Errors unless `rate` is in [0, 1).
+/// `x` has any shape and float type and finite numbers; the result has the same
+/// shape and type. A number is dropped where `seeded::uniform(seed, x.shape())`
+/// is below `rate`; at rate 0, `x` comes back as it is. The gradient is dropped
+/// and divided like the numbers. Errors unless `rate` is in [0, 1).
 pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
     if !(0. ..1.).contains(&rate) {
         bail!("rate: expected a probability in [0, 1); got {rate}");
@@ -71,7 +76,7 @@ pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 /// shares it: with `groups` 3, heads 0 1 become 0 0 0 1 1 1.
 ///
 /// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq,
-/// head_dim)`. Errors when `groups` is 0.
+/// head_dim)`; with `groups` 1 nothing changes. Errors when `groups` is 0.
 pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (batch, kv_heads, seq, head_dim) = x.dims4()?;
     if groups == 0 {
@@ -93,7 +98,7 @@ pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
 pub struct MultiHeadAttention {
     /// The sizes.
     pub config: MultiHeadConfig,
-    /// From which dropout draws, a seed for each call in training.
+    /// Where dropout gets its seeds: one for each call in training.
     pub seeds: SeedStream,
     q_proj: Linear,
     k_proj: Linear,
@@ -103,12 +108,12 @@ pub struct MultiHeadAttention {
 
 impl MultiHeadAttention {
     /// Takes its weights from `vb`: `q_proj`, `k_proj`, `v_proj` and `out_proj`,
-    /// each with `weight` `(out, in)` and, when the config says so, `bias`.
+    /// each with `weight` `(out, in)` and, if `config.bias`, a `bias` `(out)`.
     /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
-    /// The seeds of dropout are `SeedStream::named(&vb.prefix())`: the layer's
-    /// name, for example `encoder.0`. Errors when `config.validate()` does or a
-    /// weight is missing.
+    /// The seeds of dropout are `SeedStream::named(&vb.prefix())`, made from the
+    /// layer's name, for example `encoder.0`. Errors when `config.validate()`
+    /// does or a weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
@@ -123,18 +128,19 @@ impl MultiHeadAttention {
         })
     }
 
-    /// What each query gathers from the values, and, when `need_weights`, how:
-    /// one map of weights a head.
+    /// What each query gathers from the values and, if `need_weights`, how: one
+    /// map of weights per head.
     ///
     /// `query` `(batch, seq_q, embed_dim)`, `key` and `value` `(batch, seq_k,
-    /// embed_dim)`; `attn_mask` is a keep-mask (u8, 1 = may attend) or an
-    /// additive mask, broadcastable to `(batch, num_heads, seq_q, seq_k)`. Output
-    /// `(batch, seq_q, embed_dim)`, weights `(batch, num_heads, seq_q, seq_k)`.
+    /// embed_dim)`, of the weights' type, f32 or f64; `attn_mask` is a keep-mask
+    /// (u8, 1 = may attend) or an additive mask of that type, and broadcasts to
+    /// `(batch, num_heads, seq_q, seq_k)`. Output `(batch, seq_q, embed_dim)`,
+    /// weights `(batch, num_heads, seq_q, seq_k)`. Gradients go through both.
     ///
-    /// Only in training (`train`) weights are dropped; those returned are the
-    /// ones before dropout. A query that may see nothing gets weights of 0, so
-    /// its output is the bias of `out_proj`. Errors when a shape does not fit:
-    /// `self.config.inputs_fit(…)` says so.
+    /// Weights are dropped only in training (`train`), and only then is a seed
+    /// taken. The weights returned are those before dropout. A query that may
+    /// see nothing gets weights of 0, so its output is the bias of `out_proj`.
+    /// Errors when a shape does not fit: `self.config.inputs_fit(…)` tells.
     pub fn forward(
         &self,
         query: &Tensor,
@@ -153,13 +159,15 @@ impl MultiHeadAttention {
         let (key, value) = (repeat_kv(&key, groups)?, repeat_kv(&value, groups)?);
 
         let d_k = config.head_dim() as f64;
-        let logits = (scores(&query, &key)? / d_k.sqrt())?; // (batch, num_heads, seq_q, seq_k)
+        // (batch, num_heads, seq_q, seq_k)
+        let logits = (scores(&query, &key)? / d_k.sqrt())?;
         let weights = masked_softmax(&logits, attn_mask)?;
         let kept = match train {
             true => dropout(&weights, config.dropout, self.seeds.next_seed())?,
             false => weights.clone(),
         };
-        let heads = weighted_average(&kept, &value)?; // (batch, num_heads, seq_q, head_dim)
+        // (batch, num_heads, seq_q, head_dim)
+        let heads = weighted_average(&kept, &value)?;
         let output = project(&self.out_proj, &combine_heads(&heads)?)?;
         Ok((output, need_weights.then_some(weights)))
     }
@@ -167,10 +175,10 @@ impl MultiHeadAttention {
 // ANCHOR_END: MultiHeadAttention
 
 // ANCHOR: head_diversity
-/// How differently the heads look: the mean over all pairs of different heads,
-/// and all queries, of ½ Σₖ |wₖ − uₖ|, where k runs over the keys.
+/// How differently the heads look: the mean of ½ Σₖ |wₖ − uₖ|, where k runs over
+/// the keys, over all pairs of different heads and all queries.
 ///
-/// `weights` `(batch, heads, seq_q, seq_k)`, rows summing to one → a scalar
+/// `weights` `(batch, heads, seq_q, seq_k)`, f32, rows summing to one → a scalar
 /// tensor: 0 when all heads look alike, 1 when no two heads ever look at the same
 /// key. Errors with fewer than two heads, or without queries.
 pub fn head_diversity(weights: &Tensor) -> Result<Tensor> {
@@ -189,23 +197,24 @@ pub fn head_diversity(weights: &Tensor) -> Result<Tensor> {
 
 // ANCHOR: attention_flops
 /// The floating-point operations of the matrix products in one forward pass; a
-/// multiplication and an addition count 2.
+/// multiplication and an addition count as 2.
 ///
 /// One sequence of `seq_q` queries and `seq_k` keys. Biases, mask, softmax and
-/// dropout are left out: they are small.
+/// dropout are left out.
 pub fn attention_flops(config: &MultiHeadConfig, seq_q: usize, seq_k: usize) -> usize {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
-    let projections = 2 * seq_q * embed_dim * embed_dim + 2 * seq_k * embed_dim * kv_dim;
+    let projections =
+        2 * seq_q * embed_dim * embed_dim + 2 * seq_k * embed_dim * kv_dim;
     let attention = 2 * seq_q * seq_k * embed_dim; // scores and average, over all heads
     2 * (projections + attention)
 }
 // ANCHOR_END: attention_flops
 
 // ANCHOR: kv_cache_bytes
-/// The memory that keeps the keys and values of all past tokens, in bytes.
+/// The bytes it takes to keep the keys and values of all past tokens.
 ///
-/// `layers` layers, `batch` sequences of `seq` tokens each, numbers of type
-/// `dtype`.
+/// For `layers` layers and `batch` sequences of `seq` tokens each, with numbers
+/// of type `dtype`.
 pub fn kv_cache_bytes(
     config: &MultiHeadConfig,
     layers: usize,

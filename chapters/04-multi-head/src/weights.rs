@@ -13,7 +13,8 @@ pub fn seeded_weights(config: &MultiHeadConfig, seed: u64) -> Result<VarMap> {
     let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
     let map = VarMap::new();
     {
-        let mut vars = map.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut vars =
+            map.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let layers = [
             ("q_proj", embed_dim),
             ("k_proj", kv_dim),

@@ -2,7 +2,9 @@
 
 use checks::{
     Entry,
-    multi_head::{attention_flops, kv_cache_bytes, multi_head_attention, parameter_count},
+    multi_head::{
+        attention_flops, kv_cache_bytes, multi_head_attention, parameter_count,
+    },
 };
 use multi_head::{exercise, solution};
 use std::process::ExitCode;

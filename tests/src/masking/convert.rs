@@ -45,8 +45,9 @@ pub type ToKeep = dyn Fn(&Tensor) -> Result<Tensor>;
 /// `to_keep` and `from_keep`: a mask and the convention that it has, or is to have.
 pub type Convert = dyn Fn(&Tensor, Convention) -> Result<Tensor>;
 
-const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 const HIDDEN: f32 = f32::NEG_INFINITY;
+/// Why −0 matters.
+const MINUS_ZERO: &str = "a mask that was computed as a product holds −0 where 0 met a negative number; comparisons take it for 0, comparisons of bits don't.";
 
 pub(super) fn zoo() -> Vec<Proof> {
     [
@@ -58,6 +59,12 @@ pub(super) fn zoo() -> Vec<Proof> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The law that `answer` is an error; if it is not, what came is shown.
+fn refuse(given: &str, why: &str, answer: Result<Tensor>) -> Outcome {
+    let got = |mask: Tensor| Breach::text(given, &format!("an error: {why}"), &show::tensor(&mask));
+    answer.map_or(Ok(()), |mask| Err(got(mask)))
 }
 
 /// A keep-mask of 2 × 3 and the additive mask (f32) that says the same, both from the bits of a number.
@@ -83,18 +90,24 @@ fn to_additive_laws() -> Check<ToAdditive> {
         })
         .law(Masks, "the result has the type that is asked for: that of the scores", |f| {
             let (keep, additive) = pair(0b011_101)?;
-            FLOATS
-                .into_iter()
-                .try_for_each(|dtype| law(f, &keep, dtype, &additive.to_dtype(dtype)?))
+            law(f, &keep, DType::F64, &additive.to_dtype(DType::F64)?)
         })
         .property(Masks, "every mask keeps its shape and its meaning", 0..64u8, |f, bits| {
             let (keep, additive) = pair(bits)?;
             let shape = (2, 1, 1, 3);
             law(f, &keep.reshape(shape)?, DType::F32, &additive.reshape(shape)?)
         })
-        .law(Edges(why::LIMIT), "broadcast masks and masks of no keys are converted too", |f| {
+        .law(Edges(why::HALF), "f16 and bf16 have 0 and −∞ too", |f| {
+            let (keep, additive) = pair(0b011_101)?;
+            [DType::F16, DType::BF16]
+                .into_iter()
+                .try_for_each(|dtype| law(f, &keep, dtype, &additive.to_dtype(dtype)?))
+        })
+        .law(Edges(why::VIEW), "a broadcast mask is converted as its copy is", |f| {
             let wide = mask(&[[1, 0]])?.broadcast_as((2, 2))?;
-            law(f, &wide, DType::F32, &matrix(&[[0., HIDDEN], [0., HIDDEN]])?)?;
+            law(f, &wide, DType::F32, &matrix(&[[0., HIDDEN], [0., HIDDEN]])?)
+        })
+        .law(Edges(why::EMPTY), "a mask of no keys stays empty", |f| {
             let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
             law(f, &empty, DType::F32, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?)
         })
@@ -124,63 +137,59 @@ fn additive_laws() -> Check<ToKeep> {
     fn law(f: &ToKeep, additive: &Tensor, expected: &Tensor) -> Outcome {
         same(&inputs(&[("additive", additive)]), f(additive), expected, exactly())
     }
-    fn refuse(f: &ToKeep, mask: &Tensor, why: &str) -> Outcome {
-        let given = inputs(&[("additive", mask)]);
-        match f(mask) {
-            Ok(keep) => {
-                Err(Breach::text(&given, &format!("an error: {why}"), &show::tensor(&keep)))
-            }
-            error => refused(&given, why, error),
-        }
+    fn refuse_mask(f: &ToKeep, mask: &Tensor, why: &str) -> Outcome {
+        refuse(&inputs(&[("additive", mask)]), why, f(mask))
     }
     Check::new("masking::additive_to_keep", wrong::masking::additive_to_keep())
         .law(Masks, "0 lets through, −∞ hides", |f| {
             law(f, &matrix(&[[0., HIDDEN]])?, &mask(&[[1, 0]])?)
         })
         .law(Masks, "large negative numbers hide as well: −1e4, −1e9, the lowest f32", |f| {
-            law(
-                f,
-                &matrix(&[[0., -1000.], [-1e4, 0.], [-1e9, f32::MIN]])?,
-                &mask(&[[1, 0], [0, 1], [0, 0]])?,
-            )
-        })
-        .property(
-            Masks,
-            "every mask keeps its shape and its meaning, in every float type",
-            0..64u8,
-            |f, bits| {
-                let (keep, additive) = pair(bits)?;
-                FLOATS.into_iter().try_for_each(|dtype| law(f, &additive.to_dtype(dtype)?, &keep))
-            },
-        )
-        .law(Edges(why::LIMIT), "−0 is 0; a mask of no keys stays empty", |f| {
-            law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)?;
-            let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
-            law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
+            law(f, &matrix(&[[0., -1e4], [-1e9, f32::MIN]])?, &mask(&[[1, 0], [0, 0]])?)
         })
         .law(
-            Edges(why::REFUSED),
+            Masks,
             "a bias is an error: −0.5, and all above −1000, neither let through nor hide",
             |f| {
                 [-0.5f32, -2., -100., -999.].into_iter().try_for_each(|bias| {
-                    refuse(
-                        f,
-                        &row(&[0., bias, HIDDEN])?,
-                        &format!("{bias} does not fit into a keep-mask"),
-                    )
+                    let why = format!("{bias} does not fit into a keep-mask");
+                    refuse_mask(f, &row(&[0., bias, HIDDEN])?, &why)
                 })
             },
         )
-        .law(Edges(why::REFUSED), "numbers above 0 and NaN are an error", |f| {
-            for odd in [1., f32::INFINITY, f32::NAN] {
-                let mask = row(&[0., odd])?;
-                refuse(f, &mask, "this is no additive mask")?;
-            }
-            Ok(())
+        .property(Masks, "every mask keeps its shape and its meaning", 0..64u8, |f, bits| {
+            let (keep, additive) = pair(bits)?;
+            law(f, &additive, &keep)
         })
-        .law(Edges(why::COUNT), "a keep-mask (u8) is an error: it is no additive mask", |f| {
+        .law(Edges(why::LIMIT), "−1000 itself hides: `HIDES` or less", |f| {
+            law(f, &matrix(&[[0., -1000.]])?, &mask(&[[1, 0]])?)
+        })
+        .law(Edges(why::HALF), "f16, bf16 and f64 masks are read as f32 masks are", |f| {
+            let (keep, additive) = pair(0b011_101)?;
+            let low = matrix(&[[0., -1000., -1e4]])?;
+            [DType::F16, DType::BF16, DType::F64].into_iter().try_for_each(|dtype| {
+                law(f, &additive.to_dtype(dtype)?, &keep)?;
+                law(f, &low.to_dtype(dtype)?, &mask(&[[1, 0, 0]])?)
+            })
+        })
+        .law(Edges(MINUS_ZERO), "−0 is 0: it lets through", |f| {
+            law(f, &matrix(&[[-0., 0.]])?, &mask(&[[1, 1]])?)
+        })
+        .law(Edges(why::EMPTY), "a mask of no keys stays empty", |f| {
+            let empty = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
+            law(f, &empty, &Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?)
+        })
+        .law(Edges(why::REFUSED), "numbers above 0 are an error", |f| {
+            [1., f32::INFINITY].into_iter().try_for_each(|odd| {
+                refuse_mask(f, &row(&[0., odd])?, "this is not an additive mask")
+            })
+        })
+        .law(Edges(why::NOT_FINITE), "NaN is an error: it neither lets through nor hides", |f| {
+            refuse_mask(f, &row(&[0., f32::NAN])?, "NaN means nothing in a mask")
+        })
+        .law(Edges(why::REFUSED), "a keep-mask (u8) is an error: it is not an additive mask", |f| {
             let keep = mask(&[[0, 0]])?;
-            refuse(f, &keep, "expected a float type")
+            refuse_mask(f, &keep, "expected a float type")
         })
 }
 
@@ -201,27 +210,29 @@ fn to_keep_laws() -> Check<Convert> {
     fn law(f: &Convert, mask: &Tensor, convention: Convention, expected: &Tensor) -> Outcome {
         same(&given("mask", mask, convention), f(mask, convention), expected, exactly())
     }
+    fn any_type(f: &Convert, dtypes: &[DType]) -> Outcome {
+        let (triangle, inverted) = (mask(&[[1, 0], [1, 1]])?, mask(&[[0, 1], [0, 0]])?);
+        dtypes.iter().try_for_each(|&dtype| {
+            law(f, &triangle.to_dtype(dtype)?, OneAttends, &triangle)?;
+            law(f, &triangle.to_dtype(dtype)?, OneHides, &inverted)
+        })
+    }
     Check::new("masking::to_keep", wrong::masking::to_keep())
         .law(Masks, "one-attends is a keep-mask already", |f| {
             law(f, &mask(&[[1, 0]])?, OneAttends, &mask(&[[1, 0]])?)
         })
-        .law(Masks, "one-hides is turned round", |f| {
+        .law(Masks, "one-hides is inverted", |f| {
             law(f, &mask(&[[1, 0]])?, OneHides, &mask(&[[0, 1]])?)
         })
         .law(Masks, "additive: 0 lets through, −∞ and large negative numbers hide", |f| {
             law(f, &matrix(&[[0., HIDDEN, -1e9]])?, Additive, &mask(&[[1, 0, 0]])?)
         })
-        .law(Masks, "0 and 1 may come in any number type, the result is u8", |f| {
-            for dtype in [DType::F32, DType::F16, DType::I64, DType::U32] {
-                let triangle = mask(&[[1, 0], [1, 1]])?;
-                law(f, &triangle.to_dtype(dtype)?, OneAttends, &triangle)?;
-                law(f, &triangle.to_dtype(dtype)?, OneHides, &mask(&[[0, 1], [0, 0]])?)?;
-            }
-            Ok(())
+        .law(Masks, "0 and 1 may come as floats or integers, the result is u8", |f| {
+            any_type(f, &[DType::F32, DType::I64, DType::U32])
         })
         .law(
             Implementation,
-            "1 stands where PyTorch's attention has a weight: MultiheadAttention's `key_padding_mask` is one-hides, \
+            "1 is where PyTorch's attention has a weight: MultiheadAttention's `key_padding_mask` is one-hides, \
              scaled_dot_product_attention's boolean mask one-attends",
             |f| {
                 let fixtures = pytorch()?;
@@ -236,6 +247,15 @@ fn to_keep_laws() -> Check<Convert> {
                 Ok(())
             },
         )
+        .law(Edges(why::HALF), "0 and 1 may come as f16, bf16 or f64 too", |f| {
+            any_type(f, &[DType::F16, DType::BF16, DType::F64])
+        })
+        .law(Edges(MINUS_ZERO), "−0 is 0 in every convention", |f| {
+            let signed = matrix(&[[-0., 1.]])?;
+            law(f, &signed, OneAttends, &mask(&[[0, 1]])?)?;
+            law(f, &signed, OneHides, &mask(&[[1, 0]])?)?;
+            law(f, &matrix(&[[-0., HIDDEN]])?, Additive, &mask(&[[1, 0]])?)
+        })
         .law(
             Edges(why::REFUSED),
             "a number that means nothing in the convention is an error: it is the wrong convention",
@@ -257,11 +277,20 @@ fn to_keep_laws() -> Check<Convert> {
                 ];
                 cases.into_iter().try_for_each(|(mask, convention)| {
                     let why = "these numbers belong to another convention";
-                    refused(&given("mask", mask, convention), why, f(mask, convention))
+                    refuse(&given("mask", mask, convention), why, f(mask, convention))
                 })
             },
         )
-        .law(Edges(why::LIMIT), "a mask of no keys stays empty", |f| {
+        .law(Edges(why::NOT_FINITE), "NaN is an error in every convention", |f| {
+            let (one, zero) = (matrix(&[[1., f32::NAN]])?, matrix(&[[0., f32::NAN]])?);
+            [(&one, OneAttends), (&one, OneHides), (&zero, Additive)].into_iter().try_for_each(
+                |(mask, convention)| {
+                    let why = "NaN means nothing in a mask";
+                    refuse(&given("mask", mask, convention), why, f(mask, convention))
+                },
+            )
+        })
+        .law(Edges(why::EMPTY), "a mask of no keys stays empty", |f| {
             let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
             law(f, &empty, OneHides, &empty)
         })
@@ -301,5 +330,10 @@ fn from_keep_laws() -> Check<Convert> {
                 let why = "this is not a keep-mask (u8)";
                 refused(&given("keep", &additive, convention), why, f(&additive, convention))
             })
+        })
+        .law(Edges(why::EMPTY), "a mask of no keys stays empty", |f| {
+            let empty = Tensor::zeros((2, 0), DType::U8, &Device::Cpu)?;
+            law(f, &empty, OneHides, &empty)?;
+            law(f, &empty, Additive, &empty.to_dtype(DType::F32)?)
         })
 }

@@ -4,7 +4,7 @@ use super::{keep_where, mask, named, plain_attention, pytorch};
 use crate::{
     Proof, Verdict,
     harness::{
-        Check,
+        Breach, Check,
         Group::{Edges, Implementation, Masks},
         Outcome,
         compare::{exactly, refused, rounding, same, value},
@@ -83,7 +83,7 @@ fn causal_laws() -> Check<CausalMask> {
         )
         .law(
             Masks,
-            "top-left: the first query stands at the first key, whatever the lengths",
+            "top-left: the first query is at the first key, whatever the lengths",
             move |f| {
                 law(f, TopLeft, &mask(&[[1, 0, 0, 0], [1, 1, 0, 0]])?)?;
                 law(f, TopLeft, &mask(&[[1, 0], [1, 1], [1, 1], [1, 1]])?)
@@ -91,7 +91,7 @@ fn causal_laws() -> Check<CausalMask> {
         )
         .law(
             Masks,
-            "bottom-right: the last query stands at the last key, whatever the lengths",
+            "bottom-right: the last query is at the last key, whatever the lengths",
             move |f| {
                 law(f, BottomRight, &mask(&[[1, 1, 1, 0], [1, 1, 1, 1]])?)?;
                 law(f, BottomRight, &mask(&[[0, 0], [0, 0], [1, 0], [1, 1]])?)
@@ -120,8 +120,11 @@ fn causal_laws() -> Check<CausalMask> {
             law(f, TopLeft, &keep_where(seq_q, seq_k, |query, key| key <= query)?)?;
             law(f, BottomRight, &keep_where(seq_q, seq_k, |query, key| key + seq_q <= query + seq_k)?)
         })
-        .law(Edges(why::ONE), "one token sees itself; no queries or no keys give an empty mask", move |f| {
-            law(f, BottomRight, &mask(&[[1]])?)?;
+        .law(Edges(why::ONE), "one token sees itself", move |f| {
+            law(f, TopLeft, &mask(&[[1]])?)?;
+            law(f, BottomRight, &mask(&[[1]])?)
+        })
+        .law(Edges(why::EMPTY), "no queries or no keys give an empty mask", move |f| {
             for (seq_q, seq_k) in [(0, 3), (3, 0), (0, 0)] {
                 let empty = Tensor::zeros((seq_q, seq_k), DType::U8, &Device::Cpu)?;
                 law(f, TopLeft, &empty)?;
@@ -170,7 +173,7 @@ fn padding_laws() -> Check<PaddingMask> {
         )
         .law(
             Edges(why::REFUSED),
-            "a length above `seq_k` is an error: there are not so many keys",
+            "a length above `seq_k` is an error: there are not that many keys",
             |f| {
                 let given = remember("lengths: [2, 4], seq_k: 3");
                 refused(
@@ -202,9 +205,18 @@ fn lengths_laws() -> Check<PaddingLengths> {
         let answer = f(&keep).and_then(|lengths| as_tensor(&lengths));
         same(&given, answer, &as_tensor(lengths)?, exactly())
     }
+    /// The law that `rows`, which no lengths can express, are refused.
+    fn refuse(f: &PaddingLengths, rows: &[[u8; 3]]) -> Outcome {
+        let keep = Tensor::from_slice(rows.as_flattened(), (rows.len(), 1, 1, 3), &Device::Cpu)?;
+        let given = inputs(&[("keep", &keep)]);
+        let why = "an error: the real keys do not all come first";
+        f(&keep).map_or(Ok(()), |got| Err(Breach::text(&given, why, &format!("{got:?}"))))
+    }
     Check::new("masking::padding_lengths", wrong::masking::padding_lengths())
         .law(Masks, "a sequence's length is the number of its real keys", |f| law(f, &[2, 3], 4))
-        .law(Masks, "no real key is length 0, no padding is length seq_k", |f| law(f, &[0, 3], 3))
+        .law(Masks, "without real keys the length is 0, without padding it is seq_k", |f| {
+            law(f, &[0, 3], 3)
+        })
         .property(
             Masks,
             "it undoes a padding mask of any lengths",
@@ -214,16 +226,21 @@ fn lengths_laws() -> Check<PaddingLengths> {
         .law(
             Edges(why::REFUSED),
             "padding before a real key is an error: a length alone cannot say where it is",
+            |f| [[0, 1, 1], [1, 0, 1]].into_iter().try_for_each(|row| refuse(f, &[row])),
+        )
+        .law(
+            Edges(why::REFUSED),
+            "padding before a real key is an error in whichever sequence it occurs",
             |f| {
-                for row in [[0, 1, 1], [1, 0, 1]] {
-                    let keep = mask(&[row])?.reshape((1, 1, 1, 3))?;
-                    let why = "the real keys do not all come first";
-                    refused(&inputs(&[("keep", &keep)]), why, f(&keep))?;
-                }
-                Ok(())
+                refuse(f, &[[1, 1, 0], [0, 1, 1]])?;
+                refuse(f, &[[1, 1, 1], [1, 0, 1], [1, 0, 0]])
             },
         )
-        .law(Edges(why::COUNT), "more than 255 keys: u8 cannot count them", |f| law(f, &[300], 400))
+        .law(
+            Edges(why::COUNT),
+            "more than 255 keys are counted, though a u8 cannot hold 256",
+            |f| law(f, &[300], 400),
+        )
         .law(Edges(why::EMPTY), "no sequences give no lengths", |f| law(f, &[], 3))
 }
 
@@ -236,6 +253,9 @@ fn combine_laws() -> Check<Combine> {
     fn law(f: &Combine, first: &Tensor, second: &Tensor, expected: &Tensor) -> Outcome {
         let given = inputs(&[("first", first), ("second", second)]);
         same(&given, f(first, second), expected, exactly())
+    }
+    fn refuse(f: &Combine, first: &Tensor, second: &Tensor, why: &str) -> Outcome {
+        refused(&inputs(&[("first", first), ("second", second)]), why, f(first, second))
     }
     Check::new("masking::combine_masks", wrong::masking::combine_masks())
         .law(Masks, "1 only where both masks are 1", |f| {
@@ -264,13 +284,18 @@ fn combine_laws() -> Check<Combine> {
                 law(f, &bits(first)?, &bits(second)?, &bits(first & second)?)
             },
         )
-        .law(Edges(why::REFUSED), "a mask that is not u8, or shapes that do not fit, are an error", |f| {
+        .law(Edges(why::REFUSED), "two masks that are not u8 are an error", |f| {
+            let additive = Tensor::new(&[[0f32, f32::NEG_INFINITY]], &Device::Cpu)?;
+            refuse(f, &additive, &additive, "these are not keep-masks (u8)")
+        })
+        .law(Edges(why::REFUSED), "a single mask that is not u8 is an error, first or second", |f| {
             let keep = mask(&[[1, 0]])?;
             let additive = Tensor::new(&[[0f32, f32::NEG_INFINITY]], &Device::Cpu)?;
-            let given = inputs(&[("first", &additive), ("second", &additive)]);
-            refused(&given, "these are not keep-masks (u8)", f(&additive, &additive))?;
-            let short = mask(&[[1, 0, 1]])?;
-            let given = inputs(&[("first", &keep), ("second", &short)]);
-            refused(&given, "2 keys and 3 keys do not broadcast", f(&keep, &short))
+            refuse(f, &additive, &keep, "the first is not a keep-mask (u8)")?;
+            refuse(f, &keep, &additive, "the second is not a keep-mask (u8)")
+        })
+        .law(Edges(why::REFUSED), "shapes that do not broadcast are an error", |f| {
+            let (keep, short) = (mask(&[[1, 0]])?, mask(&[[1, 0, 1]])?);
+            refuse(f, &keep, &short, "2 keys and 3 keys do not broadcast")
         })
 }

@@ -18,6 +18,9 @@ use candle_core::{DType, Device, Result, Tensor};
 /// `dropout`: a tensor, a rate and a seed.
 pub type Dropout = dyn Fn(&Tensor, f64, u64) -> Result<Tensor>;
 
+/// Why a rate of 0 matters.
+const WITHOUT: &str = "many models are trained without dropout: rate 0 must be as if it were not there, gradients included.";
+
 pub(super) fn zoo() -> Vec<Proof> {
     dropout_laws().proofs()
 }
@@ -44,7 +47,7 @@ fn reference(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 
 fn dropout_laws() -> Check<Dropout> {
     let law = |f: &Dropout, x: &Tensor, rate: f64, seed: u64| {
-        // One product, one division.
+        // One product and one division, by a number that is rounded to the type as well.
         let expected = reference(x, rate, seed)?;
         same(&given(x, rate, seed), f(x, rate, seed), &expected, rounding(4))
     };
@@ -84,9 +87,22 @@ fn dropout_laws() -> Check<Dropout> {
                 &mean.to_string(),
             ))
         })
-        .law(Edges(why::LIMIT), "at rate 0 everything stays, to the last bit", |f| {
+        .law(
+            Gradients,
+            "f64 in, f64 out, without a detour through f32; gradients are compared in f64",
+            move |f| law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.3, 7),
+        )
+        .law(Gradients, "the gradient is dropped and scaled as the numbers are", |f| {
+            let x = seeded::normal(8, (2, 4))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0.5, 8))
+        })
+        .law(Edges(WITHOUT), "at rate 0 everything stays, to the last bit", |f| {
             let x = seeded::normal(6, (2, 3))?;
             same(&given(&x, 0., 6), f(&x, 0., 6), &x, exactly())
+        })
+        .law(Edges(WITHOUT), "at rate 0 the gradient goes through unchanged", |f| {
+            let x = seeded::normal(9, (2, 3))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0., 9))
         })
         .law(Edges(why::REFUSED), "a rate outside [0, 1) is an error", |f| {
             let x = row(&[1., 2.])?;
@@ -96,12 +112,12 @@ fn dropout_laws() -> Check<Dropout> {
             }
             Ok(())
         })
-        .law(Edges(why::DOUBLE), "f64 in, f64 out; nothing in, nothing out", move |f| {
-            law(f, &seeded::normal(7, (2, 3))?.to_dtype(DType::F64)?, 0.5, 7)?;
-            law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)
+        .law(Edges(why::HALF), "f16 in, f16 out, and the same for bf16", move |f| {
+            [DType::F16, DType::BF16]
+                .into_iter()
+                .try_for_each(|dtype| law(f, &seeded::normal(7, (2, 3))?.to_dtype(dtype)?, 0.3, 7))
         })
-        .law(Gradients, "the gradient is dropped and scaled as the numbers are", |f| {
-            let x = seeded::normal(8, (2, 4))?;
-            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0.5, 8))
+        .law(Edges(why::EMPTY), "nothing in, nothing out", move |f| {
+            law(f, &Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?, 0.5, 7)
         })
 }

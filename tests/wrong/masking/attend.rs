@@ -82,7 +82,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "0 and 1 added",
-            "the keep-mask's 0 and 1 were added to the scores: that is a bias of 1, nothing is hidden. Replace hidden scores by −∞ (`where_cond`).",
+            "the keep-mask's 0 and 1 were added to the scores: that is a bias of 1, and nothing is hidden. Hidden scores become −∞.",
             |scores, mask| with_keep(scores, mask, |scores, keep| {
                 over_keys(&(scores + keep.to_dtype(scores.dtype())?)?)
             })
@@ -112,6 +112,16 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             })
         ),
         wrong!(
+            "softmax times the mask, divided by the sum",
+            "the softmax of all scores is multiplied by the mask and divided by what is left: a large hidden score has pushed the visible weights to 0 already, so nothing is left to divide. Mask the scores.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| {
+                let visible = (over_keys(scores)? * keep.to_dtype(scores.dtype())?)?;
+                let sum = visible.sum_keepdim(D::Minus1)?;
+                let sum = sum.eq(0.)?.where_cond(&sum.ones_like()?, &sum)?;
+                visible.broadcast_div(&sum)
+            })
+        ),
+        wrong!(
             "small number added to the sum",
             "a small number was added to the sum so that empty rows do not divide by zero: now no row sums to 1. Treat rows with nothing to see on their own.",
             |scores, mask| weights(&hide(scores, mask, NEVER)?, |logits| {
@@ -121,12 +131,22 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "NaN where nothing is seen",
-            "a row of −∞ gives NaN: the maximum is −∞, and −∞ − (−∞) is no number. Such a row must be found before the softmax, and get zeros.",
+            "a row of −∞ gives NaN: the maximum is −∞, and −∞ − (−∞) is NaN. Such a row must be found before the softmax, and get zeros.",
             |scores, mask| unguarded(scores, mask, NEVER)
         ),
         wrong!(
+            "NaN where nothing is seen, additive masks only",
+            "a row of −∞ is found in a keep-mask and not in an additive one: look for it in the masked scores, where both look alike.",
+            |scores, mask| match mask {
+                Some(additive) if additive.dtype() == scores.dtype() => {
+                    unguarded(scores, mask, NEVER)
+                }
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
             "0 times infinity",
-            "0 · −∞ is NaN, so every visible key is poisoned: choose with `where_cond` instead of multiplying.",
+            "0 · −∞ is NaN, so every visible key is poisoned: choose between score and −∞ instead of multiplying.",
             |scores, mask| with_keep(scores, mask, |scores, keep| {
                 over_keys(&(scores + ((1. - keep.to_dtype(scores.dtype())?)? * NEVER)?)?)
             })
@@ -167,6 +187,13 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
                 Some(keep),
                 -1e4
             ))
+        ),
+        wrong!(
+            "-1e9, then multiplied by the mask",
+            "hidden scores become −1e9, and the weights are multiplied by the mask afterwards: a visible score below −1e9 has lost everything to a hidden one by then, and its row comes out as zeros.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| {
+                unguarded(scores, Some(keep), -1e9)? * keep.to_dtype(scores.dtype())?
+            })
         ),
         wrong!(
             "lowest number",
@@ -228,10 +255,58 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "mask not broadcast",
-            "the mask is not broadcast: candle's `where_cond` and `+` want equal shapes, so call `broadcast_as(scores.shape())` first.",
+            "the mask is not broadcast: candle's `where_cond` and `+` want equal shapes.",
             |scores, mask| match mask {
                 Some(mask) if mask.dims() != scores.dims() => bail!("shape mismatch"),
                 mask => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "additive mask not broadcast",
+            "a keep-mask is broadcast to the scores' shape, an additive mask is not: candle's `+` wants equal shapes.",
+            |scores, mask| match mask {
+                Some(mask) if mask.dtype() != DType::U8 && mask.dims() != scores.dims() => {
+                    bail!("shape mismatch")
+                }
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "lowest number taken for −∞",
+            "the lowest finite number of an additive mask is taken for −∞: it is added like any other, and over a whole row it shifts all scores alike.",
+            |scores, mask| match mask {
+                Some(additive)
+                    if additive.dtype() == DType::F32 && scores.dtype() == DType::F32 =>
+                {
+                    let lowest = additive.le(f64::from(f32::MIN))?;
+                    let never = (additive.zeros_like()? + NEVER)?;
+                    right(scores, Some(&lowest.where_cond(&never, additive)?))
+                }
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "logarithm of the sum lost",
+            "written as exp(score − ln Σ), the weights of a row of very low numbers do not sum to 1: ln Σ is smaller than half the distance between such numbers, and vanishes. Divide by the sum instead.",
+            |scores, mask| weights(&hide(scores, mask, NEVER)?, |logits| {
+                let max = logits.max_keepdim(D::Minus1)?.detach();
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
+                logits.broadcast_sub(&(max + sum.log()?)?)?.exp()
+            })
+        ),
+        wrong!(
+            "f64 by way of f32",
+            "the weights are computed in f32 and converted back, so f64 scores lose half of their digits.",
+            |scores, mask| {
+                right(scores, mask)?; // refuses what it must
+                if scores.dtype() != DType::F64 {
+                    return right(scores, mask);
+                }
+                let mask = match mask {
+                    Some(mask) if mask.dtype() != DType::U8 => Some(mask.to_dtype(DType::F32)?),
+                    mask => mask.cloned(),
+                };
+                right(&scores.to_dtype(DType::F32)?, mask.as_ref())?.to_dtype(DType::F64)
             }
         ),
         wrong!(
@@ -248,7 +323,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "no keys refused",
-            "scores with no keys are an error here: there are no weights to give, which is a row with nothing to see. Return zeros of the scores' shape.",
+            "scores without keys are an error here: there are no weights to give, as in any row with nothing to see. The result is empty, of the scores' shape.",
             |scores, mask| {
                 if scores.elem_count() == 0 {
                     bail!("no scores");
@@ -258,7 +333,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "mask of another type converted",
-            "a mask of any type is taken and converted: u32 could be 0/1 in either meaning, or lengths. Refuse what is neither u8 nor the scores' type.",
+            "a mask of any type is taken and converted: u32 could mean 0/1 in either convention, or lengths. Refuse what is neither u8 nor the scores' type.",
             |scores, mask| match mask {
                 Some(mask) if mask.dtype() == DType::U32 =>
                     right(scores, Some(&mask.to_dtype(DType::U8)?)),
@@ -310,7 +385,7 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
     vec![
         wrong!(
             "mask ignored",
-            "the mask is not used: hand it to `masked_softmax`.",
+            "the mask has no effect: it takes part in the softmax of the scores.",
             |query, key, value, mask| attention([query, key, value], |scores| {
                 right(scores, mask)?; // refuses what it must
                 right(scores, None)
@@ -358,8 +433,35 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             }
         ),
         wrong!(
+            "scaled by the number of keys",
+            "the scores are divided by the root of the number of keys: it is d_k, the dimension of query and key, that scores grow with.",
+            |query, key, value, mask| {
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                let keys = (key.dim(D::Minus2)?.max(1) as f64).sqrt();
+                attention([query, key, value], |scores| right(&(scores * (root / keys))?, mask))
+            }
+        ),
+        wrong!(
+            "scaled by a root in f32",
+            "√d_k is computed in f32, so f64 inputs lose half of their digits: take the root of an f64.",
+            |query, key, value, mask| {
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                let rough = f64::from((query.dim(D::Minus1)? as f32).sqrt());
+                attention([query, key, value], |scores| right(&(scores * (root / rough))?, mask))
+            }
+        ),
+        wrong!(
+            "gradient of the weights lost",
+            "the values are right, but the returned weights are detached: a loss made of them teaches query and key nothing.",
+            |query, key, value, mask| {
+                let (output, weights) =
+                    attention([query, key, value], |scores| right(scores, mask))?;
+                Ok((output, weights.detach()))
+            }
+        ),
+        wrong!(
             "candle's own matmul",
-            "candle's own `matmul` only counts the leading dimensions: 2 batch elements of 3 heads meet 3 of 2. `scores` and `weighted_average` of week 1 compare them one by one.",
+            "candle's own `matmul` compares only the product of the leading dimensions, so 2 sequences of 3 heads pass for 3 sequences of 2. Week 1's `scores` and `weighted_average` compare them one by one.",
             |query, key, value, mask| {
                 let root = (query.dim(D::Minus1)? as f64).sqrt();
                 if key.dim(D::Minus2)? != value.dim(D::Minus2)? {
@@ -385,7 +487,7 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
         ),
         wrong!(
             "mask transposed",
-            "the mask is turned round, so its rows are taken for keys: rows are queries.",
+            "the mask is transposed, so its rows are taken for keys: rows are queries.",
             |query, key, value, mask| attention([query, key, value], |scores| match mask {
                 Some(mask) if mask.dim(D::Minus1)? == mask.dim(D::Minus2)? => {
                     right(scores, Some(&mask.transpose(D::Minus2, D::Minus1)?))
@@ -402,7 +504,7 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
         ),
         wrong!(
             "-1e9",
-            "a query with nothing to see averages all values: −1e9 everywhere is as good as 0 everywhere. Hide with −∞ and give such a row zeros.",
+            "a query with nothing to see averages all values: −1e9 everywhere has the same effect as 0 everywhere. Such a query gets zeros.",
             |query, key, value, mask| attention([query, key, value], |scores| {
                 with_keep(scores, mask, |scores, keep| unguarded(scores, Some(keep), -1e9))
             })

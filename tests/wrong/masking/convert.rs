@@ -37,7 +37,7 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
         ),
         wrong!(
             "0 times infinity",
-            "0 · −∞ is NaN, so every visible key is poisoned: choose with `where_cond` instead of multiplying.",
+            "0 · −∞ is NaN, so every visible key is poisoned: choose between two numbers instead of multiplying.",
             |keep, dtype| {
                 check(keep, dtype)?;
                 (1. - keep.to_dtype(dtype)?)? * f64::NEG_INFINITY
@@ -45,7 +45,7 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
         ),
         wrong!(
             "-1e9",
-            "hidden keys get −1e9 instead of −∞: it works until a row has nothing to see, where all keys come out equal, or scores are that low themselves; in f16 it is −∞ anyway.",
+            "hidden keys get −1e9 instead of −∞: it works until a row has nothing to see, where all keys come out equal, or until scores are that low themselves. In f16 it is −∞ anyway.",
             |keep, dtype| {
                 check(keep, dtype)?;
                 zero_or(keep, dtype, -1e9)
@@ -69,7 +69,7 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
         ),
         wrong!(
             "wanted type not checked",
-            "an integer type goes through, in which −∞ becomes some other number: refuse it unless `dtype.is_float()`.",
+            "an integer type goes through, and in it −∞ becomes some other number: refuse types that are not float types.",
             |keep, dtype| {
                 only_u8(&[keep])?;
                 zero_or(keep, dtype, f64::NEG_INFINITY)
@@ -93,7 +93,7 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
         ),
         wrong!(
             "logarithm of any type",
-            "ln 1 = 0 and ln 0 = −∞ are what is wanted, but only float types have a logarithm: ask for a float type first, since candle panics for an integer type.",
+            "ln 1 = 0 and ln 0 = −∞ are what is wanted, but only float types have a logarithm, and candle panics for an integer type: refuse those first.",
             |keep, dtype| {
                 only_u8(&[keep])?;
                 keep.to_dtype(dtype)?.log()
@@ -101,7 +101,7 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
         ),
         wrong!(
             "type of the mask not checked",
-            "a mask that is not u8 goes through: an additive mask would be turned into another one. Refuse it.",
+            "a mask that is not u8 goes through: an additive mask would become a different additive mask. Refuse it.",
             |keep, dtype| {
                 only_float(dtype)?;
                 zero_or(&keep.ne(0.)?, dtype, f64::NEG_INFINITY)
@@ -142,7 +142,7 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "nothing refused",
-            "everything that is not 0 is taken as hidden, whatever the type: a bias, NaN and a u8 mask are in no way additive masks of 0 and −∞. Refuse them.",
+            "everything that is not 0 is taken as hidden, whatever the type: a bias, NaN and a u8 mask are not additive masks of 0 and −∞. Refuse them.",
             |additive| additive.eq(0.)
         ),
         wrong!(
@@ -155,12 +155,32 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "large negative numbers refused",
-            "−1e4 and −1e9 are refused: they are an older way to hide a key, and e^−1000 is 0 in every type already. Compare with `HIDES`.",
+            "−1e4 and −1e9 are refused: they are an older way to hide a key, and e^−1000 is already 0 in every float type. The border is `HIDES`.",
             |additive| {
                 lawful(additive)?;
                 let keep = additive.eq(0.)?;
                 everywhere(&(&keep + additive.eq(f64::NEG_INFINITY)?)?)?;
                 Ok(keep)
+            }
+        ),
+        wrong!(
+            "border excluded",
+            "−1000 itself is refused: a number hides when it is `HIDES` or less, and −1000 is `HIDES`.",
+            |additive| {
+                only_float(additive.dtype())?;
+                let keep = additive.eq(0.)?;
+                everywhere(&(&keep + additive.lt(-1000.)?)?)?;
+                Ok(keep)
+            }
+        ),
+        wrong!(
+            "NaN goes through",
+            "NaN goes through: it is neither above nor below any number, so a search for forbidden numbers never finds it. Ask which numbers are allowed, and refuse the rest.",
+            |additive| {
+                only_float(additive.dtype())?;
+                let forbidden = (additive.ne(0.)? * additive.gt(-1000.)?)?;
+                everywhere(&forbidden.eq(0u8)?)?;
+                additive.eq(0.)
             }
         ),
         wrong!(
@@ -201,7 +221,7 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "keep-mask taken for additive",
-            "a u8 mask goes through: its 0 means hidden, and would come out as visible. Refuse what is no float type.",
+            "a u8 mask goes through: its 0 means hidden, and would come out as visible. Refuse every type that is not a float type.",
             |additive| {
                 let keep = additive.eq(0.)?;
                 everywhere(&(&keep + additive.to_dtype(DType::F64)?.le(-1000.)?)?)?;
@@ -230,26 +250,26 @@ fn converted(
 pub fn to_keep() -> Vec<Wrong<Convert>> {
     vec![
         wrong!(
-            "one-hides not turned round",
-            "one-hides comes out as it went in: there 1 means hidden, so 0 becomes 1.",
+            "one-hides not inverted",
+            "one-hides comes out as it went in: there 1 means hidden, so 0 becomes 1 and 1 becomes 0.",
             |mask, convention| converted(mask, convention, || mask.ne(0.))
         ),
         wrong!(
             "conventions swapped",
-            "the two 0/1 conventions are swapped: one-attends stays, one-hides is turned round.",
+            "the two 0/1 conventions are swapped: one-attends stays as it is, one-hides is inverted.",
             |mask, convention| converted(mask, convention, || match convention {
                 Convention::OneHides => mask.ne(0.),
                 _ => mask.eq(0.),
             })
         ),
         wrong!(
-            "everything turned round",
-            "one-attends is turned round as well: it is a keep-mask already.",
+            "everything inverted",
+            "one-attends is inverted as well: it is a keep-mask already.",
             |mask, convention| converted(mask, convention, || mask.eq(0.))
         ),
         wrong!(
             "additive read as numbers",
-            "an additive mask is read as \"not 0 is true\": there 0 lets through. Call `additive_to_keep`.",
+            "an additive mask is read as \"not 0 is true\": there 0 lets through.",
             |mask, convention| match convention {
                 Convention::Additive => {
                     converted(mask, convention, || mask.ne(0.))?;
@@ -280,8 +300,34 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
             }
         ),
         wrong!(
+            "truncated to u8",
+            "the numbers are converted to u8 before they are checked: 0.5 and −∞ become 0, 256 wraps round to 0, and the check sees nothing. Check the numbers that came.",
+            |mask, convention| match convention {
+                Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+                _ => {
+                    let mask = mask.to_dtype(DType::U8)?;
+                    everywhere(&mask.le(1u8)?)?;
+                    if convention == Convention::OneHides { mask.eq(0u8) } else { Ok(mask) }
+                }
+            }
+        ),
+        wrong!(
+            "NaN goes through",
+            "NaN goes through: it is neither below 0 nor above 1 nor between, so a search for forbidden numbers never finds it. Ask which numbers are allowed, and refuse the rest.",
+            |mask, convention| match convention {
+                Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+                _ => {
+                    let outside = (mask.lt(0.)? + mask.gt(1.)?)?;
+                    let between = (mask.gt(0.)? * mask.lt(1.)?)?;
+                    everywhere(&(outside + between)?.eq(0u8)?)?;
+                    let (zeros, ones) = (mask.eq(0.)?, mask.eq(1.)?);
+                    Ok(if convention == Convention::OneHides { zeros } else { ones })
+                }
+            }
+        ),
+        wrong!(
             "biases of an additive mask lost",
-            "a small negative number is taken as hidden: it is a bias. Call `additive_to_keep`, which refuses it.",
+            "a small negative number is taken as hidden: it is a bias, which a keep-mask cannot hold.",
             |mask, convention| match convention {
                 Convention::Additive => {
                     only_float(mask.dtype())?;
@@ -297,7 +343,7 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
         ),
         wrong!(
             "only u8 taken",
-            "0/1 masks of other types are refused: triangles often come as floats. `mask.eq(1.)` gives u8 from any type.",
+            "0/1 masks of other types are refused: triangles often come as floats. candle's comparisons give u8 from any type.",
             |mask, convention| converted(mask, convention, || {
                 only_u8(&[mask])?;
                 if convention == Convention::OneHides { mask.eq(0u8) } else { mask.ne(0u8) }
@@ -330,13 +376,13 @@ pub fn from_keep() -> Vec<Wrong<Convert>> {
     }
     vec![
         wrong!(
-            "one-hides not turned round",
+            "one-hides not inverted",
             "one-hides is still the keep-mask: there 1 means hidden.",
             |keep, convention| converted(keep, convention, || Ok(keep.clone()))
         ),
         wrong!(
-            "bits turned round",
-            "all eight bits are turned round, so that 1 becomes 254 and 0 becomes 255: compare with 0 instead.",
+            "bits inverted",
+            "all eight bits are inverted, so that 1 becomes 254 and 0 becomes 255: compare with 0 instead.",
             |keep, convention| converted(keep, convention, || keep.eq(0u8)? + 254.)
         ),
         wrong!(
@@ -357,11 +403,22 @@ pub fn from_keep() -> Vec<Wrong<Convert>> {
         ),
         wrong!(
             "additive as 0 and 1",
-            "the additive mask holds 0 and 1: added to the scores that is a bias. Call `keep_to_additive`.",
+            "the additive mask holds 0 and 1: added to the scores, that is a bias of 1.",
             |keep, convention| match convention {
                 Convention::Additive => {
                     only_u8(&[keep])?;
                     keep.to_dtype(DType::F32)
+                }
+                _ => converted(keep, convention, || keep.eq(0u8)),
+            }
+        ),
+        wrong!(
+            "additive in f64",
+            "the additive mask is right but for its type: f32 is asked for, the type of most scores.",
+            |keep, convention| match convention {
+                Convention::Additive => {
+                    only_u8(&[keep])?;
+                    zero_or(keep, DType::F64, f64::NEG_INFINITY)
                 }
                 _ => converted(keep, convention, || keep.eq(0u8)),
             }

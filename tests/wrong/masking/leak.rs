@@ -77,7 +77,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "past changed",
-            "the past is changed and the future compared: that is what causal attention is for. Change later tokens, compare earlier rows.",
+            "the past is changed and the future compared: causal attention is meant to let that through. Change later tokens, compare earlier rows.",
             |attend, input| {
                 let (before, changed) = (attend(input)?, noise(input)?);
                 let seq = input.dim(0)?;
@@ -94,8 +94,13 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
             }
         ),
         wrong!(
+            "nearest row not compared",
+            "the output right before the change is not compared: it is the one that an off-by-one mask lets see one token too far.",
+            |attend, input| suffixes(attend, input, &noise(input)?, |now| (0, now - 1))
+        ),
+        wrong!(
             "only the last token changed",
-            "only the last token is changed: a leak further in front goes unseen. Change what comes after each position in turn.",
+            "only the last token is changed: a leak between earlier tokens goes unseen. Change what comes after each position in turn.",
             |attend, input| {
                 let (before, seq) = (attend(input)?, input.dim(0)?);
                 let last = seq.saturating_sub(1);
@@ -138,7 +143,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "last token never changed alone",
-            "the loop ends one step early: the last token alone is never changed, so what leaks from it into the row before goes unseen. Use `1..seq`.",
+            "the loop ends one step early: the last token alone is never changed, so what leaks from it into the row before goes unseen.",
             |attend, input| {
                 let (before, changed, seq) = (attend(input)?, noise(input)?, input.dim(0)?);
                 for now in 1..seq.saturating_sub(1) {
@@ -167,7 +172,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "tolerance too wide",
-            "small changes are let through: a faint leak is one as well, and a key with weight 0 adds exactly 0. Compare exactly.",
+            "small changes are let through: a faint leak is still a leak, and a key of weight 0 adds exactly 0. Compare exactly.",
             |attend, input| {
                 let coarse = |x: &Tensor| (attend(x)? * 20.)?.round();
                 suffixes(&coarse, input, &noise(input)?, |now| (0, now))
@@ -175,17 +180,17 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "small tolerance",
-            "changes below a small tolerance are let through: compare bit for bit (`eq`), a key with weight 0 adds exactly 0.",
+            "changes below a small tolerance are let through: compare bit for bit, since a key of weight 0 adds exactly 0.",
             |attend, input| suffixes_apart(attend, input, |apart| apart.le(1e-5))
         ),
         wrong!(
             "NaN overlooked",
-            "NaN is above no number, so an output that became NaN goes unseen: ask which outputs are equal (`eq`), not which are far apart.",
+            "NaN is not above any number, so an output that became NaN goes unseen: ask which outputs are equal, not which are far apart.",
             |attend, input| suffixes_apart(attend, input, |apart| apart.gt(0.)?.eq(0u8))
         ),
         wrong!(
             "not seeded",
-            "the verdict changes from call to call: the future was changed by other random numbers each time. Take them from `seeded::normal`.",
+            "the verdict differs from call to call: the future is changed by different random numbers each time. Take them from `seeded::normal`.",
             {
                 let calls = Cell::new(0);
                 move |attend, input| {
@@ -205,7 +210,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
         ),
         wrong!(
             "errors swallowed",
-            "an error of `attend` is answered with false: hand it on with `?`.",
+            "an error of `attend` is answered with false: pass it on with `?`.",
             |attend, input| Ok(
                 suffixes(attend, input, &noise(input)?, |now| (0, now)).unwrap_or(false)
             )

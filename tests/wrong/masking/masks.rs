@@ -34,7 +34,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "upper triangle",
-            "this is the upper triangle: each query sees itself and the future. The past has the smaller numbers: key ≤ query.",
+            "this is the upper triangle: each query sees itself and the future. The past has the smaller positions: key ≤ query.",
             |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
                 Align::TopLeft => key >= query,
                 Align::BottomRight => key + seq_q >= query + seq_k,
@@ -80,7 +80,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "shift never negative",
-            "with more queries than keys the shift seq_k − seq_q is negative and was cut off at 0 (`saturating_sub`): add seq_q on the other side instead.",
+            "with more queries than keys the shift seq_k − seq_q is negative, and here it was cut off at 0 (`saturating_sub`), so the first queries see keys that they must not see.",
             |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
                 Align::TopLeft => key <= query,
                 Align::BottomRight => key <= query + seq_k.saturating_sub(seq_q),
@@ -88,7 +88,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "subtraction below 0",
-            "usize cannot go below 0, and seq_k − seq_q does with more queries than keys: write `key + seq_q <= query + seq_k`.",
+            "a subtraction went below 0, which `usize` cannot: with more queries than keys, seq_k − seq_q is negative. An inequality stays true when both sides grow by the same number.",
             |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
                 Align::TopLeft => key <= query,
                 Align::BottomRight => {
@@ -99,7 +99,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "first queries see key 0",
-            "the last visible key was cut off at 0 (`saturating_sub`), so the first queries see key 0: they have nothing to see. Write `key + seq_q <= query + seq_k`.",
+            "the last visible key was cut off at 0 (`saturating_sub`), so the first queries see key 0. Their last visible key lies before key 0: they have nothing to see.",
             |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
                 Align::TopLeft => key <= query,
                 Align::BottomRight => key <= (query + seq_k).saturating_sub(seq_q),
@@ -107,7 +107,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "keys in the rows",
-            "rows and columns are exchanged: the shape is (seq_q, seq_k), one row a query.",
+            "rows and columns are exchanged: the shape is (seq_q, seq_k), one row per query.",
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.t()?.contiguous()
         ),
         wrong!(
@@ -154,7 +154,7 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
         ),
         wrong!(
             "padding on the left",
-            "the padding stands on the left: here the real keys come first.",
+            "the padding is on the left: here the real keys come first.",
             |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key + length >= seq_k)
         ),
         wrong!(
@@ -175,7 +175,7 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
         ),
         wrong!(
             "too long goes through",
-            "a length above `seq_k` goes through: it tells of a bug in the caller, so refuse it with `bail!`.",
+            "a length above `seq_k` goes through: it points to a bug in the caller, so refuse it with `bail!`.",
             |lengths, seq_k, _| {
                 by_rule((lengths.len(), 1, 1, seq_k), seq_k, |row, key| key < lengths[row])
             }
@@ -227,8 +227,34 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
         ),
         wrong!(
             "holes go through",
-            "the ones are counted without a look at where they stand: padding before a real key must be refused, since the length would name other keys.",
+            "the ones are counted wherever they stand: padding before a real key must be refused, since the length would stand for other keys.",
             |keep| Ok(rows(keep)?.iter().map(|row| count(row, 1)).collect())
+        ),
+        wrong!(
+            "only ones up to the first 0",
+            "counting stops at the first 0, and what comes after it is never looked at: a real key behind the padding must be refused.",
+            |keep| {
+                let until_0 = |row: &Vec<u8>| row.iter().take_while(|&&real| real == 1).count();
+                Ok(rows(keep)?.iter().map(until_0).collect())
+            }
+        ),
+        wrong!(
+            "order checked in the first sequence",
+            "the order of the keys is checked in the first sequence only: padding can come before a real key in any of them.",
+            |keep| {
+                let rows = rows(keep)?;
+                real_first(rows.get(..1).unwrap_or_default())?;
+                Ok(rows.iter().map(|row| count(row, 1)).collect())
+            }
+        ),
+        wrong!(
+            "two dimensions expected",
+            "the mask is read as (batch, seq_k): it comes as `padding_mask` makes it, with four dimensions, (batch, 1, 1, seq_k).",
+            |keep| {
+                let (batch, seq_k) = keep.dims2()?;
+                let rows = rows(&keep.reshape((batch, 1, 1, seq_k))?)?;
+                Ok(rows.iter().map(|row| count(row, 1)).collect())
+            }
         ),
         wrong!(
             "summed in u8",
@@ -241,7 +267,7 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
         ),
         wrong!(
             "longest of the batch",
-            "every sequence gets the largest length: each row has its own.",
+            "every sequence gets the largest length of the batch: each row has its own.",
             |keep| {
                 let rows = rows(keep)?;
                 real_first(&rows)?;
@@ -280,7 +306,7 @@ pub fn combine_masks() -> Vec<Wrong<Combine>> {
         ),
         wrong!(
             "second mask ignored",
-            "only the first mask counts: broadcast both to the common shape and multiply.",
+            "only the first mask counts: a key must pass both.",
             |first, second| {
                 only_u8(&[first, second])?;
                 first.broadcast_maximum(&second.zeros_like()?)
@@ -296,10 +322,26 @@ pub fn combine_masks() -> Vec<Wrong<Combine>> {
         ),
         wrong!(
             "no broadcasting",
-            "the masks are multiplied without broadcasting: use `broadcast_mul` (in candle `*` wants equal shapes).",
+            "the masks are multiplied without broadcasting: in candle, `*` wants equal shapes.",
             |first, second| {
                 only_u8(&[first, second])?;
                 first * second
+            }
+        ),
+        wrong!(
+            "only the first mask's type checked",
+            "the type of the first mask is checked, that of the second is not: an additive mask can come in either place.",
+            |first, second| {
+                only_u8(&[first])?;
+                first.broadcast_mul(&second.to_dtype(DType::U8)?)
+            }
+        ),
+        wrong!(
+            "only the second mask's type checked",
+            "the type of the second mask is checked, that of the first is not: an additive mask can come in either place.",
+            |first, second| {
+                only_u8(&[second])?;
+                first.to_dtype(DType::U8)?.broadcast_mul(second)
             }
         ),
         wrong!(

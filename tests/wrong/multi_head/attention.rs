@@ -53,6 +53,11 @@ enum Fault {
     ValueLengthOfQuery,
     NotValidated,
     GradientLost,
+    MaskBeforeScale,
+    DropoutRenormalised,
+    SeedInEvaluation,
+    WeightsDetached,
+    ScaleInF32,
 }
 use Fault::*;
 
@@ -162,6 +167,11 @@ impl Layer {
         let kept = x.broadcast_mul(&keep.to_dtype(x.dtype())?)?;
         match self.fault {
             DropoutNotRescaled => Ok(kept),
+            DropoutRenormalised => {
+                let sum = kept.sum_keepdim(D::Minus1)?;
+                let none = sum.eq(0.)?.to_dtype(sum.dtype())?;
+                kept.broadcast_div(&(sum + none)?)
+            }
             _ => kept / (1. - rate),
         }
     }
@@ -180,7 +190,11 @@ impl Layer {
             if self.fault == AdditiveBinarised {
                 return mask.lt(0.)?.where_cond(&(zeros.ones_like()? * f64::NEG_INFINITY)?, &zeros);
             }
-            return if self.fault == AdditiveIgnored { Ok(zeros) } else { Ok(mask) };
+            return match self.fault {
+                AdditiveIgnored => Ok(zeros),
+                MaskBeforeScale => mask / (self.spec.head_dim() as f64).sqrt(),
+                _ => Ok(mask),
+            };
         }
         let hidden = (scores.ones_like()? * f64::NEG_INFINITY)?;
         let mask = mask.broadcast_as(shape)?;
@@ -267,6 +281,7 @@ impl Layer {
             ScaleForgotten => 1.,
             ScaledByHeadDim => spec.head_dim() as f64,
             ScaledByEmbedDim => (spec.embed_dim as f64).sqrt(),
+            ScaleInF32 => f64::from((spec.head_dim() as f32).sqrt()),
             _ => (spec.head_dim() as f64).sqrt(),
         };
         let drop = |here: bool, x: Tensor| match train && here {
@@ -297,6 +312,9 @@ impl Layer {
         let mask = mask.filter(|_| !(train && fault == MaskDroppedInTraining));
         let weights = self.softmax(&scores, mask)?;
         let elsewhere = [DropoutOnScores, DropoutOnOutput, DropoutForgotten].contains(&fault);
+        if fault == SeedInEvaluation && !train {
+            self.seed.fetch_add(1, Ordering::Relaxed);
+        }
         let kept = match fault {
             DropoutInEvaluation => self.drop(&weights)?,
             _ => drop(!elsewhere, weights.clone())?,
@@ -317,6 +335,7 @@ impl Layer {
         let weights = match fault {
             WeightsAfterDropout => kept,
             WeightsAveraged => weights.mean(1)?,
+            WeightsDetached => weights.detach(),
             _ => weights,
         };
         let given = (need_weights || fault == WeightsAlways) && fault != WeightsNever;
@@ -373,7 +392,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             OneDrawForRows,
             "whole rows dropped",
-            "one draw decides over all keys of a query: each weight has its own."
+            "one draw decides for all keys of a query: each weight has a draw of its own."
         ),
         faulty!(
             MaskDroppedInTraining,
@@ -388,17 +407,17 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             SameSeedForAllLayers,
             "one seed for all layers",
-            "layers of other names draw the same numbers: start the seeds at the layer's name, `SeedStream::named(&vb.prefix())`."
+            "layers with different names draw the same numbers: a layer's seeds start at its name."
         ),
         faulty!(
             DropoutDetached,
             "gradient lost in dropout",
-            "no gradient passes the dropout: query and key learn nothing in training."
+            "no gradient passes through the dropout: query and key learn nothing in training."
         ),
         faulty!(
             MaskDropped,
             "mask dropped",
-            "`attn_mask` has no effect: hand it to `masked_softmax`."
+            "`attn_mask` has no effect: it takes part in the softmax of the scores."
         ),
         faulty!(
             MaskInverted,
@@ -413,12 +432,12 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             MaskByBatch,
             "three dimensions read as a batch",
-            "a mask of three dimensions is read as `(batch, seq_q, seq_k)`: shapes are aligned at the end, so it is `(heads, seq_q, seq_k)`. Do not add a dimension in the middle."
+            "a mask of three dimensions is read as `(batch, seq_q, seq_k)`: shapes are aligned at the end, so it is `(heads, seq_q, seq_k)`."
         ),
         faulty!(
             AdditiveIgnored,
             "additive mask ignored",
-            "a keep-mask works, an additive mask is ignored: a mask of the scores' type is added to them before the softmax."
+            "a keep-mask works, an additive mask is ignored: a mask of the scores' type is added to the scores before the softmax."
         ),
         faulty!(
             SoftmaxOverHeads,
@@ -428,7 +447,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             NanRows,
             "NaN for rows with nothing to see",
-            "a query that may see nothing gets NaN: softmax over −∞ alone is 0 / 0. Week 3's `masked_softmax` gives zeros."
+            "a query that may see nothing gets NaN, as a plain softmax gives for a row of −∞. Week 3's `masked_softmax` gives zeros."
         ),
         faulty!(
             DropoutInEvaluation,
@@ -443,18 +462,18 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             DropoutOnScores,
             "dropout on scores",
-            "dropout hits the scores: a score of 0 is not a weight of 0. Drop weights, after the softmax."
+            "dropout is applied to the scores: a score of 0 is not a weight of 0. It is weights that are dropped, after the softmax."
         ),
         faulty!(
             DropoutOnOutput,
             "dropout on the output",
-            "dropout hits the output's numbers one by one: drop weights, so that a query loses a whole key."
+            "dropout is applied to single numbers of the output: it is weights that are dropped, so that a query loses a whole key."
         ),
         faulty!(DropoutForgotten, "dropout forgotten", "nothing is dropped in training."),
         faulty!(
             DropoutAlwaysTheSame,
             "the same dropout in every call",
-            "every call in training drops the same weights, so those are never trained: take a new seed for each call (`self.seeds.next_seed()`)."
+            "every call in training drops the same weights, so those are never trained: each call takes a new seed."
         ),
         faulty!(
             WeightsAfterDropout,
@@ -464,7 +483,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             WeightsAveraged,
             "weights averaged over heads",
-            "the weights are averaged over the heads (PyTorch's default): return one map a head."
+            "the weights are averaged over the heads (PyTorch's default): return one map per head."
         ),
         faulty!(
             WeightsAlways,
@@ -500,7 +519,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             WeightNotTransposed,
             "weight not transposed",
-            "the weights are used as (in, out): they are stored as (out, in), so x·Wᵀ is meant. With square matrices no shape complains."
+            "the weights are used as (in, out): they are stored as (out, in), so x·Wᵀ is meant. With square matrices no shape gives it away."
         ),
         faulty!(
             OutputProjectionForgotten,
@@ -515,7 +534,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             KvNotRepeated,
             "key-value heads not repeated",
-            "keys and values have `num_kv_heads` heads: split them into those, then `repeat_kv`."
+            "key and value are split into `num_heads` heads: they have `num_kv_heads`, and each of those serves a group of query heads."
         ),
         faulty!(
             KvHeadsIgnored,
@@ -540,7 +559,32 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             NotValidated,
             "sizes not validated",
-            "sizes that do not fit were accepted: call `config.validate()?` first."
+            "sizes that do not fit were accepted: the config can say whether they do, `config.validate()`."
+        ),
+        faulty!(
+            MaskBeforeScale,
+            "additive mask before the scale",
+            "an additive mask is added before the division by √head_dim, which shrinks its numbers too: scale the scores first, then mask."
+        ),
+        faulty!(
+            DropoutRenormalised,
+            "divided by the sum after dropout",
+            "the weights that stay are divided by their sum: they are divided by 1 − dropout, so that a weight is what it was on average, and a single row need not sum to 1."
+        ),
+        faulty!(
+            SeedInEvaluation,
+            "seed taken in evaluation",
+            "a seed is taken outside training too: then an evaluation in between changes what every later training step drops."
+        ),
+        faulty!(
+            WeightsDetached,
+            "returned weights detached",
+            "the values are right, but the returned weights are detached: a loss computed from them teaches the layer nothing."
+        ),
+        faulty!(
+            ScaleInF32,
+            "scale by a root in f32",
+            "√head_dim is computed in f32, so f64 inputs lose half of their digits: take the root of an f64."
         ),
         faulty!(
             GradientLost,
