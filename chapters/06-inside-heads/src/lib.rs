@@ -5,6 +5,7 @@
 //! - [`induction`]: a small model in which two heads learn to work together, while you watch;
 //! - [`minilm`]: a pretrained encoder in this course's own layers;
 //! - [`kinds`]: what each of its heads does, measured on [`sentences`] labelled by hand;
+//! - [`pronouns`]: whether a pronoun's vector comes near that of its noun, and which heads that takes;
 //! - [`maps`]: pictures of what heads look at; [`plots`]: the other figures of the page.
 
 pub mod exercise;
@@ -13,5 +14,6 @@ pub mod kinds;
 pub mod maps;
 pub mod minilm;
 pub mod plots;
+pub mod pronouns;
 pub mod sentences;
 pub mod solution;

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use inside_heads::{
     induction::{
         Run, data,
-        probe::{ablated_loss, name, test_sequences},
+        probe::{Instead, ablated_loss, name, test_sequences},
         train,
     },
     plots,
@@ -67,7 +67,7 @@ fn turn(run: &Run) {
 
 fn heads(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     let tokens = test_sequences()?;
-    let maps = run.model.forward(&tokens, &[], false)?.maps;
+    let maps = run.model.forward(&tokens, &[])?.maps;
     println!("\n          previous  induction  entropy");
     for (layer, head) in run.model.heads() {
         let (previous, induction) =
@@ -95,7 +95,7 @@ fn ablations(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut bars = Vec::new();
     for (label, heads) in cases {
         let [zeroed, mean] =
-            [false, true].map(|keep_mean| ablated_loss(&run.model, &heads, keep_mean));
+            [Instead::Zeros, Instead::Mean].map(|by| ablated_loss(&run.model, &heads, by));
         let (zeroed, mean) = (zeroed?, mean?);
         println!("{label:<14} {zeroed:>7.2} {mean:>6.2}");
         bars.push((label, zeroed));

@@ -2,6 +2,7 @@
 //!
 //! `cargo study fetch minilm` gets its weights. What the model is: <https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2>.
 
+mod ablate;
 mod bert;
 mod encoded;
 mod files;
@@ -14,13 +15,16 @@ pub use files::home;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use files::{VOCABULARY, WEIGHTS, damaged};
-use std::path::Path;
-use tokens::Tokens;
+use std::{collections::HashMap, path::Path, sync::Arc};
+use tokens::{Split, Tokens};
 
 /// A pretrained encoder with its tokenizer: 6 layers of 12 heads, 384 numbers a token.
+#[derive(Clone)]
 pub struct MiniLm {
-    tokens: Tokens,
-    bert: Bert,
+    tokens: Arc<Tokens>,
+    /// By BERT's names.
+    weights: HashMap<String, Tensor>,
+    bert: Arc<Bert>,
 }
 
 impl MiniLm {
@@ -32,10 +36,10 @@ impl MiniLm {
         let (weights, vocabulary) =
             (files::find(folder, WEIGHTS)?, files::find(folder, VOCABULARY)?);
         let tokens = Tokens::read(&vocabulary, config.vocab)?;
-        let bert = candle_core::safetensors::load(&weights, &Device::Cpu).and_then(|tensors| {
-            Bert::new(&config, VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
-        });
-        Ok(Self { tokens, bert: bert.map_err(|error| damaged(&weights, error))? })
+        let loaded = candle_core::safetensors::load(&weights, &Device::Cpu)
+            .and_then(|tensors| Ok((bert(&config, &tensors)?, tensors)));
+        let (bert, weights) = loaded.map_err(|error| damaged(&weights, error))?;
+        Ok(Self { tokens: Arc::new(tokens), weights, bert: Arc::new(bert) })
     }
 
     /// Loads what `cargo study fetch minilm` got.
@@ -58,6 +62,14 @@ impl MiniLm {
     /// Shorter sentences are padded and the padding is masked out, so a sentence gets the same numbers in any batch, to
     /// rounding. Errors without sentences, or when one has more than 512 tokens.
     pub fn encode(&self, sentences: &[&str]) -> Result<Encoded> {
+        let (split, ids, mask) = self.batch(sentences)?;
+        let (hidden, maps) = self.bert.forward(&ids, &mask)?;
+        let (tokens, words) = split.into_iter().map(|one| (one.tokens, one.words)).unzip();
+        Ok(Encoded { tokens, words, hidden, maps, mask })
+    }
+
+    /// The sentences in pieces, the numbers of their tokens, and which of them are real: `(batch, seq)` both.
+    fn batch(&self, sentences: &[&str]) -> Result<(Vec<Split>, Tensor, Tensor)> {
         let split = self.tokens.split(sentences)?;
         let longest = split.iter().map(|one| one.ids.len()).max().unwrap_or(0);
         if longest == 0 {
@@ -67,17 +79,20 @@ impl MiniLm {
         if let Some((at, one)) = split.iter().enumerate().find(|(_, one)| one.ids.len() > most) {
             bail!("sentence {at}: expected at most {most} tokens; got {}", one.ids.len());
         }
-        let padded = |one: &tokens::Split| {
+        let padded = |one: &Split| {
             (0..longest).map(|at| one.ids.get(at).copied().unwrap_or(tokens::PADDING)).collect()
         };
-        let real = |one: &tokens::Split| {
+        let real = |one: &Split| {
             (0..longest).map(|at| u8::from(at < one.ids.len())).collect::<Vec<_>>()
         };
         let ids: Vec<Vec<u32>> = split.iter().map(padded).collect();
         let mask: Vec<Vec<u8>> = split.iter().map(real).collect();
-        let (ids, mask) = (Tensor::new(ids, &Device::Cpu)?, Tensor::new(mask, &Device::Cpu)?);
-        let (hidden, maps) = self.bert.forward(&ids, &mask)?;
-        let (tokens, words) = split.into_iter().map(|one| (one.tokens, one.words)).unzip();
-        Ok(Encoded { tokens, words, hidden, maps, mask })
+        Ok((split, Tensor::new(ids, &Device::Cpu)?, Tensor::new(mask, &Device::Cpu)?))
     }
+}
+
+/// The network of these weights; tensors share their memory.
+fn bert(config: &BertConfig, weights: &HashMap<String, Tensor>) -> Result<Bert> {
+    let vb = VarBuilder::from_tensors(weights.clone(), DType::F32, &Device::Cpu);
+    Bert::new(config, vb)
 }

@@ -52,11 +52,13 @@ pub fn induction_score(weights: &Tensor, period: usize) -> Result<Tensor> {
 /// −Σ w ln w of a query's weights, in nats. A weight of 0 adds 0.
 ///
 /// `weights` `(batch, heads, seq_q, seq_k)`, f32 or f64 → `(heads)`: 0 when every
-/// query looks at one key, ln(seq_k) when each looks at all keys alike. Errors
-/// when there are not four dimensions, or one of them is 0.
+/// query looks at one key, ln(seq_k) when each looks at all keys alike. Small
+/// weights count in full, down to 1e-37. Errors when there are not four
+/// dimensions, one of them is 0, or the type is another: in f16 a sum of so many
+/// small terms would be mostly rounding.
 pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
     weights.dims4()?;
-    if weights.elem_count() == 0 || !weights.dtype().is_float() {
+    if weights.elem_count() == 0 || !matches!(weights.dtype(), DType::F32 | DType::F64) {
         let got = (weights.dims(), weights.dtype());
         bail!("weights: expected at least one number, f32 or f64; got {got:?}");
     }
@@ -98,29 +100,31 @@ pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: head_diversity
 
 // ANCHOR: ablate_head
-/// The heads' outputs with one head switched off: its numbers become 0 or, when
-/// `keep_mean`, their mean over batch and tokens, which no longer depends on the
-/// input.
+/// The heads' outputs with one head switched off: whatever it found, it now puts
+/// out zeros or, when there is an `instead`, those numbers for every token.
 ///
-/// `heads` `(batch, num_heads, seq, head_dim)`, before they are combined → the
-/// same shape; the other heads stay as they are. Without batch or tokens it is
-/// empty as before. Errors when there is no head number `head`, counted from 0.
-pub fn ablate_head(heads: &Tensor, head: usize, keep_mean: bool) -> Result<Tensor> {
-    let (_, num_heads, _, _) = heads.dims4()?;
+/// `heads` `(batch, num_heads, seq, head_dim)`, before they are combined, and
+/// `instead` `(head_dim)`, of the same type: as a rule the head's mean output over
+/// *other* inputs, so that it says nothing about this one. → The same shape as
+/// `heads`; the other heads stay as they are. Without batch or tokens it is empty,
+/// as before. Errors when there is no head number `head`, counted from 0, or when
+/// `instead` does not have head_dim numbers.
+pub fn ablate_head(heads: &Tensor, head: usize, instead: Option<&Tensor>) -> Result<Tensor> {
+    let (_, num_heads, _, head_dim) = heads.dims4()?;
     if head >= num_heads {
         bail!("head: expected a number below {num_heads}, the number of heads; got {head}");
     }
-    if heads.elem_count() == 0 {
-        return Ok(heads.clone());
-    }
-    let one = heads.narrow(1, head, 1)?;
-    let instead = match keep_mean {
-        true => one.mean_keepdim((0, 2))?.broadcast_as(one.shape())?, // of (1, 1, 1, head_dim)
-        false => one.zeros_like()?,
+    let one = heads.narrow(1, head, 1)?; // (batch, 1, seq, head_dim)
+    let off = match instead {
+        Some(numbers) if numbers.dims() != [head_dim] => {
+            bail!("instead: expected ({head_dim}); got {:?}", numbers.dims())
+        }
+        Some(numbers) => numbers.broadcast_as(one.shape())?,
+        None => one.zeros_like()?,
     };
     let after = num_heads - head - 1;
     let (before, after) = (heads.narrow(1, 0, head)?, heads.narrow(1, head + 1, after)?);
-    Tensor::cat(&[before, instead, after], 1)
+    Tensor::cat(&[before, off, after], 1)
 }
 // ANCHOR_END: ablate_head
 

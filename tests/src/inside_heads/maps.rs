@@ -87,6 +87,16 @@ fn entropy_laws() -> Check<Measure> {
                 law(f, weights, expected)
             },
         )
+        .law(
+            Edges("a thousand keys with a millionth each are a thousandth of the weight, and a seventieth of the entropy."),
+            "small weights count in full: 1 − 2⁻²⁰ and 2⁻²⁰, in f64",
+            move |f| {
+                let small = 2f64.powi(-20);
+                let weights = Tensor::new(&[[[[1. - small, small]]]], &Device::Cpu)?;
+                let expected = entropy_reference(&weights)?;
+                law(f, weights, expected)
+            },
+        )
         .law(Edges(why::DOUBLE), "f64 weights are measured in f64", move |f| {
             let weights = drawn(1, (2, 2, 3, 4))?.to_dtype(DType::F64)?;
             let expected = entropy_reference(&weights)?;

@@ -116,6 +116,27 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             }
         ),
         wrong!(
+            "f32 comes back",
+            "f64 weights come back as f32: compute in the type of the weights, and leave the type alone.",
+            |weights| entropies(&weights.to_dtype(DType::F32)?)?.mean((0, 2))
+        ),
+        wrong!(
+            "a floor that is too high",
+            "small weights were raised before the logarithm, not only 0: a floor has to lie below every weight that counts.",
+            |weights| {
+                some(weights)?;
+                (weights * weights.maximum(1e-5)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
+            }
+        ),
+        wrong!(
+            "summed over the queries, averaged over the keys",
+            "the sum runs over the queries and the mean over the keys: a query's entropy is a sum over its keys, the last dimension.",
+            |weights| {
+                some(weights)?;
+                (weights * weights.maximum(TINY)?.log()?)?.sum(2)?.neg()?.mean((0, 2))
+            }
+        ),
+        wrong!(
             "nothing accepted",
             "empty weights were accepted, or are a panic: a mean over nothing is 0 / 0. Refuse them first.",
             |weights| {
@@ -288,6 +309,56 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
                 let (_, real) = checked(maps, real)?;
                 let maps: Vec<&Tensor> = maps.iter().rev().collect();
                 table(&right(&Tensor::cat(&maps, 1)?)?, &real, sum(&real)?)
+            }
+        ),
+        wrong!(
+            "head by head",
+            "the heads come in another order: first all heads number 0, layer by layer. Join the layers along the heads, so that the first layer's come first.",
+            |maps: &[Tensor], real: &Tensor| {
+                let (heads, real) = checked(maps, real)?;
+                let most = maps.iter().map(|map| map.dim(1)).collect::<Result<Vec<_>>>()?;
+                let mut starts = vec![0];
+                most.iter().for_each(|count| starts.push(starts[starts.len() - 1] + count));
+                let mut order = vec![];
+                for head in 0..most.iter().copied().max().unwrap_or(0) {
+                    let layers = (0..most.len()).filter(|&layer| head < most[layer]);
+                    order.extend(layers.map(|layer| (starts[layer] + head) as u32));
+                }
+                let order = Tensor::new(order, heads.device())?;
+                table(&right(&heads.index_select(&order, 1)?)?, &real, sum(&real)?)
+            }
+        ),
+        wrong!(
+            "as many heads in every layer",
+            "layers with different numbers of heads were refused, or are a panic: join them along the heads, with `cat`. `stack` wants equal shapes.",
+            |maps: &[Tensor], real: &Tensor| {
+                let (heads, real) = checked(maps, real)?;
+                Tensor::stack(maps, 1)?;
+                table(&right(&heads)?, &real, sum(&real)?)
+            }
+        ),
+        wrong!(
+            "keys cut off",
+            "layers with other numbers of keys were cut to the first layer's: all layers have seen the same keys, so that is an error.",
+            |maps: &[Tensor], real: &Tensor| {
+                let keys = match maps.first() {
+                    Some(first) => first.dims4()?.3,
+                    None => bail!("no layers"),
+                };
+                let cut = |map: &Tensor| map.narrow(3, 0, keys.min(map.dim(3)?));
+                let maps = maps.iter().map(cut).collect::<Result<Vec<_>>>()?;
+                let (heads, real) = checked(&maps, real)?;
+                table(&right(&heads)?, &real, sum(&real)?)
+            }
+        ),
+        wrong!(
+            "f32 comes back",
+            "f64 maps come back as f32: compute in the type of the maps, and leave the type alone.",
+            |maps: &[Tensor], real: &Tensor| {
+                let to_f32 = |map: &Tensor| map.to_dtype(DType::F32);
+                let maps = maps.iter().map(to_f32).collect::<Result<Vec<_>>>()?;
+                let (heads, real) = checked(&maps, real)?;
+                table(&right(&heads)?, &real, sum(&real)?)
             }
         ),
         wrong!(

@@ -179,6 +179,14 @@ pub fn rollout() -> Vec<Wrong<Rollout>> {
             }
         ),
         wrong!(
+            "f32 comes back",
+            "f64 maps come back as f32: compute in the type of the maps, and leave the type alone.",
+            |maps: &[Tensor]| {
+                let make = |map: &Tensor| layer(&map.to_dtype(DType::F32)?.mean(1)?);
+                fold(maps, make, |below, this| this.matmul(below))
+            }
+        ),
+        wrong!(
             "maps[0] of no layers",
             "no layers are a panic: `maps[0]` of an empty slice does not exist. Ask with `maps.first()` or `maps.is_empty()`, and return an error.",
             |maps: &[Tensor]| {

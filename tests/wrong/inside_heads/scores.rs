@@ -132,6 +132,14 @@ pub fn previous_token_score() -> Vec<Wrong<Measure>> {
             }
         ),
         wrong!(
+            "f32 comes back",
+            "f64 weights come back as f32: compute in the type of the weights, and leave the type alone.",
+            |weights| {
+                let seq = tokens(weights, 1)?;
+                sum_of(&weights.to_dtype(DType::F32)?, &before(seq), seq - 1)
+            }
+        ),
+        wrong!(
             "one token accepted",
             "a single token was accepted: no token stands before it, and the mean over nothing is 0 / 0. Return an error.",
             |weights| {
@@ -196,6 +204,27 @@ pub fn induction_score() -> Vec<Wrong<Induction>> {
             |weights, period| {
                 repeats(weights, period)?;
                 from(weights, period, |query| Some(query + 2 - period))
+            }
+        ),
+        wrong!(
+            "two after, and the rest left out",
+            "the diagonal begins at key 2, that is i − period + 2: the token after the earlier occurrence is i − period + 1.",
+            |weights, period| {
+                let seq = repeats(weights, period)?;
+                if period < 2 {
+                    return from(weights, period, |query| Some(query + 1 - period));
+                }
+                let count = (seq - period).min(seq - 2);
+                let pairs: Vec<_> = (0..count).map(|at| (period + at, 2 + at)).collect();
+                sum_of(weights, &pairs, seq - period)
+            }
+        ),
+        wrong!(
+            "f32 comes back",
+            "f64 weights come back as f32: compute in the type of the weights, and leave the type alone.",
+            |weights, period| {
+                repeats(weights, period)?;
+                from(&weights.to_dtype(DType::F32)?, period, |query| Some(query + 1 - period))
             }
         ),
         wrong!(

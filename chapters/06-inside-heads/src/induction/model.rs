@@ -14,7 +14,7 @@ use multi_head::{
     solution::{combine_heads, split_heads},
 };
 
-/// The length of a token's vector.
+/// The dimension of a token's vector.
 pub const D_MODEL: usize = 64;
 /// The heads of each layer.
 pub const HEADS: usize = 2;
@@ -26,10 +26,21 @@ pub struct Pass {
     pub logits: Tensor,
     /// What each layer's heads look at: `(batch, HEADS, seq, seq)` each.
     pub maps: Vec<Tensor>,
+    /// What each layer's heads put out: `(batch, HEADS, seq, D_MODEL / HEADS)` each.
+    pub outputs: Vec<Tensor>,
 }
 
 /// A head of the model: layer and head, both counted from 0.
 pub type Head = (usize, usize);
+
+/// A head that is switched off.
+#[derive(Clone, Debug)]
+pub struct Ablation {
+    /// Which one.
+    pub head: Head,
+    /// What it puts out instead: `(D_MODEL / HEADS)`, or zeros.
+    pub instead: Option<Tensor>,
+}
 
 /// One or two layers of causal attention between an embedding and its way back.
 #[derive(Debug)]
@@ -79,18 +90,17 @@ impl InductionModel {
         (0..self.layers()).flat_map(|layer| (0..HEADS).map(move |head| (layer, head))).collect()
     }
 
-    /// What follows each token of `tokens` `(batch, seq)`, u32, when the heads in `ablated` are switched off: see
-    /// [`ablate_head`] for `keep_mean`.
+    /// What follows each token of `tokens` `(batch, seq)`, u32, when the heads in `ablated` are switched off.
     ///
     /// Positions are added to what queries and keys are made of, and not to what is passed on: a head may look at a
     /// place, but only tokens travel. Errors when `tokens` is longer than [`SEQ`], or an ablated head is none.
-    pub fn forward(&self, tokens: &Tensor, ablated: &[Head], keep_mean: bool) -> Result<Pass> {
+    pub fn forward(&self, tokens: &Tensor, ablated: &[Ablation]) -> Result<Pass> {
         let (batch, seq) = tokens.dims2()?;
         if seq > SEQ {
             bail!("tokens: expected at most {SEQ} a sequence; got {seq}");
         }
-        if let Some(&(layer, _)) = ablated.iter().find(|&&(layer, _)| layer >= self.layers()) {
-            bail!("ablated: expected a layer below {}; got {layer}", self.layers());
+        if let Some(other) = ablated.iter().find(|one| one.head.0 >= self.layers()) {
+            bail!("ablated: expected a layer below {}; got {}", self.layers(), other.head.0);
         }
         // ANCHOR: forward
         let x = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
@@ -98,7 +108,7 @@ impl InductionModel {
         let mut x = (x.reshape((batch, seq, D_MODEL))? * 2.)?;
         let positions = self.positions.narrow(0, 0, seq)?;
         let mask = causal_mask(seq, seq, Align::TopLeft, tokens.device())?;
-        let mut maps = Vec::with_capacity(self.layers());
+        let (mut maps, mut outputs) = (Vec::new(), Vec::new());
         for (at, layer) in self.layers.iter().enumerate() {
             let placed = x.broadcast_add(&positions)?;
             let query = split_heads(&project(&layer.q_proj, &placed)?, HEADS)?;
@@ -107,14 +117,15 @@ impl InductionModel {
             let scaled = (scores(&query, &key)? / ((D_MODEL / HEADS) as f64).sqrt())?;
             let weights = masked_softmax(&scaled, Some(&mask))?;
             let mut heads = weighted_average(&weights, &value)?;
-            for &(_, head) in ablated.iter().filter(|&&(layer, _)| layer == at) {
-                heads = ablate_head(&heads, head, keep_mean)?;
+            for Ablation { head, instead } in ablated.iter().filter(|one| one.head.0 == at) {
+                heads = ablate_head(&heads, head.1, instead.as_ref())?;
             }
             x = (x + project(&layer.out_proj, &combine_heads(&heads)?)?)?;
             maps.push(weights);
+            outputs.push(heads);
         }
         let logits = project(&self.unembedding, &x)?;
         // ANCHOR_END: forward
-        Ok(Pass { logits, maps })
+        Ok(Pass { logits, maps, outputs })
     }
 }

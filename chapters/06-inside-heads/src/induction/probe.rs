@@ -2,7 +2,7 @@
 
 use super::{
     data::{self, PERIOD},
-    model::{Head, InductionModel},
+    model::{Ablation, Head, InductionModel},
 };
 use crate::solution::{attention_entropy, head_diversity, induction_score, previous_token_score};
 use candle_core::{D, DType, Result, Tensor, bail};
@@ -14,6 +14,32 @@ const TESTED: usize = 30;
 /// The sequences that every snapshot is taken with: blocks of [`PERIOD`] tokens, twice. Training never draws this seed.
 pub fn test_sequences() -> Result<Tensor> {
     data::repeated(TESTED, PERIOD, u64::MAX)
+}
+
+/// Other sequences of the same kind, which neither the training nor a snapshot sees: the means of heads come from here.
+fn reference_sequences() -> Result<Tensor> {
+    data::repeated(TESTED, PERIOD, u64::MAX - 1)
+}
+
+/// What takes the place of a head that is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// Zeros.
+    Zeros,
+    /// What the head puts out on average, over the tokens of other sequences.
+    Mean,
+}
+
+/// These heads, switched off.
+pub fn ablations(model: &InductionModel, heads: &[Head], by: Instead) -> Result<Vec<Ablation>> {
+    let outputs = model.forward(&reference_sequences()?, &[])?.outputs;
+    let ablation = |&head: &Head| {
+        let (layer, at) = head;
+        let mean = || outputs[layer].narrow(1, at, 1)?.mean((0, 1, 2)); // (head_dim)
+        let instead = if by == Instead::Mean { Some(mean()?) } else { None };
+        Ok(Ablation { head, instead })
+    };
+    heads.iter().map(ablation).collect()
 }
 
 /// The cross-entropy of each prediction: `logits` `(batch, seq, vocab)` and `tokens` `(batch, seq)` →
@@ -47,14 +73,9 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Measures `model` on [`test_sequences`], with the heads in `ablated` switched off.
-    pub fn take(
-        step: usize,
-        model: &InductionModel,
-        ablated: &[Head],
-        keep_mean: bool,
-    ) -> Result<Self> {
+    pub fn take(step: usize, model: &InductionModel, ablated: &[Ablation]) -> Result<Self> {
         let tokens = test_sequences()?;
-        let pass = model.forward(&tokens, ablated, keep_mean)?;
+        let pass = model.forward(&tokens, ablated)?;
         let score = |measure: &dyn Fn(&Tensor) -> Result<Tensor>| {
             pass.maps.iter().map(|map| measure(map)?.to_vec1()).collect::<Result<Vec<Vec<f32>>>>()
         };
@@ -103,8 +124,8 @@ fn mean_apart(apart: &Tensor) -> Result<f32> {
 }
 
 /// The loss in the second block with these heads switched off.
-pub fn ablated_loss(model: &InductionModel, ablated: &[Head], keep_mean: bool) -> Result<f32> {
-    Ok(Snapshot::take(0, model, ablated, keep_mean)?.second_half())
+pub fn ablated_loss(model: &InductionModel, heads: &[Head], by: Instead) -> Result<f32> {
+    Ok(Snapshot::take(0, model, &ablations(model, heads, by)?)?.second_half())
 }
 
 /// Heads' names with what they look at.
@@ -113,7 +134,7 @@ pub type NamedMaps = Vec<(String, Tensor)>;
 /// What every head looks at in one test sequence: `(name, (seq, seq))`, layer by layer, and the sequence's tokens.
 pub fn one_sequence(model: &InductionModel) -> Result<(NamedMaps, Vec<u32>)> {
     let tokens = test_sequences()?.narrow(0, 0, 1)?;
-    let maps = model.forward(&tokens, &[], false)?.maps;
+    let maps = model.forward(&tokens, &[])?.maps;
     let named = |(layer, head): Head| {
         Ok((name((layer, head)), maps[layer].get(0)?.get(head)?.to_dtype(DType::F32)?))
     };
@@ -154,7 +175,7 @@ mod tests {
         for layer in 0..2 {
             let heads: Vec<Head> =
                 two.model.heads().into_iter().filter(|&(of, _)| of == layer).collect();
-            let loss = ablated_loss(&two.model, &heads, false)?;
+            let loss = ablated_loss(&two.model, &heads, Instead::Zeros)?;
             assert!(loss > 2., "without layer {layer}: {loss}");
         }
         Ok(())
@@ -180,9 +201,26 @@ mod tests {
         assert_eq!(tokens.dims(), [TESTED, 2 * PERIOD]);
         let by_position: Vec<f32> = (1..2 * PERIOD).map(|at| at as f32).collect();
         let model = InductionModel::new(1, seeded_builder(&VarMap::new(), 1))?;
-        let snapshot = Snapshot { by_position, ..Snapshot::take(0, &model, &[], false)? };
+        let snapshot = Snapshot { by_position, ..Snapshot::take(0, &model, &[])? };
         // Targets 1 to 15, and 17 to 31.
         assert_eq!((snapshot.first_half(), snapshot.second_half()), (8., 24.));
+        Ok(())
+    }
+
+    /// The mean comes from other sequences: what is measured with it does not depend on the batch that is measured.
+    #[test]
+    fn a_mean_knows_nothing_of_what_is_measured() -> Result<()> {
+        let model = InductionModel::new(2, seeded_builder(&VarMap::new(), 1))?;
+        let [one, two] = [(0, 1), (1, 0)];
+        let off = ablations(&model, &[one, two], Instead::Mean)?;
+        assert_eq!(off.iter().map(|one| one.head).collect::<Vec<_>>(), [one, two]);
+        let tokens = test_sequences()?;
+        let whole = model.forward(&tokens, &off)?.logits;
+        let alone = model.forward(&tokens.narrow(0, 0, 1)?, &off)?.logits;
+        assert!(compare::largest_error(&alone, &whole.narrow(0, 0, 1)?)? < 1e-5);
+        let outputs = model.forward(&tokens, &off)?.outputs;
+        let first = outputs[1].narrow(1, 0, 1)?.flatten(0, 2)?; // all of head 1.0: one row, repeated
+        assert_eq!(compare::largest_error(&first, &first.narrow(0, 0, 1)?.broadcast_as(first.shape())?)?, 0.);
         Ok(())
     }
 
@@ -190,9 +228,10 @@ mod tests {
     fn heads_and_sequences_that_are_not_there_are_errors() -> Result<()> {
         let model = InductionModel::new(1, seeded_builder(&VarMap::new(), 1))?;
         let tokens = test_sequences()?;
-        assert!(model.forward(&tokens, &[(1, 0)], false).is_err());
-        assert!(model.forward(&tokens, &[(0, 9)], false).is_err());
-        assert!(model.forward(&data::repeated(1, 32, 1)?, &[], false).is_err());
+        let off = |head| [Ablation { head, instead: None }];
+        assert!(model.forward(&tokens, &off((1, 0))).is_err());
+        assert!(model.forward(&tokens, &off((0, 9))).is_err());
+        assert!(model.forward(&data::repeated(1, 32, 1)?, &[]).is_err());
         Ok(())
     }
 }

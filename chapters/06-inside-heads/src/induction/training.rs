@@ -60,10 +60,10 @@ pub fn train(layers: usize, steps: usize, seed: u64) -> Result<Run> {
     let mut run = Run { model, losses: Vec::with_capacity(steps), snapshots: Vec::new() };
     for step in 0..steps {
         if step % EVERY == 0 {
-            run.snapshots.push(Snapshot::take(step, &run.model, &[], false)?);
+            run.snapshots.push(Snapshot::take(step, &run.model, &[])?);
         }
         let tokens = data::draw(BATCH, seed.wrapping_mul(1_000_003).wrapping_add(step as u64))?;
-        let loss = losses(&run.model.forward(&tokens, &[], false)?.logits, &tokens)?.mean_all()?;
+        let loss = losses(&run.model.forward(&tokens, &[])?.logits, &tokens)?.mean_all()?;
         let gradients = loss.backward()?;
         // The optimizer passes over a variable without a gradient, without a word.
         if let Some((name, _)) = named.iter().find(|(_, var)| gradients.get(var).is_none()) {
@@ -73,7 +73,7 @@ pub fn train(layers: usize, steps: usize, seed: u64) -> Result<Run> {
         optimizer.step(&gradients)?;
         run.losses.push(loss.to_scalar()?);
     }
-    run.snapshots.push(Snapshot::take(steps, &run.model, &[], false)?);
+    run.snapshots.push(Snapshot::take(steps, &run.model, &[])?);
     Ok(run)
 }
 

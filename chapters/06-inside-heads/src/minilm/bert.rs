@@ -17,9 +17,9 @@ pub struct BertConfig {
     pub vocab: usize,
     /// The longest sequence: positions are learned, one vector each.
     pub positions: usize,
-    /// The length of a token's vector.
+    /// The dimension of a token's vector.
     pub dim: usize,
-    /// The length of the vectors inside a feed-forward layer.
+    /// The dimension of the vectors inside a feed-forward layer.
     pub d_ff: usize,
     /// Attention heads in each layer.
     pub heads: usize,

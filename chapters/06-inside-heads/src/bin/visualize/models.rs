@@ -68,7 +68,7 @@ fn repeated(text: &str) -> Result<Vec<(usize, LayerMaps)>> {
     let tokens: Vec<u32> = words.iter().map(token).collect();
     eprintln!("Training the induction lab's model for {STEPS} steps.");
     let model = induction::train(2, STEPS, 1)?.model;
-    let pass = model.forward(&Tensor::new(&tokens[..], &Device::Cpu)?.unsqueeze(0)?, &[], false)?;
+    let pass = model.forward(&Tensor::new(&tokens[..], &Device::Cpu)?.unsqueeze(0)?, &[])?;
     let named = |(layer, weights): (usize, Tensor)| {
         let name = format!("layer {layer}");
         let (queries, keys) = (words.clone(), words.clone());
