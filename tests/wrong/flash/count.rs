@@ -228,6 +228,18 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
             }
         ),
         wrong!(
+            "more keys than queries expected",
+            "`seq_k - seq_q` panics where there are more queries than keys, since a usize can't be below 0: add first, `query + 1 + seq_k`, and subtract then, stopping at 0.",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let shift = match seq_k.checked_sub(seq_q) {
+                    Some(shift) => shift,
+                    None => panic!("attempt to subtract with overflow"),
+                };
+                Ok(between((queries.start + 1 + shift, queries.end + shift), seq_k, block_k))
+            }
+        ),
+        wrong!(
             "at least one tile",
             "at least one tile is visited: where no query sees any key, there is none to visit.",
             |queries, seq_q, seq_k, block_k| {

@@ -49,6 +49,14 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
             |scores| from((0., 0.), scores, step)
         ),
         wrong!(
+            "maximum started at 0, nothing seen noticed",
+            "the maximum starts at 0, and scores that are all lower never replace it: m is too large, l too small, and at −10 000 every exponential is 0, as if nothing had been seen. Start below every score.",
+            |scores| {
+                let (m, l) = from((0., 0.), scores, step);
+                if l == 0. { (NEVER, 0.) } else { (m, l) }
+            }
+        ),
+        wrong!(
             "maximum started at the smallest positive number",
             "`f32::MIN_POSITIVE` is the smallest number above 0, and no start for a maximum: scores below 0 never replace it.",
             |scores| from((f32::MIN_POSITIVE, 0.), scores, step)

@@ -17,7 +17,7 @@ fn row(head: &Head, query: usize, o: &mut [f32]) {
     for (key, value) in keys.take(head.seen(query)) {
         let score = dot(q, key) * head.scale;
         if score > m {
-            let down = (m - score).exp(); // what was summed for the old maximum, for the new one
+            let down = (m - score).exp(); // brings the sums to the new maximum
             l *= down;
             o.iter_mut().for_each(|o| *o *= down);
             m = score;
