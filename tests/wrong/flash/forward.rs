@@ -5,7 +5,7 @@ use super::{
     scores, single, sums, tile, wrong,
 };
 use crate::flash::{Flash, Parts};
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{D, Result, Tensor, bail};
 use std::ops::Range;
 
 /// A place in the mask, and the tile it is in.
