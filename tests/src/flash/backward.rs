@@ -212,7 +212,7 @@ fn tile_laws() -> Check<TileBackward> {
         )
         .law(
             Gradients,
-            "values 2 and 1, the second key alone in its tile: its weight is still ¾, and delta 5⁄4, for lse and delta are of all keys",
+            "values 2 and 1, the second key alone in its tile: its weight is still ¾, and delta 5⁄4, since lse and delta are of all keys",
             move |f| {
                 // dp is 1: ds = ¾ · (1 − 5⁄4). A delta of this tile alone would be ¾.
                 let ([q, d_out, lse, _], [k, _]) = two_keys()?;
@@ -301,7 +301,7 @@ fn tile_laws() -> Check<TileBackward> {
             }
             Ok(())
         })
-        .law(Edges(why::HUGE), "scores of ±1000: weights stay below 1, for lse is as large", |f| {
+        .law(Edges(why::HUGE), "scores of ±1000: weights stay below 1, since lse is as large", |f| {
             let (k, v) = (matrix(&[[100.], [100.]])?, matrix(&[[0.], [1.]])?);
             for q in [10f32, -10.] {
                 // Both weights are ½: ds is −¼ and ¼. An f32 of this size is rounded to 2⁻¹⁴, 512 ε.

@@ -72,7 +72,7 @@ fn visit_laws() -> Check<Visit> {
         )
         .law(
             Masks,
-            "tiles of two: queries 0 and 1 visit the first, and need a mask, for query 0 does not see key 1",
+            "tiles of two: queries 0 and 1 visit the first, and need a mask, since query 0 does not see key 1",
             |f| visits(f, (0..2, 4, 4, 2), (1, 0)),
         )
         .law(
@@ -87,7 +87,7 @@ fn visit_laws() -> Check<Visit> {
         )
         .law(
             Masks,
-            "five keys in tiles of two: the last tile has one key, and for query 4, who sees all, it is whole",
+            "five keys in tiles of two: the last tile has one key, and for query 4, which sees all keys, it is whole",
             |f| {
                 visits(f, (4..5, 5, 5, 2), (3, 3))?;
                 visits(f, (3..5, 5, 5, 2), (3, 2))

@@ -303,7 +303,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "last tile filled with zeros",
-            "the last tile is filled up with zeros, and no mask hides them: a key of zeros has a score of 0, and takes its part. Cut the tile shorter.",
+            "the last tile is filled up with zeros, and no mask hides them: a key of zeros has a score of 0, and is attended to. Cut the tile shorter.",
             |q, k, v, scale, causal, block| {
                 let steps = RIGHT;
                 let len = k.dim(0)?;

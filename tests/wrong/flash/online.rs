@@ -28,7 +28,7 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
     vec![
         wrong!(
             "sum not rescaled",
-            "with a new maximum, the sum so far stays as it was, though it was taken relative to the old one. It has to shrink by a factor first; and that factor needs the old maximum, so compute it before you overwrite `m`.",
+            "with a new maximum, the sum so far stays as it was, though it was taken relative to the old one. It has to shrink by a factor first; and that factor needs the old maximum, so compute it before `m` is overwritten.",
             |scores| over(scores, |(m, l), score| {
                 let new = m.max(score);
                 (new, l + (score - new).exp())
@@ -97,7 +97,7 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
         ),
         wrong!(
             "equal scores lost",
-            "a score that equals the maximum adds nothing: it is neither above nor below, and adds exp(0) = 1.",
+            "a score that equals the maximum adds nothing: it adds exp(0) = 1, like any other score that is the largest so far.",
             |scores| over(scores, |(m, l), score| {
                 if score == m { (m, l) } else { step((m, l), score) }
             })
@@ -175,7 +175,7 @@ pub fn lse() -> Vec<Wrong<Lse>> {
         wrong!("base ten", "the logarithm has base 10: `ln` undoes `exp`.", |m, l| m + l.log10()),
         wrong!(
             "one added",
-            "`ln_1p` takes the logarithm of 1 + l: l has the maximum's own 1 in it already.",
+            "`ln_1p` takes the logarithm of 1 + l: l already contains the maximum's own 1.",
             |m, l| m + l.ln_1p()
         ),
         wrong!(

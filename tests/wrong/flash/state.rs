@@ -151,7 +151,7 @@ pub fn merge() -> Vec<Wrong<Merge>> {
         ),
         wrong!(
             "log-sum-exp instead of the maximum",
-            "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are put together. m is a maximum, so the larger of two.",
+            "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are combined. m is a maximum: take the larger of the two.",
             |a, b| {
                 let (m, from_a, from_b) = factors(a, b)?;
                 let m = (&m + (from_a + from_b)?.log()?)?;

@@ -31,7 +31,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "acc divided by l",
-            "acc is divided by l already: that is for the end, in `finish`. What another tile adds would come to a sum that is no longer one.",
+            "acc is already divided by l: that is left to `finish`, at the end. What other tiles add could no longer be summed with it.",
             |q, k, v, scale, keep| {
                 let [m, l, acc] = tile(q, k, v, scale, keep)?;
                 Ok([m, l.clone(), divided(&acc, &l)?])
@@ -39,7 +39,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "softmax within the tile",
-            "the weights are a softmax over this tile, so l is 1 and says nothing: keep exp(score − m) as it is, other tiles are to come.",
+            "the weights are a softmax over this tile, so l is always 1: keep exp(score − m) as it is, since other tiles follow.",
             |q, k, v, scale, keep| {
                 let [m, l, acc] = tile(q, k, v, scale, keep)?;
                 Ok([m, divided(&l, &l)?, divided(&acc, &l)?])
@@ -58,7 +58,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "mask ignored",
-            "`keep` is not used: hidden keys take their part.",
+            "`keep` is not used: hidden keys are attended to.",
             |q, k, v, scale, keep| {
                 tile(q, k, v, scale, keep)?; // refuses what it must
                 tile(q, k, v, scale, None)
