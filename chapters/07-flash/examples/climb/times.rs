@@ -19,7 +19,7 @@ const SHORT: [usize; 2] = [128, 512];
 const DIM: usize = 64;
 /// Side of the product that is the yardstick.
 const SIZE: usize = 2048;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 type Work<'a> = Box<dyn Fn() -> Result<()> + 'a>;
 
