@@ -26,6 +26,8 @@ pub struct Times {
     pub operations: Vec<Part>,
     /// As many exponentials as there are scores, by themselves.
     pub exponentials: Vec<Part>,
+    /// As many dot products as there are scores, by themselves.
+    pub dots: Vec<Part>,
     /// A square product of the same library as naive's.
     pub product: Product,
 }

@@ -1,6 +1,6 @@
 //! The tables of the page, in Markdown.
 
-use crate::record::{Elsewhere, Lines, Machine, Record, Times};
+use crate::record::{Elsewhere, Lines, Machine, Part, Record, Times};
 use flash::{Path, rungs};
 
 /// File names and their text, for what was measured.
@@ -109,16 +109,20 @@ fn parts(times: &Times) -> String {
     let head = ["milliseconds", long, short, "Q·Kᵀ", "P·V", "the rest", "the products' GFLOP/s"];
     let size = thousands(times.product.size);
     let yardstick = speed(2. * (times.product.size as f64).powi(3), times.product.ms);
-    let exponentials: Vec<String> =
-        times.exponentials.iter().map(|part| format!("{} {}", part.name, ms(part.ms))).collect();
+    let listed = |parts: &[Part]| -> String {
+        let parts: Vec<String> =
+            parts.iter().map(|part| format!("{} {}", part.name, ms(part.ms))).collect();
+        parts.join(", ")
+    };
     table(&head, rows.collect())
         + &format!(
             "\n(Heads × tokens, {} numbers each, no mask; parts of the second column. Medians of {} rounds in turn. \
-             One exponential per score, by itself: {} ms. Yardstick, a product of two {size} × {size} matrices by \
+             By themselves, for as many scores: exponentials, {} ms; dot products, {} ms. Yardstick, a product of two {size} × {size} matrices by \
              candle: {yardstick} GFLOP/s. {})\n",
             times.dim,
             times.rounds,
-            exponentials.join(", "),
+            listed(&times.exponentials),
+            listed(&times.dots),
             place(&times.machine, times.machine.threads),
         )
 }

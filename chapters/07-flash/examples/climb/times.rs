@@ -52,6 +52,12 @@ pub fn measure() -> Result<Times> {
         exponentials(rungs::exponentials);
         Ok(())
     }));
+    for dot in [rungs::dot as Dot, sixteen_sums] {
+        works.push(Box::new(move || {
+            dots(dot);
+            Ok(())
+        }));
+    }
     works.push(Box::new(|| a.matmul(&b).map(drop)));
 
     let mut all = vec![vec![]; works.len()];
@@ -85,7 +91,8 @@ pub fn measure() -> Result<Times> {
         rungs: rungs.collect(),
         operations: operations.into_iter().zip(rest).map(part).collect(),
         exponentials: exponentials.into_iter().zip(&rest[4..]).map(part).collect(),
-        product: Product { size: SIZE, ms: rest[6] },
+        dots: ["in order", "in sixteen sums"].into_iter().zip(&rest[6..]).map(part).collect(),
+        product: Product { size: SIZE, ms: rest[8] },
     })
 }
 
@@ -98,6 +105,28 @@ fn exponentials(exp: impl Fn(&mut [f32]) + Sync) {
         numbers.iter_mut().enumerate().for_each(|(at, x)| *x = -(at as f32) * step);
         exp(&mut numbers);
         black_box(&numbers);
+    });
+}
+
+type Dot = fn(&[f32], &[f32]) -> f32;
+
+/// As [`rungs::dot`], in an order in which sixteen sums do not wait for each other.
+fn sixteen_sums(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0f32; 16];
+    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+    sums.iter().sum()
+}
+
+/// As many dot products as there are scores, with a few keys that stay in the first cache.
+fn dots(dot: Dot) {
+    let [heads, seq] = LONG;
+    (0..heads * seq).into_par_iter().for_each(|_| {
+        let (query, keys) = ([0.5f32; DIM], [[0.25f32; DIM]; 64]);
+        for at in 0..seq {
+            black_box(dot(black_box(&query), black_box(&keys[at % 64])));
+        }
     });
 }
 

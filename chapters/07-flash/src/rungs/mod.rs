@@ -22,7 +22,7 @@ mod vectorised;
 
 pub use cost::{Cost, costs};
 pub use naive::naive;
-pub use rowwise::rowwise;
+pub use rowwise::{dot, rowwise};
 pub use tiled::tiled;
 pub use vectorised::{exponentials, vectorised};
 

@@ -31,6 +31,6 @@ fn row(head: &Head, query: usize, o: &mut [f32]) {
 // ANCHOR_END: rowwise
 
 /// The dot product, added up in order.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
