@@ -36,6 +36,14 @@ pub(crate) fn zoo() -> Vec<Proof> {
         .collect()
 }
 
+/// Why these edges matter, where none of [`crate::harness::why`] says it.
+const SHORT: &str =
+    "a prompt that is shorter than one tile is the usual case when a model starts to answer.";
+const NO_KEYS: &str = "a cache is empty before the first token; an attention that stops there stops the whole request.";
+const RANGE: &str = "a range that was cut wrongly gives a plausible number of tiles; an error shows up where the mistake was made.";
+const ZERO: &str =
+    "a loop over blocks of 0 never ends, or panics; an error says which argument to mend.";
+
 fn pytorch() -> Result<Fixtures> {
     Fixtures::read(include_bytes!("../fixtures/flash.safetensors"))
 }

@@ -16,9 +16,16 @@ pub use tile::tile_attention;
 
 use super::{Wrong, wrong};
 use crate::flash::Parts;
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 const NEVER: f64 = f64::NEG_INFINITY;
+
+/// What a detour through f32 loses.
+const DETOUR: &str = "the result has the inputs' type, and was computed in f32: from the eighth digit on it is noise. Stay in the type of the inputs.";
+
+fn single(x: &Tensor) -> Result<Tensor> {
+    x.to_dtype(DType::F32)
+}
 
 /// The scores, `hidden` where `keep` is 0.
 fn masked(s: &Tensor, keep: Option<&Tensor>, hidden: f64) -> Result<Tensor> {

@@ -31,7 +31,7 @@ pub struct Wrong<F: ?Sized> {
 
 /// Builds one [`Wrong`]; the closure is coerced to the exercise's function type by the list it stands in.
 macro_rules! wrong {
-    ($name:literal, $diagnosis:literal, $answer:expr $(,)?) => {
+    ($name:literal, $diagnosis:expr, $answer:expr $(,)?) => {
         crate::wrong::Wrong { name: $name, diagnosis: $diagnosis, answer: Box::new($answer) }
     };
 }

@@ -8,6 +8,9 @@ pub enum Mask {
     /// u8: not 0 = the query may attend to the key, 0 = it may not.
     Keep(Tensor),
     /// A float, added to the scores after scale and softcap; −∞ hides a key.
+    ///
+    /// So does, in f32, f16 and bf16, what becomes −∞ times log₂ e (1.44), such as the smallest f32: a row of it gives
+    /// zeros, where [`crate::naive::attention`] gives the mean of the values.
     Bias(Tensor),
 }
 

@@ -1,5 +1,18 @@
 //! Week 7, solved: FlashAttention in candle operations, one head, one tile at a time.
 
+// Given, in `tiles.rs`:
+//   tile_scores(q, k, scale, keep) -> Result<Tensor>: q·kᵀ · scale, −∞ where keep
+//     is 0, `(rows, cols)`; an error when shapes do not fit;
+//   zero_if_infinite(x) -> Result<Tensor>: x with 0 in place of −∞;
+//   Partial { m, l, acc }, and Partial::empty(q, v) -> Result<Partial>: what there is
+//     before the first key, for the rows of q and the columns of v;
+//   QueryBlock { q, d_out, lse, delta }: what the backward pass needs of its queries;
+//   lengths(q, k, v) -> Result<(usize, usize)>: seq_q and seq_k, or an error;
+//   blocks(len, block) -> Result<impl Iterator<Item = Range<usize>>>: 0..block,
+//     block..2 * block, … up to len; an error when block is 0;
+//   keep_tile(queries, keys, (seq_q, seq_k), like) -> Result<Tensor>: a tile of the
+//     causal mask, from two ranges and the lengths of the whole sequences.
+// Given by week 1: matmul(a, b) -> Result<Tensor>, which takes any strides.
 use crate::tiles::{
     Partial, QueryBlock, blocks, keep_tile, lengths, tile_scores, zero_if_infinite,
 };
@@ -8,16 +21,17 @@ use dot_products::matmul::matmul;
 use std::ops::Range;
 
 // ANCHOR: online_softmax
-/// The maximum m of the scores and the sum l of exp(score − m), in one pass: each
-/// score is looked at once, and no other list is made.
+/// The maximum m of the scores and the sum l of exp(score − m), in one pass:
+/// each score is looked at once, and no list is made of them.
 ///
-/// Returns `(m, l)`. Nothing to see, no scores or only −∞, gives (−∞, 0). NaN and
-/// +∞ are not expected.
+/// Returns `(m, l)`. Scores of −∞ add nothing; with no others, or no scores at
+/// all, it is (−∞, 0). Scores may be large: no exponential is taken of a number
+/// above 0. NaN and +∞ do not occur.
 pub fn online_softmax(scores: &[f32]) -> (f32, f32) {
     let (mut m, mut l) = (f32::NEG_INFINITY, 0.);
     for &score in scores {
         if score > m {
-            l *= (m - score).exp(); // what was summed so far, relative to the new maximum
+            l *= (m - score).exp(); // what was summed, relative to the new maximum
             m = score;
         }
         if m > f32::NEG_INFINITY {
@@ -29,8 +43,9 @@ pub fn online_softmax(scores: &[f32]) -> (f32, f32) {
 // ANCHOR_END: online_softmax
 
 // ANCHOR: lse
-/// The log-sum-exp of scores, ln Σ exp(score), from their maximum `m` and
-/// `l` = Σ exp(score − m). Without anything to see, (−∞, 0), it is −∞.
+/// The log-sum-exp of scores, ln Σ exp(score), from their maximum `m` and `l` =
+/// Σ exp(score − m). It is −∞ for (−∞, 0), where nothing is seen, and finite
+/// for an m of ±10 000, too.
 pub fn lse(m: f32, l: f32) -> f32 {
     m + l.ln()
 }
@@ -40,9 +55,11 @@ pub fn lse(m: f32, l: f32) -> f32 {
 /// Attention over one tile of keys, left unfinished: the scores q·kᵀ · `scale`,
 /// their maxima m, l = Σ exp(score − m), and acc = Σ exp(score − m) · value.
 ///
-/// q `(rows, d)`, k `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)`, u8, 1 =
-/// may attend → [`Partial`]. A query that sees no key of the tile has m = −∞, l = 0
-/// and zeros. Errors when shapes do not fit, or the tile has no keys.
+/// q `(rows, d)`, k `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)`, u8, 1
+/// = may attend → [`Partial`], in the type of q, computed in it (f32 or f64). A
+/// query that sees no key of the tile has m = −∞, l = 0 and an acc of zeros.
+/// Errors when shapes do not fit (a mask of one row is not stretched), or the
+/// tile has no keys.
 pub fn tile_attention(
     q: &Tensor,
     k: &Tensor,
@@ -58,15 +75,18 @@ pub fn tile_attention(
 // ANCHOR_END: tile_attention
 
 // ANCHOR: merge
-/// What attention over the keys of `a` and of `b` leaves: the larger maximum, and
-/// both sums and both accumulators brought down to it.
+/// What attention over the keys of `a` and of `b` leaves: the larger maximum,
+/// and both sums and both accumulators brought down to it.
 ///
-/// Both of the same queries. The order does not matter, nor how three are grouped;
-/// [`Partial::empty`] changes nothing. Errors when shapes do not fit.
+/// Both of the same queries, in one type, f32 or f64, which is the result's.
+/// The order does not matter, nor how three are grouped; [`Partial::empty`]
+/// changes nothing. Errors when shapes differ, even where one could be
+/// stretched.
 pub fn merge(a: &Partial, b: &Partial) -> Result<Partial> {
     let m = a.m.maximum(&b.m)?;
     let base = zero_if_infinite(&m)?;
-    let (from_a, from_b) = ((&a.m - &base)?.exp()?, (&b.m - &base)?.exp()?); // at most 1 each
+    // At most 1 each.
+    let (from_a, from_b) = ((&a.m - &base)?.exp()?, (&b.m - &base)?.exp()?);
     let l = ((&a.l * &from_a)? + (&b.l * &from_b)?)?;
     let acc = (a.acc.broadcast_mul(&from_a)? + b.acc.broadcast_mul(&from_b)?)?;
     Ok(Partial { m, l, acc })
@@ -76,8 +96,9 @@ pub fn merge(a: &Partial, b: &Partial) -> Result<Partial> {
 // ANCHOR: finish
 /// The attention itself, once all keys are in: acc / l, and m + ln l.
 ///
-/// → the output `(rows, d_v)` and the log-sum-exp `(rows, 1)`. A query that saw
-/// nothing gets zeros, and −∞.
+/// → the output `(rows, d_v)` and the log-sum-exp `(rows, 1)`, in the type of
+/// `partial`, computed in it (f32 or f64). A query that saw nothing gets zeros
+/// and −∞.
 pub fn finish(partial: &Partial) -> Result<(Tensor, Tensor)> {
     let nothing = partial.l.eq(0.)?;
     let divisor = nothing.where_cond(&partial.l.ones_like()?, &partial.l)?;
@@ -86,14 +107,15 @@ pub fn finish(partial: &Partial) -> Result<(Tensor, Tensor)> {
 // ANCHOR_END: finish
 
 // ANCHOR: tiles_to_visit
-/// Under a causal mask, which tiles of keys a block of queries has to visit: the
-/// first `visit` ones; and of these, the first `whole` ones need no mask, since
+/// Under a causal mask, which tiles of keys a block of queries has to visit:
+/// the first `visit` ones. Of these, the first `whole` ones need no mask, since
 /// every query of the block sees all their keys.
 ///
 /// Bottom-right: query i of `seq_q` sees the keys up to i + `seq_k` − `seq_q`.
-/// Tiles have `block_k` keys, the last perhaps fewer: it is whole, too, when all see
-/// its keys. Returns `(visit, whole)`. Errors when the queries are none, or not among
-/// `0..seq_q`, or `block_k` is 0.
+/// Tiles have `block_k` keys, the last one perhaps fewer; it is whole, too,
+/// when all queries see all its keys. Returns `(visit, whole)`, (0, 0) without
+/// keys. Errors when `queries` is empty or not within `0..seq_q`, or `block_k`
+/// is 0.
 pub fn tiles_to_visit(
     queries: Range<usize>,
     seq_q: usize,
@@ -101,9 +123,13 @@ pub fn tiles_to_visit(
     block_k: usize,
 ) -> Result<(usize, usize)> {
     if queries.is_empty() || queries.end > seq_q || block_k == 0 {
-        bail!("expected queries among 0..{seq_q}, block_k above 0; got {queries:?}, {block_k}");
+        bail!(
+            "expected queries within 0..{seq_q}, block_k above 0; \
+             got {queries:?}, {block_k}"
+        );
     }
-    let sees = |query: usize| (query + 1 + seq_k).saturating_sub(seq_q); // the keys 0..sees
+    // The keys 0..sees.
+    let sees = |query: usize| (query + 1 + seq_k).saturating_sub(seq_q);
     let (first, last) = (sees(queries.start), sees(queries.end - 1));
     let whole = if first == seq_k { seq_k.div_ceil(block_k) } else { first / block_k };
     Ok((last.div_ceil(block_k), whole))
@@ -111,14 +137,16 @@ pub fn tiles_to_visit(
 // ANCHOR_END: tiles_to_visit
 
 // ANCHOR: flash_attention
-/// FlashAttention of one head: for each block of queries, one tile of keys after
-/// the other, merged into what the tiles before left. `causal` is bottom-right, and
-/// then only the tiles of [`tiles_to_visit`] are visited.
+/// FlashAttention of one head: for each block of queries, one tile of keys
+/// after another, merged into what the previous tiles left. `causal` is
+/// bottom-right; then only the tiles of [`tiles_to_visit`] are visited, and a
+/// NaN in one of the others does not reach the block's outputs.
 ///
-/// q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)`; at most `block.0` queries and
-/// `block.1` keys at a time → the output `(seq_q, d_v)` and the log-sum-exp
-/// `(seq_q, 1)`. Queries with nothing to see get zeros and −∞; without keys, all
-/// do. Errors when shapes do not fit, there are no queries, or a block is 0.
+/// q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)`; blocks of `block.0`
+/// queries and tiles of `block.1` keys at most → the output `(seq_q, d_v)` and
+/// the log-sum-exp `(seq_q, 1)`, in the type of q, computed in it (f32 or f64).
+/// Queries that see nothing get zeros and −∞; without keys, that is all of
+/// them. Errors when shapes do not fit, there are no queries, or a block is 0.
 pub fn flash_attention(
     q: &Tensor,
     k: &Tensor,
@@ -154,13 +182,13 @@ pub fn flash_attention(
 // ANCHOR_END: flash_attention
 
 // ANCHOR: tiled_traffic
-/// The numbers that travel between memory and a cache which holds one block of
-/// `block_q` queries with their output, and a tile of keys and values: all queries
-/// are read once, all outputs written once, and each block reads all keys and all
-/// values.
+/// How many numbers travel between memory and a cache that holds one block of
+/// `block_q` queries with their outputs, and one tile of keys and values: all
+/// queries are read once, all outputs are written once, and each block, the
+/// last and shorter one too, reads all keys and all values.
 ///
 /// `seq` queries and as many keys, `d` numbers in each query, key, value and
-/// output. Errors when `block_q` is 0.
+/// output. 0 without tokens. Errors when `block_q` is 0.
 pub fn tiled_traffic(seq: usize, d: usize, block_q: usize) -> Result<usize> {
     if block_q == 0 {
         bail!("block_q: expected at least 1 query; got 0");
@@ -170,22 +198,25 @@ pub fn tiled_traffic(seq: usize, d: usize, block_q: usize) -> Result<usize> {
 // ANCHOR_END: tiled_traffic
 
 // ANCHOR: delta
-/// For each query the dot product of its output with that output's gradient:
-/// Σ out · d_out, which is also Σ p · dp over its keys. Both `(rows, d_v)` →
-/// `(rows, 1)`. Errors when the shapes differ.
+/// For each query the dot product of its output with that output's gradient: Σ
+/// out · d_out, which is also Σ p · dp over its keys. Both `(rows, d_v)` →
+/// `(rows, 1)`, in the type of `out`, computed in it (f32 or f64). Errors when
+/// the shapes differ, even where one could be stretched.
 pub fn delta(out: &Tensor, d_out: &Tensor) -> Result<Tensor> {
     (out * d_out)?.sum_keepdim(D::Minus1)
 }
 // ANCHOR_END: delta
 
 // ANCHOR: tile_backward
-/// The way back through one tile: what its queries and keys add to the gradients.
-/// The weights are computed again, p = exp(score − lse).
+/// The backward pass of one tile: what its queries and keys add to the
+/// gradients. The weights are recomputed, p = exp(score − lse).
 ///
 /// `block`: q `(rows, d)`, d_out `(rows, d_v)`, lse and delta `(rows, 1)`; k
-/// `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)` → what to add to d_q
-/// `(rows, d)`, d_k `(cols, d)` and d_v `(cols, d_v)`. Queries with nothing to see
-/// (lse = −∞) add zeros. Errors when shapes do not fit.
+/// `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)`, u8, 1 = may attend →
+/// what to add to d_q `(rows, d)`, d_k `(cols, d)` and d_v `(cols, d_v)`, in
+/// the type of q, computed in it (f32 or f64). Queries that see nothing (lse =
+/// −∞) add zeros. Errors when shapes do not fit (a mask of one row is not
+/// stretched).
 pub fn tile_backward(
     block: &QueryBlock,
     k: &Tensor,

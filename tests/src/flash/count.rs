@@ -1,5 +1,6 @@
 //! What the tiles that a causal mask leaves, and the numbers that travel, must hold.
 
+use super::{NO_KEYS, RANGE, SHORT, ZERO};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -71,7 +72,7 @@ fn visit_laws() -> Check<Visit> {
         )
         .law(
             Masks,
-            "tiles of two: queries 0 and 1 visit the first, and need a mask, for query 0 does not see key 1",
+            "tiles of two: queries 0 and 1 visit the first, and need a mask, since query 0 does not see key 1",
             |f| visits(f, (0..2, 4, 4, 2), (1, 0)),
         )
         .law(
@@ -86,7 +87,7 @@ fn visit_laws() -> Check<Visit> {
         )
         .law(
             Masks,
-            "five keys in tiles of two: the last tile has one key, and for query 4, who sees all, it is whole",
+            "five keys in tiles of two: the last tile has one key, and for query 4, which sees all keys, it is whole",
             |f| {
                 visits(f, (4..5, 5, 5, 2), (3, 3))?;
                 visits(f, (3..5, 5, 5, 2), (3, 2))
@@ -113,13 +114,6 @@ fn visit_laws() -> Check<Visit> {
                 visits(f, (0..4, 4, 2, 1), (2, 0))
             },
         )
-        .law(Edges(why::EMPTY), "without keys there is nothing to visit", |f| {
-            visits(f, (0..2, 2, 0, 4), (0, 0))
-        })
-        .law(Edges(why::HUGE), "one tile larger than all keys", |f| {
-            visits(f, (0..3, 3, 3, 8), (1, 0))?;
-            visits(f, (2..3, 3, 3, 8), (1, 1))
-        })
         .law(Masks, "looked up pair by pair, in every case up to 6 queries, 7 keys, tiles of 8", |f| {
             for seq_q in 1..7 {
                 for (seq_k, block_k) in (0..8).flat_map(|keys| (1..9).map(move |block| (keys, block))) {
@@ -134,18 +128,25 @@ fn visit_laws() -> Check<Visit> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "a range without queries: an error", |f| {
+        .law(Edges(NO_KEYS), "without keys there is nothing to visit", |f| {
+            visits(f, (0..2, 2, 0, 4), (0, 0))
+        })
+        .law(Edges(SHORT), "one tile larger than all keys", |f| {
+            visits(f, (0..3, 3, 3, 8), (1, 0))?;
+            visits(f, (2..3, 3, 3, 8), (1, 1))
+        })
+        .law(Edges(RANGE), "a range without queries: an error", |f| {
             let given = visit_given(&(2..2, 4, 4, 2));
             refused(&given, "there is no first query, and no last", f(2..2, 4, 4, 2))
         })
-        .law(Edges(why::REFUSED), "queries beyond the last: an error", |f| {
+        .law(Edges(RANGE), "queries beyond the last: an error", |f| {
             for queries in [3..5, 4..5] {
                 let given = visit_given(&(queries.clone(), 4, 4, 2));
                 refused(&given, "these are no queries of four", f(queries, 4, 4, 2))?;
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "tiles of 0 keys: an error", |f| {
+        .law(Edges(ZERO), "tiles of 0 keys: an error", |f| {
             refused(&visit_given(&(0..2, 4, 4, 0)), "a tile has at least one key", f(0..2, 4, 4, 0))
         })
 }
@@ -184,8 +185,6 @@ fn traffic_laws() -> Check<Traffic> {
             "5 queries in blocks of 2 are three blocks, the last with one query: 10 + 3 · 10",
             move |f| law(f, 5, 1, 2, 40),
         )
-        .law(Edges(why::HUGE), "a block larger than the sequence is one block", move |f| law(f, 3, 2, 100, 24))
-        .law(Edges(why::EMPTY), "no tokens, no traffic", move |f| law(f, 0, 4, 2, 0))
         .property(
             Implementation,
             "counted block by block, in any size",
@@ -199,7 +198,9 @@ fn traffic_laws() -> Check<Traffic> {
                 law(f, seq, d, block_q, count)
             },
         )
-        .law(Edges(why::REFUSED), "blocks of 0 queries: an error", move |f| {
+        .law(Edges(SHORT), "a block larger than the sequence is one block", move |f| law(f, 3, 2, 100, 24))
+        .law(Edges(why::EMPTY), "no tokens, no traffic", move |f| law(f, 0, 4, 2, 0))
+        .law(Edges(ZERO), "blocks of 0 queries: an error", move |f| {
             refused(&given(4, 2, 0), "a block has at least one query", f(4, 2, 0))
         })
 }

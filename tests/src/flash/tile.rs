@@ -116,11 +116,6 @@ fn tile_laws() -> Check<TileAttention> {
             let expected = parts([NEVER, ln2], [0., 1.5], [[0.], [4.]])?;
             law(f, [&q, &k, &v], 1., Some(&keep), &expected)
         })
-        .law(Edges(why::HUGE), "scores of ±10 000 stay finite", |f| {
-            let (q, v) = (matrix(&[[100.], [-100.]])?, matrix(&[[4.], [2.]])?);
-            let k = matrix(&[[100.], [100.]])?;
-            law(f, [&q, &k, &v], 1., None, &parts([1e4, -1e4], [2., 2.], [[6.], [6.]])?)
-        })
         .property(
             Implementation,
             "m, l and acc of all keys that may be attended to, in any size",
@@ -131,6 +126,11 @@ fn tile_laws() -> Check<TileAttention> {
                 agrees(f, [&q, &k, &v], 0.7, Some(&drawn_keep(seed, rows, cols)?))
             },
         )
+        .law(Edges(why::HUGE), "scores of ±10 000 stay finite", |f| {
+            let (q, v) = (matrix(&[[100.], [-100.]])?, matrix(&[[4.], [2.]])?);
+            let k = matrix(&[[100.], [100.]])?;
+            law(f, [&q, &k, &v], 1., None, &parts([1e4, -1e4], [2., 2.], [[6.], [6.]])?)
+        })
         .law(Edges(why::DOUBLE), "f64 in, f64 out", |f| {
             let [q, k, v] = attention_inputs(3, &[], [3, 4, 5, 2])?;
             let [q, k, v] = [q, k, v].map(|x| x.to_dtype(DType::F64));
@@ -141,7 +141,7 @@ fn tile_laws() -> Check<TileAttention> {
             let (q, k, v) = (zeros(1)?, zeros(0)?, zeros(0)?);
             refused(&given([&q, &k, &v], 1., None), "there are no keys", f(&q, &k, &v, 1., None))
         })
-        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
+        .law(Edges(why::REFUSED), "shapes that do not fit are an error, a mask of one row for two queries, too", |f| {
             let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let q = zeros((2, 3))?;
             for (k, v, why) in [
@@ -151,8 +151,12 @@ fn tile_laws() -> Check<TileAttention> {
                 let (k, v) = (zeros(k)?, zeros(v)?);
                 refused(&given([&q, &k, &v], 1., None), why, f(&q, &k, &v, 1., None))?;
             }
-            let (k, v, keep) = (zeros((4, 3))?, zeros((4, 5))?, keep_where(4, 2, |_, _| true)?);
-            let given = given([&q, &k, &v], 1., Some(&keep));
-            refused(&given, "keep is no (rows, cols)", f(&q, &k, &v, 1., Some(&keep)))
+            let (k, v) = (zeros((4, 3))?, zeros((4, 5))?);
+            for (rows, columns) in [(4, 2), (1, 4), (2, 1)] {
+                let keep = keep_where(rows, columns, |_, _| true)?;
+                let given = given([&q, &k, &v], 1., Some(&keep));
+                refused(&given, "keep is not (2, 4)", f(&q, &k, &v, 1., Some(&keep)))?;
+            }
+            Ok(())
         })
 }

@@ -1,6 +1,6 @@
 //! Wrong deltas, and wrong ways back through a tile.
 
-use super::{NEVER, Wrong, divided, exponentials, masked, scores, tile, wrong};
+use super::{DETOUR, NEVER, Wrong, divided, exponentials, masked, scores, single, tile, wrong};
 use crate::flash::{Delta, TileBackward};
 use candle_core::{D, DType, Result, Tensor};
 
@@ -75,6 +75,10 @@ pub fn delta() -> Vec<Wrong<Delta>> {
             "the result is f32 whatever the inputs are: take the type from them.",
             |out, d_out| (out * d_out)?.sum_keepdim(D::Minus1)?.to_dtype(DType::F32)
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |out, d_out| {
+            let products = (single(out)? * single(d_out)?)?;
+            products.sum_keepdim(D::Minus1)?.to_dtype(out.dtype())
+        }),
     ]
 }
 
@@ -247,6 +251,22 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
             }
         ),
         wrong!(
+            "scaled twice in d_k",
+            "d_k has the factor `scale` twice, d_q once: ds has it already, for both. (With queries that were scaled before, it comes in a second time.)",
+            |block, k, v, scale, keep| {
+                let (d_q, d_k, d_v) = Tile::right(block, k, v, scale, keep)?.back()?;
+                Ok((d_q, (d_k * scale)?, d_v))
+            }
+        ),
+        wrong!(
+            "scaled twice in d_q",
+            "d_q has the factor `scale` twice, d_k once: ds has it already, for both. (With keys that were scaled before, it comes in a second time.)",
+            |block, k, v, scale, keep| {
+                let (d_q, d_k, d_v) = Tile::right(block, k, v, scale, keep)?.back()?;
+                Ok(((d_q * scale)?, d_k, d_v))
+            }
+        ),
+        wrong!(
             "scale in d_v",
             "d_v has the factor `scale`: the values meet the weights only, and a weight has no further factor.",
             |block, k, v, scale, keep| {
@@ -330,6 +350,15 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
             }
         ),
         wrong!(
+            "mask stretched",
+            "a mask of one row, or of one column, is stretched over the tile: it has to be `(rows, cols)`, and one that is not belongs to other queries or keys. `where_cond` asks for that.",
+            |block, k, v, scale, keep| {
+                let full = (block[0].dim(0)?, k.dim(0)?);
+                let keep = keep.map(|keep| keep.broadcast_as(full)?.contiguous()).transpose()?;
+                Tile::right(block, k, v, scale, keep.as_ref())?.back()
+            }
+        ),
+        wrong!(
             "mask on the scores' gradient only",
             "the mask is applied to the gradient of the scores only: a hidden key's weight is 0, so its value gets no gradient either.",
             |block, k, v, scale, keep| {
@@ -407,5 +436,13 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
                 Ok((d_q.to_dtype(single)?, d_k.to_dtype(single)?, d_v.to_dtype(single)?))
             }
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |block, k, v, scale, keep| {
+            let [q, d_out, lse, delta] = block;
+            let block = [single(q)?, single(d_out)?, single(lse)?, single(delta)?];
+            let (k, v) = (single(k)?, single(v)?);
+            let (d_q, d_k, d_v) = Tile::right(&block, &k, &v, scale, keep)?.back()?;
+            let back = |x: Tensor| x.to_dtype(q.dtype());
+            Ok((back(d_q)?, back(d_k)?, back(d_v)?))
+        }),
     ]
 }

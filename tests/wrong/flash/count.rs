@@ -102,7 +102,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "shift never below 0",
-            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first, `query + 1 + seq_k`, and subtract then.",
+            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first, and subtract afterwards.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let sees = |query: usize| query + 1 + seq_k.saturating_sub(seq_q);
@@ -111,7 +111,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "shift never below 0, at most all keys",
-            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first, subtract then, and no upper limit is needed.",
+            "seq_k − seq_q stops at 0 before the query is added, so with more queries than keys nothing is moved: add first and subtract afterwards, and no upper limit is needed.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let sees = |query: usize| (query + 1 + seq_k.saturating_sub(seq_q)).min(seq_k);
@@ -120,7 +120,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "last key's index taken for the count",
-            "`visit` goes by the index of the last key that the last query sees: as indexes start at 0, it sees one key more. (`queries.end - 1` is the last query, and it sees `queries.end + seq_k - seq_q` keys.)",
+            "`visit` goes by the index of the last key that the last query sees: as indexes start at 0, it sees one key more.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let (first, last) = ends(&queries, seq_q, seq_k);
@@ -129,7 +129,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "one key too few",
-            "a query sees one key more than this: keys start at 0, so \"up to key 2\" are three of them.",
+            "a query sees one key more than this: indexes start at 0, so \"up to key 2\" means three keys.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let (first, last) = ends(&queries, seq_q, seq_k);
@@ -218,7 +218,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "usize below 0",
-            "query + 1 + seq_k − seq_q is below 0 for queries that see nothing, and a usize can't be: `saturating_sub` stops at 0.",
+            "query + 1 + seq_k − seq_q is below 0 for queries that see nothing, and a usize can't be: such a query sees 0 keys.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 if queries.start + 1 + seq_k < seq_q {
@@ -228,8 +228,20 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
             }
         ),
         wrong!(
+            "more keys than queries expected",
+            "`seq_k - seq_q` panics where there are more queries than keys, since a usize can't be below 0: add first, subtract afterwards, and stop at 0.",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let shift = match seq_k.checked_sub(seq_q) {
+                    Some(shift) => shift,
+                    None => panic!("attempt to subtract with overflow"),
+                };
+                Ok(between((queries.start + 1 + shift, queries.end + shift), seq_k, block_k))
+            }
+        ),
+        wrong!(
             "at least one tile",
-            "at least one tile is visited: where no query sees any key, there is none to visit.",
+            "at least one tile is visited: where no query sees any key, there is nothing to visit.",
             |queries, seq_q, seq_k, block_k| {
                 let (visit, whole) = right(queries, seq_q, seq_k, block_k)?;
                 Ok((visit.max(1), whole))
@@ -245,7 +257,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "how many need a mask",
-            "the second number is how many tiles need a mask: asked for is how many need none.",
+            "the second number is how many tiles need a mask; it should be how many need none.",
             |queries, seq_q, seq_k, block_k| {
                 let (visit, whole) = right(queries, seq_q, seq_k, block_k)?;
                 Ok((visit, visit - whole))
@@ -375,7 +387,7 @@ pub fn tiled_traffic() -> Vec<Wrong<Traffic>> {
         ),
         wrong!(
             "output forgotten",
-            "the output is missing: it is written once, and travels as what is read does.",
+            "the output is missing: it is written once, and what is written travels, too.",
             |seq, d, block_q| {
                 some(block_q)?;
                 Ok(seq * d + seq.div_ceil(block_q) * 2 * seq * d)
@@ -405,7 +417,7 @@ pub fn tiled_traffic() -> Vec<Wrong<Traffic>> {
                 Ok(4 * seq * d + 2 * seq * seq)
             }
         ),
-        wrong!("bytes", "these are bytes of f32: asked for are numbers.", |seq, d, block_q| {
+        wrong!("bytes", "these are bytes of f32: count numbers instead.", |seq, d, block_q| {
             some(block_q)?;
             Ok(4 * (2 * seq * d + seq.div_ceil(block_q) * 2 * seq * d))
         }),

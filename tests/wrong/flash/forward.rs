@@ -1,11 +1,11 @@
 //! Wrong FlashAttentions of one head.
 
 use super::{
-    NEVER, Wrong, divided, exponentials, factors, finished, masked, merged, or_zero, parts, scores,
-    sums, tile, wrong,
+    DETOUR, NEVER, Wrong, divided, exponentials, factors, finished, masked, merged, or_zero, parts,
+    scores, single, sums, tile, wrong,
 };
 use crate::flash::{Flash, Parts};
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{D, Result, Tensor, bail};
 use std::ops::Range;
 
 /// A place in the mask, and the tile it is in.
@@ -28,6 +28,10 @@ struct Steps {
     longer: bool,
     /// A block's state goes on to the next block.
     carried: bool,
+    /// The same where it has as many queries as the next block, which starts anew otherwise.
+    carried_if_it_fits: bool,
+    /// The state is made with as many columns as keys have.
+    as_keys: bool,
     /// The first block's state is made for all queries.
     for_all: bool,
     /// Tiles of which nothing is seen are visited.
@@ -45,6 +49,8 @@ struct Steps {
 const RIGHT: Steps = Steps {
     longer: false,
     carried: false,
+    carried_if_it_fits: false,
+    as_keys: false,
     for_all: false,
     hidden: false,
     queries: pieces,
@@ -66,6 +72,40 @@ fn pieces(len: usize, block: usize) -> Result<Vec<Range<usize>>> {
 /// Only those that are full.
 fn full(len: usize, block: usize) -> Result<Vec<Range<usize>>> {
     Ok(pieces(len, block)?.into_iter().filter(|piece| piece.len() == block).collect())
+}
+
+/// Only those that are full, unless there is but one.
+fn full_or_one(len: usize, block: usize) -> Result<Vec<Range<usize>>> {
+    if len > block { full(len, block) } else { pieces(len, block) }
+}
+
+/// Right when causal; without a mask only these `keys`.
+fn dense_only(keys: Pieces) -> Steps {
+    Steps { keys, ..RIGHT }
+}
+
+/// A mask in whose tiles the queries are counted from the start of their block.
+fn counted_from_the_block(at: At) -> bool {
+    at.key + at.seq_q <= at.query - at.queries.start + at.seq_k
+}
+
+/// A tile's finished output, with a column that counts it.
+fn counted(q: &Tensor, k: &Tensor, v: &Tensor, scale: f64, keep: Option<&Tensor>) -> Result<Parts> {
+    let [m, l, acc] = tile(q, k, v, scale, keep)?;
+    Ok([m, l.clone(), Tensor::cat(&[divided(&acc, &l)?, l.ones_like()?], 1)?])
+}
+
+/// Outputs and counts added.
+fn counts_added(a: &Parts, b: &Parts) -> Result<Parts> {
+    let [m, l, _] = merged(a, b)?;
+    Ok([m, l, (&a[2] + &b[2])?])
+}
+
+/// The mean of the finished outputs.
+fn averaged([m, l, acc]: &Parts) -> Result<(Tensor, Tensor)> {
+    let columns = acc.dim(1)? - 1;
+    let mean = divided(&acc.narrow(1, 0, columns)?, &acc.narrow(1, columns, 1)?)?;
+    Ok((mean, (m + l.log()?)?))
 }
 
 fn bottom_right(at: At) -> bool {
@@ -99,10 +139,14 @@ impl Steps {
             let q = q.narrow(0, queries.start, queries.len())?;
             let rows = if self.for_all { seq_q } else { queries.len() };
             let l = Tensor::zeros((rows, 1), q.dtype(), q.device())?;
-            let acc = Tensor::zeros((rows, v.dim(1)?), q.dtype(), q.device())?;
+            let columns = if self.as_keys { k.dim(1)? } else { v.dim(1)? };
+            let acc = Tensor::zeros((rows, columns), q.dtype(), q.device())?;
             let mut state = (self.start)([(&l + NEVER)?, l, acc])?;
             if self.carried {
                 state = carried.take().unwrap_or(state);
+            } else if self.carried_if_it_fits {
+                let fits = |carried: &Parts| carried[0].dims() == state[0].dims();
+                state = carried.take().filter(fits).unwrap_or(state);
             }
             for keys in (self.keys)(seq_k, block.1)? {
                 let (seq, queries, keys) = ((seq_q, seq_k), &queries, &keys);
@@ -198,6 +242,16 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             but!(carried: true)
         ),
         wrong!(
+            "state carried where it fits",
+            "the state goes on from one block of queries to the next of the same size: other queries start anew, with nothing seen. Make it inside the loop over the blocks.",
+            but!(carried_if_it_fits: true)
+        ),
+        wrong!(
+            "state as wide as a key",
+            "the state is made with as many columns as a key has: acc is a sum of values, so it has theirs. `Partial::empty(&q, v)` takes the values.",
+            but!(as_keys: true)
+        ),
+        wrong!(
             "one state for all blocks",
             "the state is made once, for all queries, before the loop over their blocks: each block needs its own, `Partial::empty` of its queries, made inside that loop.",
             but!(carried: true, for_all: true)
@@ -219,6 +273,22 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             but!(keys: full)
         ),
         wrong!(
+            "last tile left out without a mask",
+            "without a mask, a last tile with fewer keys than a block is left out: rounding the number of tiles down loses keys.",
+            |q, k, v, scale, causal, block| {
+                let steps = if causal { RIGHT } else { dense_only(full) };
+                steps.run([q, k, v], scale, causal, block)
+            }
+        ),
+        wrong!(
+            "last of several tiles left out without a mask",
+            "without a mask, a last tile with fewer keys than a block is left out: rounding the number of tiles down loses keys.",
+            |q, k, v, scale, causal, block| {
+                let steps = if causal { RIGHT } else { dense_only(full_or_one) };
+                steps.run([q, k, v], scale, causal, block)
+            }
+        ),
+        wrong!(
             "last queries left out",
             "a last block with fewer queries is left out: rounding the number of blocks down loses them.",
             but!(queries: full)
@@ -233,7 +303,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "last tile filled with zeros",
-            "the last tile is filled up with zeros, and no mask hides them: a key of zeros has a score of 0, and takes its part. Cut the tile shorter.",
+            "the last tile is filled up with zeros, and no mask hides them: a key of zeros has a score of 0, and is attended to. Cut the tile shorter.",
             |q, k, v, scale, causal, block| {
                 let steps = RIGHT;
                 let len = k.dim(0)?;
@@ -314,6 +384,16 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             )
         ),
         wrong!(
+            "finished tiles averaged",
+            "each tile is finished by itself, and the outputs are averaged: a tile whose scores are low would count as much as one that holds the key looked for. Merge m, l and acc, and finish once.",
+            but!(
+                start: |[m, l, acc]| Ok([m, l.clone(), Tensor::cat(&[acc, l], 1)?]),
+                tile: counted,
+                merge: counts_added,
+                finish: averaged,
+            )
+        ),
+        wrong!(
             "not divided",
             "the accumulator comes back undivided: `finish` it.",
             but!(finish: |parts| Ok((parts[2].clone(), finished(parts)?.1)))
@@ -360,6 +440,16 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             "mask by places within the tile",
             "the mask of a tile goes by places within the tile: which keys a query sees depends on where both stand in their sequences.",
             but!(sees: |at| at.key - at.keys.start <= at.query - at.queries.start)
+        ),
+        wrong!(
+            "queries of the mask counted from the block",
+            "the mask of a tile counts its queries from the start of their block, as if every block began at query 0: `keep_tile` wants the range in the whole sequence, `&queries` as it comes from `blocks`.",
+            but!(sees: counted_from_the_block)
+        ),
+        wrong!(
+            "queries of the mask counted from the block, all tiles visited",
+            "the mask of a tile counts its queries from the start of their block, as if every block began at query 0: `keep_tile` wants the range in the whole sequence, `&queries` as it comes from `blocks`.",
+            but!(sees: counted_from_the_block, hidden: true)
         ),
         wrong!(
             "tile on the diagonal not masked",
@@ -468,6 +558,11 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             but!(finish: |parts| Ok((finished(parts)?.0, parts[1].log()?)))
         ),
         wrong!(
+            "log-sum-exp without the logarithm",
+            "the second result is m + l: l is a sum of exponentials, m is a score. The logarithm of l is on the scale of scores.",
+            but!(finish: |parts @ [m, l, _]| Ok((finished(parts)?.0, (m + l)?)))
+        ),
+        wrong!(
             "log-sum-exp in base two",
             "the logarithm has base 2: `log` undoes `exp`.",
             but!(finish: |parts @ [m, l, _]| {
@@ -495,6 +590,25 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
                 let (out, lse) = finished(parts)?;
                 Ok((lse, out))
             })
+        ),
+        wrong!(
+            "block sizes swapped",
+            "`block` is (queries, keys), and here its second number cuts the queries: the outputs are right, but tiles are visited that lie wholly in the future.",
+            |q, k, v, scale, causal, block| {
+                RIGHT.run([q, k, v], scale, causal, (block.1, block.0))
+            }
+        ),
+        wrong!(
+            "no queries let through",
+            "without queries there is no block, and an empty output comes back: the description asks for an error, which `Tensor::cat` of no blocks gives by itself.",
+            |q, k, v, scale, causal, block| {
+                if q.dim(0)? == 0 {
+                    RIGHT.run([k, k, v], scale, causal, block)?; // refuses what it must
+                    let empty = |columns| Tensor::zeros((0, columns), q.dtype(), q.device());
+                    return Ok((empty(v.dim(1)?)?, empty(1)?));
+                }
+                RIGHT.run([q, k, v], scale, causal, block)
+            }
         ),
         wrong!(
             "no keys refused",
@@ -525,9 +639,13 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
             "computed in f32",
             "the result is f32 whatever the inputs are: take the type from them.",
             |q, k, v, scale, causal, block| {
-                let single = |x: &Tensor| x.to_dtype(DType::F32);
                 RIGHT.run([&single(q)?, &single(k)?, &single(v)?], scale, causal, block)
             }
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |q, k, v, scale, causal, block| {
+            let inputs = [&single(q)?, &single(k)?, &single(v)?];
+            let (out, lse) = RIGHT.run(inputs, scale, causal, block)?;
+            Ok((out.to_dtype(q.dtype())?, lse.to_dtype(q.dtype())?))
+        }),
     ]
 }

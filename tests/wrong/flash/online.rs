@@ -28,7 +28,7 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
     vec![
         wrong!(
             "sum not rescaled",
-            "with a new maximum, the sum so far stays as it was, though it was taken relative to the old one. It has to shrink by a factor first; and that factor needs the old maximum, so compute it before you overwrite `m`.",
+            "with a new maximum, the sum so far stays as it was, though it was taken relative to the old one. It has to shrink by a factor first; and that factor needs the old maximum, so compute it before `m` is overwritten.",
             |scores| over(scores, |(m, l), score| {
                 let new = m.max(score);
                 (new, l + (score - new).exp())
@@ -47,6 +47,14 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
             "maximum started at 0",
             "the maximum starts at 0: scores that are all lower never replace it, and at −10 000 all exponentials are 0. Start below every score.",
             |scores| from((0., 0.), scores, step)
+        ),
+        wrong!(
+            "maximum started at 0, nothing seen noticed",
+            "the maximum starts at 0, and scores that are all lower never replace it: m is too large, l too small, and at −10 000 every exponential is 0, as if nothing had been seen. Start below every score.",
+            |scores| {
+                let (m, l) = from((0., 0.), scores, step);
+                if l == 0. { (NEVER, 0.) } else { (m, l) }
+            }
         ),
         wrong!(
             "maximum started at the smallest positive number",
@@ -89,7 +97,7 @@ pub fn online_softmax() -> Vec<Wrong<OnlineSoftmax>> {
         ),
         wrong!(
             "equal scores lost",
-            "a score that equals the maximum adds nothing: it is neither above nor below, and adds exp(0) = 1.",
+            "a score that equals the maximum adds nothing: it adds exp(0) = 1, like any other score that is the largest so far.",
             |scores| over(scores, |(m, l), score| {
                 if score == m { (m, l) } else { step((m, l), score) }
             })
@@ -167,7 +175,7 @@ pub fn lse() -> Vec<Wrong<Lse>> {
         wrong!("base ten", "the logarithm has base 10: `ln` undoes `exp`.", |m, l| m + l.log10()),
         wrong!(
             "one added",
-            "`ln_1p` takes the logarithm of 1 + l: l has the maximum's own 1 in it already.",
+            "`ln_1p` takes the logarithm of 1 + l: l already contains the maximum's own 1.",
             |m, l| m + l.ln_1p()
         ),
         wrong!(

@@ -1,8 +1,8 @@
 //! Wrong merges, and wrong ends.
 
-use super::{Wrong, divided, factors, finished, merged, or_zero, sums, wrong};
+use super::{DETOUR, Wrong, divided, factors, finished, merged, or_zero, single, sums, wrong};
 use crate::flash::{Finish, Merge};
-use candle_core::{D, DType};
+use candle_core::{D, DType, Tensor};
 
 pub fn merge() -> Vec<Wrong<Merge>> {
     vec![
@@ -151,7 +151,7 @@ pub fn merge() -> Vec<Wrong<Merge>> {
         ),
         wrong!(
             "log-sum-exp instead of the maximum",
-            "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are put together. m is a maximum, so the larger of two.",
+            "the new m is ln(exp a.m + exp b.m): that is how two log-sum-exps are combined. m is a maximum: take the larger of the two.",
             |a, b| {
                 let (m, from_a, from_b) = factors(a, b)?;
                 let m = (&m + (from_a + from_b)?.log()?)?;
@@ -207,6 +207,15 @@ pub fn merge() -> Vec<Wrong<Merge>> {
                 Ok([m.to_dtype(single)?, l.to_dtype(single)?, acc.to_dtype(single)?])
             }
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |a, b| {
+            let [[m_a, l_a, acc_a], [m_b, l_b, acc_b]] = [a, b];
+            let [m, l, acc] = merged(
+                &[single(m_a)?, single(l_a)?, single(acc_a)?],
+                &[single(m_b)?, single(l_b)?, single(acc_b)?],
+            )?;
+            let back = |x: Tensor| x.to_dtype(a[0].dtype());
+            Ok([back(m)?, back(l)?, back(acc)?])
+        }),
     ]
 }
 
@@ -259,6 +268,11 @@ pub fn finish() -> Vec<Wrong<Finish>> {
             "maximum forgotten",
             "the log-sum-exp is ln l only: l is relative to the maximum, which has to come back.",
             |parts| Ok((finished(parts)?.0, parts[1].log()?))
+        ),
+        wrong!(
+            "logarithm forgotten",
+            "the log-sum-exp is m + l: l is a sum of exponentials, m is a score. The logarithm of l is on the scale of scores.",
+            |parts @ [m, l, _]| Ok((finished(parts)?.0, (m + l)?))
         ),
         wrong!(
             "maximum multiplied",
@@ -318,5 +332,10 @@ pub fn finish() -> Vec<Wrong<Finish>> {
                 Ok((out.to_dtype(DType::F32)?, lse.to_dtype(DType::F32)?))
             }
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |parts| {
+            let [m, l, acc] = parts;
+            let (out, lse) = finished(&[single(m)?, single(l)?, single(acc)?])?;
+            Ok((out.to_dtype(m.dtype())?, lse.to_dtype(m.dtype())?))
+        }),
     ]
 }

@@ -1,6 +1,9 @@
 //! Wrong tiles.
 
-use super::{NEVER, Wrong, divided, exponentials, masked, or_zero, parts, scores, tile, wrong};
+use super::{
+    DETOUR, NEVER, Wrong, divided, exponentials, masked, or_zero, parts, scores, single, tile,
+    wrong,
+};
 use crate::flash::TileAttention;
 use candle_core::{D, DType, Tensor};
 
@@ -28,7 +31,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "acc divided by l",
-            "acc is divided by l already: that is for the end, in `finish`. What another tile adds would come to a sum that is no longer one.",
+            "acc is already divided by l: that is left to `finish`, at the end. What other tiles add could no longer be summed with it.",
             |q, k, v, scale, keep| {
                 let [m, l, acc] = tile(q, k, v, scale, keep)?;
                 Ok([m, l.clone(), divided(&acc, &l)?])
@@ -36,7 +39,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "softmax within the tile",
-            "the weights are a softmax over this tile, so l is 1 and says nothing: keep exp(score − m) as it is, other tiles are to come.",
+            "the weights are a softmax over this tile, so l is always 1: keep exp(score − m) as it is, since other tiles follow.",
             |q, k, v, scale, keep| {
                 let [m, l, acc] = tile(q, k, v, scale, keep)?;
                 Ok([m, divided(&l, &l)?, divided(&acc, &l)?])
@@ -55,7 +58,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "mask ignored",
-            "`keep` is not used: hidden keys take their part.",
+            "`keep` is not used: hidden keys are attended to.",
             |q, k, v, scale, keep| {
                 tile(q, k, v, scale, keep)?; // refuses what it must
                 tile(q, k, v, scale, None)
@@ -78,6 +81,38 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
                 let m = s.max_keepdim(D::Minus1)?;
                 let p = masked(&exponentials(&s, &m)?, keep, 0.)?;
                 parts(m, &p, v)
+            }
+        ),
+        wrong!(
+            "maximum of hidden scores too",
+            "the maximum is taken over all scores, hidden ones included: a large hidden one pushes the exponentials of the others down to 0. Take it after the mask.",
+            |q, k, v, scale, keep| {
+                let m = scores(q, k, scale, None)?.max_keepdim(D::Minus1)?;
+                let p = exponentials(&scores(q, k, scale, keep)?, &m)?;
+                let l = p.sum_keepdim(D::Minus1)?;
+                let m = l.eq(0.)?.where_cond(&(l.zeros_like()? + NEVER)?, &m)?;
+                Ok([m, l, p.matmul(v)?])
+            }
+        ),
+        wrong!(
+            "keys counted",
+            "l is how many keys are seen: it is the sum of their exponentials, which is less unless all scores are equal.",
+            |q, k, v, scale, keep| {
+                let [m, l, acc] = tile(q, k, v, scale, keep)?;
+                let seen = match keep {
+                    Some(keep) => keep.to_dtype(l.dtype())?.sum_keepdim(1)?,
+                    None => (l.ones_like()? * k.dim(0)? as f64)?,
+                };
+                Ok([m, seen, acc])
+            }
+        ),
+        wrong!(
+            "mask stretched",
+            "a mask of one row, or of one column, is stretched over the tile: it has to be `(rows, cols)`, and one that is not belongs to other queries or keys. `where_cond` asks for that.",
+            |q, k, v, scale, keep| {
+                let full = (q.dim(0)?, k.dim(0)?);
+                let keep = keep.map(|keep| keep.broadcast_as(full)?.contiguous()).transpose()?;
+                tile(q, k, v, scale, keep.as_ref())
             }
         ),
         wrong!(
@@ -213,6 +248,11 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
                 tile(&single(q)?, &single(k)?, &single(v)?, scale, keep)
             }
         ),
+        wrong!("computed in f32, returned as f64", DETOUR, |q, k, v, scale, keep| {
+            let [m, l, acc] = tile(&single(q)?, &single(k)?, &single(v)?, scale, keep)?;
+            let back = |x: Tensor| x.to_dtype(q.dtype());
+            Ok([back(m)?, back(l)?, back(acc)?])
+        }),
         wrong!(
             "empty tile let through",
             "a tile without keys comes back as if nothing had been seen: whoever cut it has a mistake, so let the error of `max_keepdim` through.",

@@ -6,21 +6,25 @@
 //! - [`vectorised`]: the same, laid out so that the compiler makes vector instructions of the loops;
 //! - [`kernel`]: [`flash_attention`], where the vector instructions are written out.
 //!
+//! [`costs`] counts what each has to do; the example `climb` measures it.
+//!
 //! All take q `(batch, heads_q, seq_q, d)`, k `(batch, heads_kv, seq_k, d)` and v `(batch, heads_kv, seq_k, d_v)`, f32 and
 //! finite, on the CPU, give `(batch, heads_q, seq_q, d_v)` with scores scaled by 1/√d, and hide the keys after a
 //! query's own position when `causal` (as [`Causal::TopLeft`]). They error when shapes, types or devices do not fit; all
 //! lengths may be 0, but not d.
 
+mod cost;
 mod heads;
 mod naive;
 mod rowwise;
 mod tiled;
 mod vectorised;
 
+pub use cost::{Cost, costs};
 pub use naive::naive;
-pub use rowwise::rowwise;
+pub use rowwise::{dot, rowwise};
 pub use tiled::tiled;
-pub use vectorised::vectorised;
+pub use vectorised::{exponentials, vectorised};
 
 use crate::{Causal, SdpaOptions, flash_attention};
 use candle_core::{Result, Tensor};

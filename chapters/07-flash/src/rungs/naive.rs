@@ -13,9 +13,11 @@ pub fn naive(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Result<Tensor>
     }
     let (k, v) = (repeat(k, sizes.group())?, repeat(v, sizes.group())?);
     let scale = 1. / (sizes.dim as f64).sqrt();
-    let mut scores = (q.contiguous()?.matmul(&k.t()?)? * scale)?; // (batch, heads_q, seq_q, seq_k)
+    // (batch, heads_q, seq_q, seq_k)
+    let mut scores = (q.contiguous()?.matmul(&k.t()?)? * scale)?;
     if causal {
-        scores = scores.broadcast_add(&future(sizes.seq_q, sizes.seq_k)?.to_device(q.device())?)?;
+        let mask = future(sizes.seq_q, sizes.seq_k)?.to_device(q.device())?;
+        scores = scores.broadcast_add(&mask)?;
     }
     softmax_last_dim(&scores)?.matmul(&v)
 }

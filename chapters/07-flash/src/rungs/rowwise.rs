@@ -17,7 +17,7 @@ fn row(head: &Head, query: usize, o: &mut [f32]) {
     for (key, value) in keys.take(head.seen(query)) {
         let score = dot(q, key) * head.scale;
         if score > m {
-            let down = (m - score).exp(); // what was summed for the old maximum, for the new one
+            let down = (m - score).exp(); // brings the sums to the new maximum
             l *= down;
             o.iter_mut().for_each(|o| *o *= down);
             m = score;
@@ -31,6 +31,6 @@ fn row(head: &Head, query: usize, o: &mut [f32]) {
 // ANCHOR_END: rowwise
 
 /// The dot product, added up in order.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -5,9 +5,9 @@ use super::rowwise::dot;
 use candle_core::{Result, Tensor};
 
 /// Queries of a tile.
-const B_R: usize = 64;
+pub(super) const B_R: usize = 64;
 /// Keys of a tile.
-const B_C: usize = 64;
+pub(super) const B_C: usize = 64;
 
 /// A key and its value come from memory once for `B_R` queries; the tile of scores stays in the cache.
 pub fn tiled(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Result<Tensor> {
@@ -19,7 +19,7 @@ pub fn tiled(q: &Tensor, k: &Tensor, v: &Tensor, causal: bool) -> Result<Tensor>
 fn block(head: &Head, first: usize, o: &mut [f32]) {
     let queries = first..first + o.len() / head.d_v;
     let mut s = [0.; B_C]; // a row of the tile: scores, then weights
-    let (mut m, mut l) = ([f32::NEG_INFINITY; B_R], [0.; B_R]); // maxima and sums so far
+    let (mut m, mut l) = ([f32::NEG_INFINITY; B_R], [0.; B_R]); // so far
     // Keys that not even the last query sees come in no tile.
     for start in (0..head.seen(queries.end - 1)).step_by(B_C) {
         for (i, query) in queries.clone().enumerate() {

@@ -11,9 +11,9 @@ use candle_core::{Result, Tensor};
 use std::f32::consts::LOG2_E;
 
 /// Queries of a tile.
-const B_R: usize = 96;
+pub(super) const B_R: usize = 96;
 /// Keys of a tile.
-const B_C: usize = 64;
+pub(super) const B_C: usize = 64;
 /// Numbers side by side when a row becomes one number.
 const LANES: usize = 16;
 
@@ -77,8 +77,9 @@ fn block(head: &Head, tiles: &[[f32; B_C]], first: usize, o: &mut [f32]) {
     }
 }
 
-/// `to` += Σ factor · row: with a query and transposed keys its scores, with weights and values its output.
-/// Four rows go together, so that `to` is read and written a quarter as often.
+/// `to` += Σ factor · row: with a query and transposed keys its scores, with weights
+/// and values its output. Four rows go together: `to` is read and written a quarter
+/// as often.
 #[inline(always)]
 fn add_rows(to: &mut [f32], factors: &[f32], rows: &[f32]) {
     let width = to.len();
@@ -95,7 +96,8 @@ fn add_rows(to: &mut [f32], factors: &[f32], rows: &[f32]) {
     }
 }
 
-/// The online softmax of one query: the first `seen` scores become weights, the others zeros.
+/// The online softmax of one query: the first `seen` scores become weights, the
+/// others zeros.
 #[inline(always)]
 fn soften(s: &mut [f32; B_C], seen: usize, scale: f32, m: &mut f32, l: &mut f32, o: &mut [f32]) {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -109,6 +111,20 @@ fn soften(s: &mut [f32; B_C], seen: usize, scale: f32, m: &mut f32, l: &mut f32,
     o.iter_mut().for_each(|o| *o *= down);
 }
 // ANCHOR_END: vectorised
+
+/// Every number's power of two, as the rung computes it, in vectors.
+pub fn exponentials(numbers: &mut [f32]) {
+    struct All<'a>(&'a mut [f32]);
+    impl pulp::NullaryFnOnce for All<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            self.0.iter_mut().for_each(|x| *x = Real::exp2(*x));
+        }
+    }
+    pulp::Arch::new().dispatch(All(numbers));
+}
 
 /// All numbers joined, sixteen side by side and only then these: an order that fits vectors.
 #[inline(always)]
