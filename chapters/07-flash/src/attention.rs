@@ -1,10 +1,12 @@
 //! The public functions.
 
-use crate::op::Flash;
-use crate::ragged::Ragged;
+use crate::kernel::Path;
+use crate::lengths::Ragged;
+use crate::naive;
+use crate::op::{Flash, rows};
+use crate::options::SdpaOptions;
 use crate::shapes::Sizes;
-use crate::{Path, SdpaOptions, naive};
-use candle_core::{D, DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 /// Scaled dot-product attention by what is fastest for the device: the tiled kernel on the CPU, whatever the size;
 /// plain candle operations elsewhere.
@@ -111,14 +113,5 @@ pub(crate) fn apply(
     match lse.get() {
         Some(lse) => Ok((out, lse.to_dtype(DType::F32)?)),
         None => bail!("flash-attention: the forward pass left no log-sum-exp"),
-    }
-}
-
-/// `x` in this type, copied only when its rows' numbers are not next to each other.
-pub(crate) fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
-    let x = x.to_dtype(dtype)?;
-    match x.dim(D::Minus1)? <= 1 || x.stride().last() == Some(&1) {
-        true => Ok(x),
-        false => x.contiguous(),
     }
 }

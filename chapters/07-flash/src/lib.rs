@@ -17,6 +17,7 @@
 mod attention;
 pub mod exercise;
 mod kernel;
+mod lengths;
 pub mod naive;
 mod op;
 mod options;

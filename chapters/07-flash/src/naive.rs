@@ -1,7 +1,7 @@
 //! Attention with all its scores in memory, in candle operations: what the kernel is compared with.
 
+use crate::options::{Causal, Mask, SdpaOptions};
 use crate::shapes::Sizes;
-use crate::{Causal, Mask, SdpaOptions};
 use candle_core::{D, DType, Device, Result, Tensor};
 
 /// softmax(Q·Kᵀ · scale + mask)·V with the options of [`crate::flash_attention`], on any device, with a gradient.

@@ -1,12 +1,11 @@
 //! The kernel as an operation in candle's graph.
 
-use crate::attention::rows;
-use crate::kernel::{self, Backward, Edits, Heads, Hiding, Mask, Path, Problem, Real};
-use crate::ragged::Ragged;
+use crate::kernel::{Backward, Dispatch, Edits, Heads, Hiding, Mask, Path, Problem, Real};
+use crate::lengths::Ragged;
+use crate::options::{self, SdpaOptions};
 use crate::shapes::Sizes;
-use crate::{SdpaOptions, options};
 use candle_core::{
-    CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Storage, Tensor, bail,
+    CpuStorage, CustomOp3, D, DType, Device, Layout, Result, Shape, Storage, Tensor, bail,
 };
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -81,9 +80,11 @@ impl Flash {
         })
     }
 
-    fn forward<T: Real>(&self, inputs: [(&CpuStorage, &Layout); 3]) -> Result<(CpuStorage, Shape)> {
-        let (out, lse) =
-            self.with::<T, _>(inputs, |problem| Ok(kernel::attend(self.path, problem)))?;
+    fn forward<T: Dispatch>(
+        &self,
+        inputs: [(&CpuStorage, &Layout); 3],
+    ) -> Result<(CpuStorage, Shape)> {
+        let (out, lse) = self.with::<T, _>(inputs, |problem| Ok(T::attend(self.path, problem)))?;
         let Sizes { batch, heads_q, seq_q, dim_v, .. } = self.sizes;
         let (shape, lse) = match self.ragged.as_ref().map(Ragged::totals) {
             None => {
@@ -100,7 +101,7 @@ impl Flash {
     }
 
     /// The gradients of q, k and v from that of the result.
-    fn backward<T: Real>(
+    fn backward<T: Dispatch>(
         &self,
         inputs: [&Tensor; 3],
         results: [&Tensor; 2],
@@ -121,7 +122,7 @@ impl Flash {
                 lse: T::cpu_storage_as_slice(cpu(&lse.0)?)?,
                 scale: T::from_f64(self.scale),
             };
-            Ok(kernel::gradients(self.path, &backward))
+            Ok(T::gradients(self.path, &backward))
         })?;
         let Sizes { batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v } = self.sizes;
         let totals = self.ragged.as_ref().map(Ragged::totals);
@@ -137,6 +138,15 @@ impl Flash {
             tensor(gradients.k, heads_kv, seq_k, total_k, dim)?,
             tensor(gradients.v, heads_kv, seq_k, total_k, dim_v)?,
         ])
+    }
+}
+
+/// `x` in this type, copied only when its rows' numbers are not next to each other.
+pub(crate) fn rows(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    let x = x.to_dtype(dtype)?;
+    match x.dim(D::Minus1)? <= 1 || x.stride().last() == Some(&1) {
+        true => Ok(x),
+        false => x.contiguous(),
     }
 }
 

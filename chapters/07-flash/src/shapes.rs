@@ -1,7 +1,7 @@
 //! The sizes of an attention, and what must hold of its inputs.
 
-use crate::SdpaOptions;
-use crate::ragged::Ragged;
+use crate::lengths::Ragged;
+use crate::options::SdpaOptions;
 use candle_core::{DType, Result, Tensor, bail};
 
 /// The sizes of an attention.

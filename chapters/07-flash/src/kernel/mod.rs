@@ -1,49 +1,31 @@
-//! The tiled kernel: one loop nest over small tiles, and for each set of instructions the tile.
+//! The kernel: attention and its gradients in tiles that fit a processor's registers.
 //!
-//! - [`problem`]: what is to be computed; [`plan`]: into which blocks of queries it is cut;
-//! - [`nest`]: a block on its way through the keys: which tiles, in which order;
-//! - [`backward`]: the way back, with a loop nest and tiles of its own;
-//! - [`tile`]: what a set of instructions must do for one tile: [`avx512`], [`avx2`], [`portable`];
-//! - [`prepare`]: what is done before any block; [`pack`]: keys in panels;
-//! - [`buffer`]: memory that starts at a cache line; [`rows`]: tensors with their strides;
-//! - [`spans`]: which keys causal and window let a query see; [`edits`]: softcap and masks on a tile;
-//! - [`share`]: work for the threads; [`path`]: which instructions this processor has; [`real`]: f32 and f64.
+//! - [`data`]: numbers in memory: tensors with their strides, aligned buffers, f32 and f64, what a query sees;
+//! - [`instructions`]: vectors, for each set of instructions: [`instructions::lanes`] says what they must do;
+//! - [`tile`]: six queries and a panel of keys: the products, the order in which they read, softcap and masks;
+//! - [`work`]: what is to be computed, how it is cut into blocks, and how threads share them;
+//! - [`forward`]: the online softmax on a tile, and a block of queries on its way through the keys;
+//! - [`backward`]: the gradients, by computing the weights again;
+//! - [`path`]: which instructions this processor has; [`dispatch`]: from there to the code compiled for them.
+//!
+//! A new set of instructions is a file beside [`instructions::arrays`] and a line in [`path`] and [`dispatch`].
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod backward;
-mod buffer;
-mod edits;
-mod nest;
-mod pack;
+mod data;
+mod dispatch;
+#[cfg(test)]
+mod emulated;
+mod forward;
+mod instructions;
 mod path;
-mod plan;
-mod portable;
-mod prepare;
-mod problem;
-mod real;
-mod rows;
-mod share;
-mod spans;
 mod tile;
+mod work;
 
-pub(crate) use backward::{Backward, Gradients};
-pub(crate) use edits::{Edits, Mask};
+pub(crate) use backward::problem::Backward;
+pub(crate) use data::real::Real;
+pub(crate) use data::rows::Heads;
+pub(crate) use data::spans::Hiding;
+pub(crate) use dispatch::Dispatch;
 pub use path::Path;
-pub(crate) use problem::Problem;
-pub(crate) use real::Real;
-pub(crate) use rows::Heads;
-pub(crate) use spans::Hiding;
-
-/// The output `(batch, heads_q, seq_q, dim_v)` and each row's log-sum-exp `(batch, heads_q, seq_q)`; when sequences are
-/// packed, `(total_q, heads_q, dim_v)` and `(total_q, heads_q)`.
-pub(crate) fn attend<T: Real>(path: Path, problem: &Problem<T>) -> (Vec<T>, Vec<T>) {
-    T::attend(path, problem)
-}
-
-/// The gradients of q, k and v.
-pub(crate) fn gradients<T: Real>(path: Path, backward: &Backward<T>) -> Gradients<T> {
-    T::gradients(path, backward)
-}
+pub(crate) use tile::edits::{Edits, Mask};
+pub(crate) use work::problem::Problem;

@@ -54,9 +54,9 @@ impl Path {
         match self {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => super::avx2::Avx2::new().is_some(),
+            Self::Avx2 => super::instructions::avx2::Avx2::new().is_some(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => super::avx512::Avx512::new().is_some(),
+            Self::Avx512 => super::instructions::avx512::Avx512::new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }

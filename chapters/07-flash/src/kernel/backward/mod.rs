@@ -3,52 +3,30 @@
 //!
 //! dV += Pᵀ·dO,  dS = P∘(dO·Vᵀ − delta) · scale,  dQ += dS·K,  dK += dSᵀ·Q.
 //!
+//! - [`problem`]: what is given and what is found;
 //! - [`plan`]: how the work is shared so that no two threads write to the same gradient, and sums have one order;
-//! - [`nest`]: a chunk of queries and a chunk of keys: which tiles, in which order;
-//! - [`tile`]: what a set of instructions must do: [`avx512`], [`avx2`], [`portable`].
+//! - [`chunk`]: a chunk of queries and a chunk of keys: which tiles, in which order; [`slopes`]: P and dS of a tile.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod nest;
+mod chunk;
 mod plan;
-mod portable;
-mod tile;
+pub(super) mod problem;
+mod slopes;
 
-use super::problem::Problem;
-use super::real::Real;
-use super::rows::Heads;
-use super::share::share;
-use nest::{Chunk, Scratch};
+use super::data::real::Real;
+use super::instructions::lanes::Lanes;
+use super::work::share::share;
+use chunk::{Chunk, Scratch};
 use plan::{Item, Parts, Plan};
-use tile::BackTile;
-
-/// An attention to go back through.
-pub(crate) struct Backward<'a, T> {
-    pub(crate) problem: &'a Problem<'a, T>,
-    /// What it gave.
-    pub(crate) out: Heads<'a, T>,
-    /// The gradient of that.
-    pub(crate) grad: Heads<'a, T>,
-    /// Each row's log-sum-exp, `(batch, heads_q, seq_q)`, packed `(heads_q, total_q)`.
-    pub(crate) lse: &'a [T],
-    /// What the scores were multiplied by.
-    pub(crate) scale: T,
-}
-
-/// Gradients in the order `(batch, heads, seq, dim)`, packed `(heads, total, dim)`.
-pub(crate) struct Gradients<T> {
-    pub(crate) q: Vec<T>,
-    pub(crate) k: Vec<T>,
-    pub(crate) v: Vec<T>,
-}
+use problem::{Backward, Gradients};
 
 /// The gradients, the same on any number of threads.
-pub(super) fn gradients<T: BackTile>(tile: T, backward: &Backward<T::Real>) -> Gradients<T::Real> {
+pub(super) fn gradients<L: Lanes>(
+    lanes: L,
+    backward: &Backward<L::Number>,
+) -> Gradients<L::Number> {
     let (problem, sizes) = (backward.problem, backward.problem.sizes);
     let (heads_q, heads_kv) = (sizes.heads_q, sizes.heads_kv);
-    let zeros = |rows, dim| vec![T::Real::ZERO; rows * dim];
+    let zeros = |rows, dim| vec![L::Number::ZERO; rows * dim];
     let (rows_q, rows_k) = (heads_q * problem.queries(), heads_kv * problem.keys());
     let mut gradients = Gradients {
         q: zeros(rows_q, sizes.dim),
@@ -59,7 +37,7 @@ pub(super) fn gradients<T: BackTile>(tile: T, backward: &Backward<T::Real>) -> G
         return gradients;
     }
     let plan = Plan::new(problem);
-    let delta = deltas(tile, backward, &plan);
+    let delta = deltas(lanes, backward, &plan);
     let parts =
         |numbers, heads, dim, queries| Parts::new(problem, &plan, numbers, heads, dim, queries);
     let dq = parts(&mut gradients.q, heads_q, sizes.dim, true);
@@ -67,15 +45,15 @@ pub(super) fn gradients<T: BackTile>(tile: T, backward: &Backward<T::Real>) -> G
     let dv = parts(&mut gradients.v, heads_kv, sizes.dim_v, false);
     for round in 0..plan.rounds {
         let items = plan.items(problem, round);
-        let work = |scratch: &mut Scratch<T::Real>, at: usize| {
+        let work = |scratch: &mut Scratch<L::Number>, at: usize| {
             let item @ Item { sequence, kv_head, chunk_k, .. } = &items[at];
             let heads = kv_head * sizes.group()..(kv_head + 1) * sizes.group();
             let mut dq: Vec<_> = heads.map(|head| dq.lock(*sequence, head, item.chunk_q)).collect();
             let mut dk = dk.lock(*sequence, *kv_head, *chunk_k);
             let mut dv = dv.lock(*sequence, *kv_head, *chunk_k);
-            let mut dq: Vec<&mut [T::Real]> = dq.iter_mut().map(|dq| &mut ***dq).collect();
+            let mut dq: Vec<&mut [L::Number]> = dq.iter_mut().map(|dq| &mut ***dq).collect();
             let chunk = Chunk::new(backward, &delta, &plan, item);
-            scratch.chunk(tile, &chunk, &mut dq, &mut dk, &mut dv);
+            scratch.chunk(lanes, &chunk, &mut dq, &mut dk, &mut dv);
         };
         share(items.len(), plan.threads, || Scratch::new(&sizes), work);
     }
@@ -84,9 +62,9 @@ pub(super) fn gradients<T: BackTile>(tile: T, backward: &Backward<T::Real>) -> G
 }
 
 /// rowsum(dO∘O), a number for each row of the output, in the order of the log-sum-exp.
-fn deltas<T: BackTile>(tile: T, backward: &Backward<T::Real>, plan: &Plan) -> Vec<T::Real> {
+fn deltas<L: Lanes>(lanes: L, backward: &Backward<L::Number>, plan: &Plan) -> Vec<L::Number> {
     let (problem, sizes) = (backward.problem, backward.problem.sizes);
-    let mut delta = vec![T::Real::ZERO; sizes.heads_q * problem.queries()];
+    let mut delta = vec![L::Number::ZERO; sizes.heads_q * problem.queries()];
     let parts = Parts::new(problem, plan, &mut delta, sizes.heads_q, 1, true);
     let items = plan.chunks_of_queries(sizes.heads_q);
     let work = |_: &mut (), at: usize| {
@@ -96,7 +74,7 @@ fn deltas<T: BackTile>(tile: T, backward: &Backward<T::Real>, plan: &Plan) -> Ve
         let grad = backward.grad.head(sequence, head).from(first);
         let mut delta = parts.lock(sequence, head, chunk);
         let rows = |row| (out.row(row, 0, sizes.dim_v), grad.row(row, 0, sizes.dim_v));
-        tile.vectorised(
+        lanes.vectorised(
             #[inline(always)]
             || delta.iter_mut().enumerate().for_each(|(row, delta)| *delta = dot(rows(row))),
         );

@@ -3,11 +3,11 @@
 //! In round r, chunk j of the keys meets chunk j + r of the queries, counted around. So within a round each gradient is
 //! written by one item only, and all sums over rounds have one order, whatever the number of threads.
 
-use crate::kernel::plan::ALONE;
-use crate::kernel::problem::Problem;
-use crate::kernel::real::Real;
-use crate::kernel::share::threads;
-use crate::kernel::tile::{KEYS, ROWS};
+use crate::kernel::data::real::Real;
+use crate::kernel::tile::shape::{KEYS, ROWS};
+use crate::kernel::work::plan::ALONE;
+use crate::kernel::work::problem::Problem;
+use crate::kernel::work::share::threads;
 use crate::shapes::Sizes;
 use std::cmp::Reverse;
 use std::ops::Range;

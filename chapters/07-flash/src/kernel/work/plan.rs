@@ -1,9 +1,9 @@
 //! How the work is cut: sequences into blocks of queries, and all blocks of all sequences and heads into one queue.
 
 use super::problem::Problem;
-use super::real::Real;
 use super::share::threads;
-use super::tile::{KEYS, ROWS};
+use crate::kernel::data::real::Real;
+use crate::kernel::tile::shape::{KEYS, ROWS};
 use crate::shapes::Sizes;
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -15,52 +15,52 @@ const BLOCK: usize = 16 * ROWS;
 /// memory costs more than a few threads that wait for the last block of a wave.
 const WAVE: usize = 4 << 20;
 /// Multiplications and additions below which a second thread costs more than it brings.
-pub(super) const ALONE: usize = 4_000_000;
+pub(crate) const ALONE: usize = 4_000_000;
 
 /// What is decided before the work begins.
-pub(super) struct Plan {
-    pub(super) threads: usize,
+pub(crate) struct Plan {
+    pub(crate) threads: usize,
     /// One a sequence.
-    pub(super) cuts: Vec<Cut>,
+    pub(crate) cuts: Vec<Cut>,
     /// Sequences whose keys are packed together, before their queries meet them.
-    pub(super) waves: Vec<Range<usize>>,
+    pub(crate) waves: Vec<Range<usize>>,
     /// Whether values are packed too, because they lie far apart, with other heads between them: so they would drive
     /// each other out of the caches.
-    pub(super) apart: bool,
+    pub(crate) apart: bool,
     /// The most queries of a block.
-    pub(super) block: usize,
+    pub(crate) block: usize,
     /// The most packed panels of a wave.
-    pub(super) panels: usize,
+    pub(crate) panels: usize,
 }
 
 /// How a sequence is gone through.
-pub(super) struct Cut {
+pub(crate) struct Cut {
     /// Queries that go together.
     block: usize,
     /// The first of its packed panels, those of its first head, among those of its wave; `None` when each block packs
     /// its own.
-    pub(super) panels: Option<usize>,
+    pub(crate) panels: Option<usize>,
 }
 
 /// A block of queries of one head.
-pub(super) struct Item {
-    pub(super) sequence: usize,
-    pub(super) head: usize,
-    pub(super) queries: Range<usize>,
+pub(crate) struct Item {
+    pub(crate) sequence: usize,
+    pub(crate) head: usize,
+    pub(crate) queries: Range<usize>,
     /// Where its results go.
-    pub(super) results: usize,
+    pub(crate) results: usize,
 }
 
 /// The results of a block of queries: of one head, or of all when they lie side by side.
-pub(super) struct Results<'a, T> {
+pub(crate) struct Results<'a, T> {
     /// `(queries, heads, dim_v)`
-    pub(super) out: &'a mut [T],
+    pub(crate) out: &'a mut [T],
     /// `(queries, heads)`
-    pub(super) lse: &'a mut [T],
+    pub(crate) lse: &'a mut [T],
 }
 
 impl Plan {
-    pub(super) fn new<T: Real>(problem: &Problem<T>) -> Self {
+    pub(crate) fn new<T: Real>(problem: &Problem<T>) -> Self {
         let Sizes { batch, heads_q, heads_kv, dim, dim_v, .. } = problem.sizes;
         let lens = || (0..batch).map(|sequence| problem.lens(sequence));
         let scores: usize = lens().map(|(seq_q, seq_k)| seq_q * seq_k).sum();
@@ -93,7 +93,7 @@ impl Plan {
     /// All blocks of all heads of these sequences, and where their results go: what is next of output and
     /// log-sum-exp. Where some blocks have more to do than others they come first: the last ones to be taken are then
     /// short, and no thread waits long for another.
-    pub(super) fn items<'a, T: Real>(
+    pub(crate) fn items<'a, T: Real>(
         &self,
         problem: &Problem<T>,
         sequences: &Range<usize>,

@@ -1,13 +1,14 @@
 //! What is done with keys and values before any query meets them.
 
-use super::buffer::Buffer;
-use super::pack;
-use super::plan::Plan;
-use super::problem::Problem;
-use super::real::Real;
-use super::rows::Rows;
-use super::share::share;
-use super::tile::{KEYS, LANES, Tile};
+use crate::kernel::data::buffer::Buffer;
+use crate::kernel::data::real::Real;
+use crate::kernel::data::rows::Rows;
+use crate::kernel::instructions::lanes::Lanes;
+use crate::kernel::tile::pack;
+use crate::kernel::tile::shape::{KEYS, WIDEST};
+use crate::kernel::work::plan::Plan;
+use crate::kernel::work::problem::Problem;
+use crate::kernel::work::share::share;
 use crate::shapes::Sizes;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ impl<T: Real> Prepared<T> {
     /// Packs the keys of these sequences, as planned, and looks for values that are not finite, where it matters.
     pub(super) fn prepare(
         &mut self,
-        tile: impl Tile<Real = T>,
+        lanes: impl Lanes<Number = T>,
         problem: &Problem<T>,
         plan: &Plan,
         sequences: &Range<usize>,
@@ -85,7 +86,7 @@ impl<T: Real> Prepared<T> {
             let (k, v) = (problem.k.head(*sequence, *head), problem.v.head(*sequence, *head));
             let of = |at: usize| at * KEYS..((at + 1) * KEYS).min(seq_k);
             for (to, at) in keys.chunks_exact_mut(panel.max(1)).zip(panels.clone()) {
-                pack::keys(tile, k, of(at), dim, to);
+                pack::keys(lanes, k, of(at), dim, to);
             }
             for (to, at) in values.chunks_exact_mut(panel_v.max(1)).zip(panels.clone()) {
                 pack::values(v, of(at), (dim_v, stride), to);
@@ -126,13 +127,13 @@ impl<T: Real> Prepared<T> {
 
 /// From a packed row of values to the next: each starts at a cache line.
 fn stride<T>(problem: &Problem<T>) -> usize {
-    problem.sizes.dim_v.next_multiple_of(LANES)
+    problem.sizes.dim_v.next_multiple_of(WIDEST)
 }
 
 /// Whether no number is NaN or infinite: 0 · x is 0 for the others.
 fn is_finite<T: Real>(numbers: &[T]) -> bool {
-    let (lanes, rest) = numbers.as_chunks::<LANES>();
-    let mut sums = [T::ZERO; LANES];
+    let (lanes, rest) = numbers.as_chunks::<WIDEST>();
+    let mut sums = [T::ZERO; WIDEST];
     for lane in lanes {
         sums.iter_mut().zip(lane).for_each(|(sum, x)| *sum += *x * T::ZERO);
     }

@@ -1,15 +1,17 @@
-//! The loop nest: a chunk of queries and a chunk of keys, tile by tile.
+//! A chunk of queries and a chunk of keys, tile by tile.
 
-use super::Backward;
 use super::plan::{Item, Plan};
-use super::tile::{BackStep, BackTile, Product};
-use crate::kernel::buffer::Buffer;
-use crate::kernel::edits::{HeadEdits, Kept};
-use crate::kernel::pack;
-use crate::kernel::real::Real;
-use crate::kernel::rows::Rows;
-use crate::kernel::spans::Spans;
-use crate::kernel::tile::{KEYS, LANES, ROWS, Scores};
+use super::problem::Backward;
+use super::slopes::Step;
+use crate::kernel::data::buffer::Buffer;
+use crate::kernel::data::real::Real;
+use crate::kernel::data::rows::Rows;
+use crate::kernel::data::spans::Spans;
+use crate::kernel::instructions::lanes::Lanes;
+use crate::kernel::tile::edits::{HeadEdits, Kept};
+use crate::kernel::tile::pack;
+use crate::kernel::tile::product::{Left, Sum};
+use crate::kernel::tile::shape::{KEYS, ROWS, Scores, WIDEST};
 use crate::shapes::Sizes;
 use std::f64::consts::LOG2_E;
 use std::ops::Range;
@@ -93,7 +95,7 @@ pub(super) struct Scratch<T> {
 
 impl<T: Real> Scratch<T> {
     pub(super) fn new(sizes: &Sizes) -> Self {
-        let tile = |_| Scores([[T::ZERO; KEYS]; ROWS]);
+        let tile = |_| Scores::new();
         Self {
             keys: Buffer::new(sizes.dim * KEYS),
             values: Buffer::new(sizes.dim_v * KEYS),
@@ -106,7 +108,7 @@ impl<T: Real> Scratch<T> {
     /// Adds what a chunk brings to the gradients: `dq`, one a head, and `dk` and `dv` begin with its first row.
     pub(super) fn chunk(
         &mut self,
-        tile: impl BackTile<Real = T>,
+        lanes: impl Lanes<Number = T>,
         chunk: &Chunk<T>,
         dq: &mut [&mut [T]],
         dk: &mut [T],
@@ -119,8 +121,8 @@ impl<T: Real> Scratch<T> {
             if !chunk.sees(queries.clone(), &keys) {
                 continue;
             }
-            pack::keys(tile, chunk.keys, keys.clone(), dim, self.keys.get_mut());
-            pack::keys(tile, chunk.values, keys.clone(), dim_v, self.values.get_mut());
+            pack::keys(lanes, chunk.keys, keys.clone(), dim, self.keys.get_mut());
+            pack::keys(lanes, chunk.values, keys.clone(), dim_v, self.values.get_mut());
             let (dk, dv) =
                 (&mut dk[(start - all.start) * dim..], &mut dv[(start - all.start) * dim_v..]);
             for (head, dq) in chunk.heads.iter().zip(dq.iter_mut()) {
@@ -128,10 +130,10 @@ impl<T: Real> Scratch<T> {
                     let block = first..(first + BLOCK).min(queries.end);
                     if chunk.sees(block.clone(), &keys) {
                         let dq = &mut dq[(first - queries.start) * dim..];
-                        let Some(seen) = self.block(tile, chunk, head, (block, &keys), dq) else {
+                        let Some(seen) = self.block(lanes, chunk, head, (block, &keys), dq) else {
                             continue;
                         };
-                        seen.add_to(tile, chunk, head, (&self.weights, &self.slopes), (dk, dv));
+                        seen.add_to(lanes, chunk, head, (&self.weights, &self.slopes), (dk, dv));
                     }
                 }
             }
@@ -142,7 +144,7 @@ impl<T: Real> Scratch<T> {
     /// how many of the keys they see; groups between that see nothing have zeros.
     fn block(
         &mut self,
-        tile: impl BackTile<Real = T>,
+        lanes: impl Lanes<Number = T>,
         chunk: &Chunk<T>,
         head: &Head<T>,
         (block, keys): (Range<usize>, &Range<usize>),
@@ -159,18 +161,18 @@ impl<T: Real> Scratch<T> {
                 false => Kept::Nothing,
             };
             if kept == Kept::Nothing {
-                *weights = Scores([[T::ZERO; KEYS]; ROWS]);
-                *slopes = Scores([[T::ZERO; KEYS]; ROWS]);
+                *weights = Scores::new();
+                *slopes = Scores::new();
                 continue;
             }
             let all = chunk.spans.all(queries.clone());
             let plain = kept == Kept::All
                 && !chunk.all_tiles
-                && keys.len().is_multiple_of(LANES)
+                && keys.len().is_multiple_of(WIDEST)
                 && all.start <= keys.start
                 && keys.end <= all.end;
             let row = |at: usize| (first + at).min(queries.end - 1);
-            let step = BackStep {
+            let step = Step {
                 rows: queries.len(),
                 keys: keys.len(),
                 queries: head.queries.from(first),
@@ -186,7 +188,7 @@ impl<T: Real> Scratch<T> {
             };
             let (caps, columns) = (&mut self.caps, step.columns());
             let mut edit = |scores: &mut Scores<T>| {
-                tile.vectorised(
+                lanes.vectorised(
                     #[inline(always)]
                     || match head.edits.cap() {
                         true => head.edits.apply_with_slopes(
@@ -200,21 +202,23 @@ impl<T: Real> Scratch<T> {
                 )
             };
             let edit = (!plain).then_some(&mut edit as _);
-            tile.slopes(&step, edit, weights, slopes);
+            step.slopes(lanes, edit, weights, slopes);
             if head.edits.cap() {
                 for (slopes, caps) in slopes.0.iter_mut().zip(&self.caps.0) {
                     let slopes = slopes[..columns].iter_mut();
                     slopes.zip(caps).for_each(|(slope, cap)| *slope *= *cap);
                 }
             }
-            let product = Product {
-                weights: std::slice::from_ref(&self.slopes[group]),
-                queries: queries.len(),
-                keys: keys.len(),
+            let dq = &mut Sum {
+                left: Left::weights(std::slice::from_ref(&self.slopes[group])),
+                rows: queries.len(),
+                inner: keys.len(),
                 right: chunk.keys.from(keys.start),
                 columns: dim,
+                out: &mut dq[(first - block.start) * dim..],
+                out_row: dim,
             };
-            tile.add(&product, &mut dq[(first - block.start) * dim..]);
+            dq.add(lanes);
             let before = seen.take();
             seen = Some(Seen {
                 first: before.as_ref().map_or(first, |seen| seen.first),
@@ -240,29 +244,39 @@ impl Seen {
     /// `dv` += Pᵀ·dO and `dk` += dSᵀ·Q.
     fn add_to<T: Real>(
         &self,
-        tile: impl BackTile<Real = T>,
+        lanes: impl Lanes<Number = T>,
         chunk: &Chunk<T>,
         head: &Head<T>,
         (weights, slopes): (&[Scores<T>], &[Scores<T>]),
         (dk, dv): (&mut [T], &mut [T]),
     ) {
         let Sizes { dim, dim_v, .. } = chunk.sizes;
-        let queries = self.queries - self.first;
-        let weights = Product {
-            weights: &weights[self.groups.clone()],
-            queries,
-            keys: self.keys,
-            right: head.grads.from(self.first),
-            columns: dim_v,
+        let (groups, sizes) = (self.groups.clone(), (self.queries - self.first, self.keys));
+        let (grads, queries) = (head.grads.from(self.first), head.queries.from(self.first));
+        add_turned(lanes, &weights[groups.clone()], sizes, (grads, dim_v), dv);
+        add_turned(lanes, &slopes[groups], sizes, (queries, dim), dk);
+    }
+}
+
+/// `out` `(keys, columns)` += Wᵀ·right, for weights of so many queries and keys.
+fn add_turned<L: Lanes>(
+    lanes: L,
+    weights: &[Scores<L::Number>],
+    (queries, keys): (usize, usize),
+    (right, columns): (Rows<L::Number>, usize),
+    out: &mut [L::Number],
+) {
+    for key in (0..keys).step_by(ROWS) {
+        let sum = &mut Sum {
+            left: Left::turned(weights, key),
+            rows: (keys - key).min(ROWS),
+            inner: queries,
+            right,
+            columns,
+            out: &mut out[key * columns..],
+            out_row: columns,
         };
-        tile.add_turned(&weights, dv);
-        let slopes = Product {
-            weights: &slopes[self.groups.clone()],
-            right: head.queries.from(self.first),
-            columns: dim,
-            ..weights
-        };
-        tile.add_turned(&slopes, dk);
+        sum.add(lanes);
     }
 }
 

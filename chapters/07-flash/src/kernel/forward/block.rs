@@ -1,49 +1,21 @@
-//! The loop nest: blocks of queries on their way through the keys.
+//! A block of queries on its way through the keys.
 
-use super::buffer::Buffer;
-use super::edits::Kept;
-use super::pack;
-use super::plan::{Item, Plan, Results};
 use super::prepare::Prepared;
-use super::problem::Problem;
-use super::real::Real;
-use super::share::share;
-use super::tile::{KEYS, LANES, Output, ROWS, Scores, State, Step, Tile};
+use super::softmax::{Output, State, Step};
+use crate::kernel::data::buffer::Buffer;
+use crate::kernel::data::real::Real;
+use crate::kernel::instructions::lanes::Lanes;
+use crate::kernel::tile::edits::Kept;
+use crate::kernel::tile::pack;
+use crate::kernel::tile::product::{Left, Sum};
+use crate::kernel::tile::shape::{KEYS, ROWS, Scores, WIDEST};
+use crate::kernel::work::plan::{Item, Plan, Results};
+use crate::kernel::work::problem::Problem;
 use crate::shapes::Sizes;
 use std::f64::consts::LN_2;
-use std::sync::PoisonError;
-
-/// The output `(batch, heads_q, seq_q, dim_v)` and each row's log-sum-exp `(batch, heads_q, seq_q)`; when sequences are
-/// packed, `(total_q, heads_q, dim_v)` and `(total_q, heads_q)`.
-pub(super) fn attend<T: Tile>(tile: T, problem: &Problem<T::Real>) -> (Vec<T::Real>, Vec<T::Real>) {
-    let rows = problem.sizes.heads_q * problem.queries();
-    let mut out = vec![T::Real::ZERO; rows * problem.sizes.dim_v];
-    let mut lse = vec![T::Real::NEG_INFINITY; rows];
-    if rows == 0 || problem.sizes.seq_k == 0 {
-        return (out, lse);
-    }
-    let plan = Plan::new(problem);
-    let mut prepared = Prepared::new(problem, &plan);
-    let scratch = || Scratch::new(&problem.sizes, &plan);
-    let (mut out_left, mut lse_left) = (&mut out[..], &mut lse[..]);
-    for wave in &plan.waves {
-        prepared.prepare(tile, problem, &plan, wave);
-        let (items, results) = plan.items(problem, wave, [&mut out_left, &mut lse_left]);
-        share(items.len(), plan.threads, scratch, |scratch, at| {
-            scratch.attend(tile, problem, (&plan, &prepared), &items[at]);
-            let results = results[items[at].results].lock();
-            let mut results = results.unwrap_or_else(PoisonError::into_inner);
-            tile.vectorised(
-                #[inline(always)]
-                || scratch.finish(problem, &items[at], &mut results),
-            );
-        });
-    }
-    (out, lse)
-}
 
 /// A thread's own memory.
-struct Scratch<T> {
+pub(super) struct Scratch<T> {
     /// Groups of queries `(dim, ROWS)`.
     queries: Buffer<T>,
     /// Groups of outputs `(ROWS, stride)`.
@@ -56,22 +28,22 @@ struct Scratch<T> {
 }
 
 impl<T: Real> Scratch<T> {
-    fn new(sizes: &Sizes, plan: &Plan) -> Self {
+    pub(super) fn new(sizes: &Sizes, plan: &Plan) -> Self {
         let panel = plan.cuts.iter().any(|cut| cut.panels.is_none());
-        let stride = sizes.dim_v.next_multiple_of(LANES);
+        let stride = sizes.dim_v.next_multiple_of(WIDEST);
         Self {
             queries: Buffer::new(plan.block * sizes.dim),
             out: Buffer::new(plan.block * stride),
             states: vec![State::new(); plan.block / ROWS],
-            scores: Scores([[T::ZERO; KEYS]; ROWS]),
+            scores: Scores::new(),
             panel: Buffer::new(if panel { sizes.dim * KEYS } else { 0 }),
         }
     }
 
     /// One block: all its groups meet the first panel of keys, then the second, and so on.
-    fn attend(
+    pub(super) fn attend(
         &mut self,
-        tile: impl Tile<Real = T>,
+        lanes: impl Lanes<Number = T>,
         problem: &Problem<T>,
         (plan, prepared): (&Plan, &Prepared<T>),
         item: &Item,
@@ -86,7 +58,7 @@ impl<T: Real> Scratch<T> {
         self.out.get_mut().fill(T::ZERO);
         self.states.fill(State::new());
 
-        let stride = dim_v.next_multiple_of(LANES);
+        let stride = dim_v.next_multiple_of(WIDEST);
         let skip = prepared.finite(problem, (sequence, kv_head));
         let any = |queries| if skip { spans.any(queries) } else { 0..seq_k };
         let (panels, values) = prepared.of(problem, plan, (sequence, kv_head));
@@ -98,7 +70,7 @@ impl<T: Real> Scratch<T> {
                 Some(panels) => &panels[panel * dim * KEYS..][..dim * KEYS],
                 None => {
                     let keys = start..(start + KEYS).min(seq_k);
-                    pack::keys(tile, k, keys, dim, self.panel.get_mut());
+                    pack::keys(lanes, k, keys, dim, self.panel.get_mut());
                     self.panel.get()
                 }
             };
@@ -119,35 +91,42 @@ impl<T: Real> Scratch<T> {
                     dim,
                     queries: &self.queries.get()[group * dim * ROWS..][..dim * ROWS],
                     panel: numbers,
-                    values: values.from(start),
-                    dim_v,
                 };
                 let out = &mut self.out.get_mut()[group * ROWS * stride..][..ROWS * stride];
                 let (mut out, state) = (Output { numbers: out, stride }, &mut self.states[group]);
                 let all = spans.all(queries.clone());
                 let plain = kept == Kept::All
                     && !problem.edits.all_tiles()
-                    && step.keys.is_multiple_of(LANES)
+                    && step.keys.is_multiple_of(WIDEST)
                     && all.start <= start
                     && end <= all.end;
                 let mut edit = |scores: &mut Scores<T>| {
-                    tile.vectorised(
+                    lanes.vectorised(
                         #[inline(always)]
                         || edits.apply(scores, queries.clone(), &(start..end), &spans),
                     )
                 };
                 let edit = (!plain).then_some(&mut edit as _);
-                tile.weights(&step, edit, &mut self.scores, state, &mut out);
-                tile.add_values(&step, &self.scores, &mut out);
+                step.weights(lanes, edit, &mut self.scores, (state, &mut out));
+                let sum = &mut Sum {
+                    left: Left::weights(std::slice::from_ref(&self.scores)),
+                    rows: step.rows,
+                    inner: step.keys,
+                    right: values.from(start),
+                    columns: dim_v,
+                    out: out.numbers,
+                    out_row: stride,
+                };
+                sum.add(lanes); // weights · V
             }
         }
     }
 
     /// Divides by the sums and writes the results, which are zeros and −∞ until then.
     #[inline(always)]
-    fn finish(&self, problem: &Problem<T>, item: &Item, results: &mut Results<T>) {
+    pub(super) fn finish(&self, problem: &Problem<T>, item: &Item, results: &mut Results<T>) {
         let (dim_v, beside) = (problem.sizes.dim_v, problem.heads_beside());
-        let stride = dim_v.next_multiple_of(LANES);
+        let stride = dim_v.next_multiple_of(WIDEST);
         for row in 0..item.queries.len() {
             let state = &self.states[row / ROWS];
             let sum = state.sum[row % ROWS].iter().fold(T::ZERO, |sum, part| sum + *part);

@@ -3,7 +3,7 @@
 use super::real::Real;
 
 /// Zeros that start at a cache line: vectors then lie in one line each, not across two.
-pub(super) struct Buffer<T> {
+pub(crate) struct Buffer<T> {
     numbers: Vec<T>,
     from: usize,
     len: usize,
@@ -13,18 +13,18 @@ pub(super) struct Buffer<T> {
 const LINE: usize = 64;
 
 impl<T: Real> Buffer<T> {
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         let room = if len == 0 { 0 } else { LINE / size_of::<T>() };
         let numbers = vec![T::ZERO; len + room];
         let from = numbers.as_ptr().align_offset(LINE).min(numbers.len() - len);
         Self { numbers, from, len }
     }
 
-    pub(super) fn get(&self) -> &[T] {
+    pub(crate) fn get(&self) -> &[T] {
         &self.numbers[self.from..][..self.len]
     }
 
-    pub(super) fn get_mut(&mut self) -> &mut [T] {
+    pub(crate) fn get_mut(&mut self) -> &mut [T] {
         &mut self.numbers[self.from..][..self.len]
     }
 }

@@ -1,9 +1,9 @@
 //! What options change in a tile of scores, between the product and the softmax.
 
-use super::real::Real;
-use super::rows::{Heads, Rows};
-use super::spans::Spans;
-use super::tile::{KEYS, Scores};
+use super::shape::{KEYS, Scores};
+use crate::kernel::data::real::Real;
+use crate::kernel::data::rows::{Heads, Rows};
+use crate::kernel::data::spans::Spans;
 use std::f64::consts::LOG2_E;
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub(crate) struct Edits<'a, T> {
 
 /// What a keep-mask does to a tile.
 #[derive(PartialEq)]
-pub(super) enum Kept {
+pub(crate) enum Kept {
     Nothing,
     Some,
     All,
@@ -41,17 +41,17 @@ impl<'a, T: Real> Edits<'a, T> {
     }
 
     /// Whether every tile is changed.
-    pub(super) fn all_tiles(&self) -> bool {
+    pub(crate) fn all_tiles(&self) -> bool {
         self.softcap.is_some() || matches!(self.mask, Some(Mask::Bias(_)))
     }
 
     /// Whether the mask may hide a key, so that a tile may have nothing to see.
-    pub(super) fn hide(&self) -> bool {
+    pub(crate) fn hide(&self) -> bool {
         matches!(self.mask, Some(Mask::Keep(_)))
     }
 
     /// The edits of one head of a sequence.
-    pub(super) fn of(&self, sequence: usize, head: usize) -> HeadEdits<'a, T> {
+    pub(crate) fn of(&self, sequence: usize, head: usize) -> HeadEdits<'a, T> {
         let (mut keep, mut bias) = (None, None);
         match &self.mask {
             Some(Mask::Keep(rows)) => keep = Some(rows.head(sequence, head)),
@@ -63,7 +63,7 @@ impl<'a, T: Real> Edits<'a, T> {
 }
 
 /// The edits of one head.
-pub(super) struct HeadEdits<'a, T> {
+pub(crate) struct HeadEdits<'a, T> {
     softcap: Option<T>,
     keep: Option<Rows<'a, u8>>,
     bias: Option<Rows<'a, T>>,
@@ -71,12 +71,12 @@ pub(super) struct HeadEdits<'a, T> {
 
 impl<T: Real> HeadEdits<'_, T> {
     /// Whether scores are capped.
-    pub(super) fn cap(&self) -> bool {
+    pub(crate) fn cap(&self) -> bool {
         self.softcap.is_some()
     }
 
     /// What the keep-mask lets through of a tile.
-    pub(super) fn kept(&self, queries: Range<usize>, keys: &Range<usize>) -> Kept {
+    pub(crate) fn kept(&self, queries: Range<usize>, keys: &Range<usize>) -> Kept {
         let Some(keep) = &self.keep else { return Kept::All };
         let (mut any, mut all) = (false, true);
         for query in queries {
@@ -93,7 +93,7 @@ impl<T: Real> HeadEdits<'_, T> {
 
     /// Changes the scores of `queries` with `keys`; the columns after the last key become −∞.
     #[inline(always)]
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &self,
         scores: &mut Scores<T>,
         queries: Range<usize>,
@@ -109,7 +109,7 @@ impl<T: Real> HeadEdits<'_, T> {
     /// As [`apply`](Self::apply); `slopes` become what a capped score grows by when the score does: 1 − tanh², 1 without a
     /// softcap.
     #[inline(always)]
-    pub(super) fn apply_with_slopes(
+    pub(crate) fn apply_with_slopes(
         &self,
         (scores, slopes): (&mut Scores<T>, &mut Scores<T>),
         queries: Range<usize>,

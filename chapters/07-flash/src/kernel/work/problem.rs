@@ -1,10 +1,10 @@
 //! An attention to compute: one sequence after the other, all of one length or each of its own.
 
-use super::edits::Edits;
-use super::real::Real;
-use super::rows::Heads;
-use super::spans::{Hiding, Spans};
-use crate::ragged::Ragged;
+use crate::kernel::data::real::Real;
+use crate::kernel::data::rows::Heads;
+use crate::kernel::data::spans::{Hiding, Spans};
+use crate::kernel::tile::edits::Edits;
+use crate::lengths::Ragged;
 use crate::shapes::Sizes;
 
 /// An attention to compute: `sizes.batch` sequences.
@@ -23,7 +23,7 @@ pub(crate) struct Problem<'a, T> {
 
 impl<T: Real> Problem<'_, T> {
     /// The queries and keys of a sequence.
-    pub(super) fn lens(&self, sequence: usize) -> (usize, usize) {
+    pub(crate) fn lens(&self, sequence: usize) -> (usize, usize) {
         match self.ragged {
             Some(ragged) => ragged.lens(sequence),
             None => (self.sizes.seq_q, self.sizes.seq_k),
@@ -31,13 +31,13 @@ impl<T: Real> Problem<'_, T> {
     }
 
     /// Which keys the queries of a sequence see.
-    pub(super) fn spans(&self, sequence: usize) -> Spans {
+    pub(crate) fn spans(&self, sequence: usize) -> Spans {
         let (seq_q, seq_k) = self.lens(sequence);
         self.hiding.spans(seq_q, seq_k)
     }
 
     /// The queries of all sequences.
-    pub(super) fn queries(&self) -> usize {
+    pub(crate) fn queries(&self) -> usize {
         match self.ragged {
             Some(ragged) => ragged.totals().0,
             None => self.sizes.batch * self.sizes.seq_q,
@@ -45,12 +45,12 @@ impl<T: Real> Problem<'_, T> {
     }
 
     /// Whether there may be tiles with nothing to see.
-    pub(super) fn may_skip(&self) -> bool {
+    pub(crate) fn may_skip(&self) -> bool {
         self.hiding.hides() || self.edits.hide()
     }
 
     /// The keys of all sequences.
-    pub(super) fn keys(&self) -> usize {
+    pub(crate) fn keys(&self) -> usize {
         match self.ragged {
             Some(ragged) => ragged.totals().1,
             None => self.sizes.batch * self.sizes.seq_k,
@@ -58,7 +58,7 @@ impl<T: Real> Problem<'_, T> {
     }
 
     /// Where the queries of a sequence and head begin in what is `(batch, heads_q, seq_q)`, packed `(heads_q, total_q)`.
-    pub(super) fn first_row(&self, sequence: usize, head: usize) -> usize {
+    pub(crate) fn first_row(&self, sequence: usize, head: usize) -> usize {
         match self.ragged {
             Some(ragged) => head * ragged.totals().0 + ragged.starts().0[sequence],
             None => (sequence * self.sizes.heads_q + head) * self.sizes.seq_q,
@@ -66,7 +66,7 @@ impl<T: Real> Problem<'_, T> {
     }
 
     /// How many heads the output has side by side: `(batch, heads_q, seq_q, dim_v)` one, `(total_q, heads_q, dim_v)` all.
-    pub(super) fn heads_beside(&self) -> usize {
+    pub(crate) fn heads_beside(&self) -> usize {
         if self.ragged.is_some() { self.sizes.heads_q } else { 1 }
     }
 }

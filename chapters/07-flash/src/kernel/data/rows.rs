@@ -28,9 +28,9 @@ enum Sequence<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a, T> {
     /// From the first number on.
-    pub(super) numbers: &'a [T],
+    pub(crate) numbers: &'a [T],
     /// From a row to the next.
-    pub(super) stride: usize,
+    pub(crate) stride: usize,
     /// From a column to the next: 0 or 1.
     column: usize,
 }
@@ -74,12 +74,12 @@ fn numbers<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result
 
 impl<'a, T: Copy> Heads<'a, T> {
     /// From a row to the next.
-    pub(super) fn row(&self) -> usize {
+    pub(crate) fn row(&self) -> usize {
         self.row
     }
 
     /// The matrix of a head of a sequence, and the rows that follow it.
-    pub(super) fn head(&self, sequence: usize, head: usize) -> Rows<'a, T> {
+    pub(crate) fn head(&self, sequence: usize, head: usize) -> Rows<'a, T> {
         let start = match self.sequence {
             Sequence::Stride(stride) => sequence * stride,
             Sequence::Starts(starts) => starts[sequence] * self.row,
@@ -91,24 +91,24 @@ impl<'a, T: Copy> Heads<'a, T> {
 
 impl<'a, T: Copy> Rows<'a, T> {
     /// Rows that begin `stride` numbers after each other.
-    pub(super) fn new(numbers: &'a [T], stride: usize) -> Self {
+    pub(crate) fn new(numbers: &'a [T], stride: usize) -> Self {
         Self { numbers, stride, column: 1 }
     }
 
     /// The rows from this one on.
-    pub(super) fn from(&self, row: usize) -> Self {
+    pub(crate) fn from(&self, row: usize) -> Self {
         Self { numbers: self.numbers.get(row * self.stride..).unwrap_or(&[]), ..*self }
     }
 
     /// Whether the matrix has so many rows and columns, the columns next to each other.
-    pub(super) fn has(&self, rows: usize, columns: usize) -> bool {
+    pub(crate) fn has(&self, rows: usize, columns: usize) -> bool {
         let last = rows.saturating_sub(1) * self.stride;
         rows * columns == 0 || (self.column == 1 && self.numbers.len() >= last + columns)
     }
 
     /// Numbers `from .. from + len` of a row; a single one when all columns are the same.
     #[inline(always)]
-    pub(super) fn row(&self, row: usize, from: usize, len: usize) -> &'a [T] {
+    pub(crate) fn row(&self, row: usize, from: usize, len: usize) -> &'a [T] {
         if len == 0 {
             return &[]; // an empty tensor may have any strides
         }

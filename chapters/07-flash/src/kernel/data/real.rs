@@ -1,10 +1,5 @@
 //! The two types that the kernel computes in.
 
-use super::backward::{self, Backward, Gradients};
-use super::nest;
-use super::path::Path;
-use super::portable::Portable;
-use super::problem::Problem;
 use candle_core::WithDType;
 use std::f64::consts::LN_2;
 
@@ -18,41 +13,12 @@ pub(crate) trait Real: WithDType {
 
     /// tanh(x / (2 · log2 e)): of scores that are folded for [`exp2`](Real::exp2).
     fn tanh_folded(self) -> Self;
-
-    /// The attention, on that path when it exists for this type.
-    fn attend(path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>);
-
-    /// The way back of an attention, on that path when it exists for this type.
-    fn gradients(path: Path, backward: &Backward<Self>) -> Gradients<Self>;
-}
-
-/// `$work` with the tile of a path, for f32.
-macro_rules! with_tile {
-    ($path:expr, $tile:ident => $work:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        match $path {
-            Path::Avx512 => {
-                if let Some($tile) = super::avx512::Avx512::new() {
-                    return $work;
-                }
-            }
-            Path::Avx2 => {
-                if let Some($tile) = super::avx2::Avx2::new() {
-                    return $work;
-                }
-            }
-            Path::Portable => {}
-        }
-        let _ = $path;
-        let $tile = Portable::default();
-        $work
-    }};
 }
 
 // ANCHOR: coefficients
 /// 2ʳ ≈ 1 + r·(c₀ + c₁r + … + c₄r⁴) for |r| ≤ ½, fitted so that the largest relative error is least: 9.5e-8 with these
 /// f32, and with the roundings of each step 1.8e-7, or 1.6e-7 in fused multiply-adds.
-pub(super) const EXP2: [f32; 5] = [0.69314694, 0.24022244, 0.055507544, 0.009671539, 0.0013264361];
+pub(crate) const EXP2: [f32; 5] = [0.69314694, 0.24022244, 0.055507544, 0.009671539, 0.0013264361];
 // ANCHOR_END: coefficients
 
 /// Adding it to a small number rounds that to a whole one: 1.5 · 2²³.
@@ -96,14 +62,6 @@ impl Real for f32 {
         let less_one = power * less_one + (power - 1.); // 2ˣ − 1
         less_one / (less_one + 2.)
     }
-
-    fn attend(path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>) {
-        with_tile!(path, tile => nest::attend(tile, problem))
-    }
-
-    fn gradients(path: Path, backward: &Backward<Self>) -> Gradients<Self> {
-        with_tile!(path, tile => backward::gradients(tile, backward))
-    }
 }
 
 impl Real for f64 {
@@ -118,14 +76,6 @@ impl Real for f64 {
     #[inline(always)]
     fn tanh_folded(self) -> Self {
         (self * (0.5 * LN_2)).tanh()
-    }
-
-    fn attend(_path: Path, problem: &Problem<Self>) -> (Vec<Self>, Vec<Self>) {
-        nest::attend(Portable::default(), problem)
-    }
-
-    fn gradients(_path: Path, backward: &Backward<Self>) -> Gradients<Self> {
-        backward::gradients(Portable::default(), backward)
     }
 }
 

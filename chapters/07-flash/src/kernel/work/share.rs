@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The threads of the pool that we are in: `RAYON_NUM_THREADS`, or one a core.
-pub(super) fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     rayon::current_num_threads()
 }
 
 /// Does the items `0..items`, each once, lowest first, on as many threads: whoever is free takes the next.
 /// Each thread works with its own `scratch`.
-pub(super) fn share<S>(
+pub(crate) fn share<S>(
     items: usize,
     threads: usize,
     scratch: impl Fn() -> S + Sync,

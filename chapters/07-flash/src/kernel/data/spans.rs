@@ -1,6 +1,6 @@
 //! Which keys causal and window let a query see: always a span, and one that only moves right.
 
-use crate::{Causal, SdpaOptions};
+use crate::options::{Causal, SdpaOptions};
 use std::ops::Range;
 
 /// What causal and window say of any sequence.
@@ -17,12 +17,12 @@ impl Hiding {
     }
 
     /// Whether some key may be hidden.
-    pub(super) fn hides(&self) -> bool {
+    pub(crate) fn hides(&self) -> bool {
         self.causal.is_some() || self.window != (None, None)
     }
 
     /// The spans of a sequence of `seq_q` queries and `seq_k` keys.
-    pub(super) fn spans(&self, seq_q: usize, seq_k: usize) -> Spans {
+    pub(crate) fn spans(&self, seq_q: usize, seq_k: usize) -> Spans {
         let bottom_right = seq_k as isize - seq_q as isize;
         let causal = self.causal.map(|causal| match causal {
             Causal::TopLeft => 1,
@@ -52,19 +52,19 @@ pub(crate) struct Spans {
 impl Spans {
     /// The keys that this query sees; `start == end` when there are none.
     #[inline(always)]
-    pub(super) fn of(&self, query: usize) -> Range<usize> {
+    pub(crate) fn of(&self, query: usize) -> Range<usize> {
         let at = |shift: isize| (query as isize + shift).clamp(0, self.keys as isize) as usize;
         let to = self.to.map_or(self.keys, at);
         self.from.map_or(0, at).min(to)..to
     }
 
     /// The keys that at least one of these queries sees, and perhaps some between that none sees.
-    pub(super) fn any(&self, queries: Range<usize>) -> Range<usize> {
+    pub(crate) fn any(&self, queries: Range<usize>) -> Range<usize> {
         self.of(queries.start).start..self.of(queries.end - 1).end
     }
 
     /// The keys that all of these queries see.
-    pub(super) fn all(&self, queries: Range<usize>) -> Range<usize> {
+    pub(crate) fn all(&self, queries: Range<usize>) -> Range<usize> {
         self.of(queries.end - 1).start..self.of(queries.start).end
     }
 }
