@@ -2,7 +2,7 @@
 
 Fails on a console error, a request that fails or leaves this machine, a page wider than a phone (390 px), code that scrolls
 sideways at 1,200 px or is cut off anywhere, a formula that was not rendered, a figure without a text alternative, text in a figure
-that a phone shows smaller than 10 px, and a page with cells but no outputs. Light, dark and print.
+that a phone shows smaller than 10 px, a prediction without its answer, and a page with cells but no outputs. Light, dark and print.
 """
 
 import functools
@@ -51,6 +51,8 @@ INSPECT = r"""
   }
   for (const math of main.querySelectorAll('math'))
     if (math.closest('details:not([open])') === null && math.getBoundingClientRect().width === 0) wrong.push('an empty formula');
+  for (const asked of main.querySelectorAll('.predict'))
+    if (!asked.querySelector('.happened')) wrong.push(`a prediction without its answer: ${asked.textContent.trim().slice(0, 80)}`);
   const prose = main.cloneNode(true);
   prose.querySelectorAll('pre, code, svg, math').forEach(node => node.remove());
   const raw = prose.textContent.match(/\$[^$\n]{1,40}\$|\\(frac|sqrt|text|operatorname)\b|\{\{#/);

@@ -4,9 +4,10 @@
 //!   that finds a leak from the future;
 //! - [`exercise`]: the same with `todo!()`, for you;
 //! - [`conventions`]: what the numbers of a mask mean, [`Align`] and [`Convention`], and [`expect`]: errors about them;
-//! - [`plots`]: the page's figures.
+//! - [`plots`]: the page's figures; [`diagrams`]: attention with scale and mask.
 
 pub mod conventions;
+pub mod diagrams;
 pub mod exercise;
 pub mod expect;
 pub mod plots;

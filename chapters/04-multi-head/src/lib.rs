@@ -10,6 +10,7 @@
 //! - [`plots`]: the figures of the page.
 
 pub mod config;
+pub mod diagrams;
 pub mod exercise;
 pub mod plots;
 pub mod projection;

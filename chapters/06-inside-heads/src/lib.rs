@@ -7,6 +7,7 @@
 //! - [`kinds`]: what each of its heads does, measured on [`sentences`] labelled by hand;
 //! - [`maps`]: pictures of what heads look at; [`plots`]: the other figures of the page.
 
+pub mod diagrams;
 pub mod exercise;
 pub mod induction;
 pub mod kinds;
