@@ -1,7 +1,8 @@
 """Opens every page of the built book as a reader would: python browser.py BOOK_FOLDER CHROMIUM [SCREENSHOT_FOLDER]
 
-Fails on a console error, a request that fails or leaves this machine, a page wider than a phone (390 px), a formula that was
-not rendered, a figure without a text alternative, and a page with cells but no outputs. Light, dark and print.
+Fails on a console error, a request that fails or leaves this machine, a page wider than a phone (390 px), code that scrolls
+sideways at 1,200 px or is cut off anywhere, a formula that was not rendered, a figure without a text alternative, text in a figure
+that a phone shows smaller than 10 px, a prediction without its answer, and a page with cells but no outputs. Light, dark and print.
 """
 
 import functools
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 # Runs in the page; answers with what is wrong.
@@ -24,14 +25,34 @@ INSPECT = r"""
   const wide = document.documentElement.scrollWidth - window.innerWidth;
   if (wide > 0) wrong.push(`scrolls sideways by ${wide} px at ${window.innerWidth} px`);
   const main = document.querySelector('main');
-  for (const svg of main.querySelectorAll('svg[role="img"]'))
-    if (!svg.querySelector('title')?.textContent.trim()) wrong.push('a figure has no text alternative');
+  for (const code of main.querySelectorAll('pre, pre > code')) {
+    const hidden = code.scrollWidth - code.clientWidth;
+    if (hidden <= 1) continue;
+    const longest = code.textContent.split('\n').reduce((a, b) => b.length > a.length ? b : a).trim();
+    if (window.innerWidth >= 1200) wrong.push(`code scrolls sideways by ${hidden} px: ${longest}`);
+    else if (!['auto', 'scroll'].includes(getComputedStyle(code).overflowX)
+             && ![...code.children].some(child => child.scrollWidth > child.clientWidth + 1))
+      wrong.push(`code is cut off by ${hidden} px: ${longest}`);
+  }
+  for (const svg of main.querySelectorAll('svg[role="img"]')) {
+    const alt = svg.querySelector('title')?.textContent.trim();
+    if (!alt) wrong.push('a figure has no text alternative');
+    for (const text of svg.querySelectorAll('text')) {
+      const shown = parseFloat(getComputedStyle(text).fontSize) * (text.getScreenCTM()?.a ?? 1);
+      if (shown > 0 && shown < 9.95 && text.textContent.trim()) {
+        wrong.push(`text of ${shown.toFixed(1)} px, "${text.textContent.trim()}", in the figure: ${alt}`);
+        break;
+      }
+    }
+  }
   for (const img of main.querySelectorAll('img')) {
     if (!img.alt.trim()) wrong.push(`no text alternative: ${img.src}`);
     if (!img.complete || img.naturalWidth === 0) wrong.push(`not loaded: ${img.src}`);
   }
   for (const math of main.querySelectorAll('math'))
     if (math.closest('details:not([open])') === null && math.getBoundingClientRect().width === 0) wrong.push('an empty formula');
+  for (const asked of main.querySelectorAll('.predict'))
+    if (!asked.querySelector('.happened')) wrong.push(`a prediction without its answer: ${asked.textContent.trim().slice(0, 80)}`);
   const prose = main.cloneNode(true);
   prose.querySelectorAll('pre, code, svg, math').forEach(node => node.remove());
   const raw = prose.textContent.match(/\$[^$\n]{1,40}\$|\\(frac|sqrt|text|operatorname)\b|\{\{#/);

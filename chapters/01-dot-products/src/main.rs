@@ -2,7 +2,7 @@
 
 use candle_core::{IndexOp, Result, Tensor};
 use dot_products::{
-    WordVectors, plots,
+    WordVectors, diagrams, plots,
     solution::{cosine_similarity, scores, soft_lookup, top_k},
 };
 use std::{error::Error, fs, path::Path};
@@ -37,6 +37,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let x = words.sentence(GROUPS)?;
     plots::word_map("Dot products of nine words", GROUPS, &scores(&x, &x)?)?
         .save(folder.join("scores.svg"))?;
+    diagrams::attention()?.save(folder.join("attention.svg"))?;
     println!("\nFigures: {}", folder.display());
     Ok(())
 }

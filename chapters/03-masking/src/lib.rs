@@ -5,9 +5,10 @@
 //! - [`exercise`]: the same with `todo!()`, for you;
 //! - [`conventions`]: what the numbers of a mask mean, [`Align`] and [`Convention`], and [`expect`]: errors about them;
 //! - [`forgotten`]: what a model learns when its mask was forgotten;
-//! - [`plots`]: the page's figures.
+//! - [`plots`]: the page's figures; [`diagrams`]: attention with scale and mask.
 
 pub mod conventions;
+pub mod diagrams;
 pub mod exercise;
 pub mod expect;
 pub mod forgotten;

@@ -11,6 +11,7 @@
 //! - [`plots`]: the figures of the page.
 
 pub mod config;
+pub mod diagrams;
 pub mod dictionary;
 pub mod exercise;
 pub mod plots;

@@ -15,6 +15,7 @@
 pub mod adam;
 pub mod checkpoint;
 pub mod config;
+pub mod diagrams;
 pub mod exercise;
 pub mod fused;
 pub mod init;

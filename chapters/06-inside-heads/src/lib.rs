@@ -8,6 +8,7 @@
 //! - [`pronouns`]: whether a pronoun's vector comes near that of its noun, and which heads that takes;
 //! - [`maps`]: pictures of what heads look at; [`plots`]: the other figures of the page.
 
+pub mod diagrams;
 pub mod exercise;
 pub mod induction;
 pub mod kinds;

@@ -15,6 +15,7 @@
 //! - [`Path`]: which instructions the kernel uses, and how to force one; [`plots`]: the figures of the page.
 
 mod attention;
+pub mod diagrams;
 pub mod exercise;
 mod kernel;
 mod lengths;

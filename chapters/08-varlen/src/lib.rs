@@ -9,6 +9,7 @@
 
 pub mod attention;
 pub mod batch;
+pub mod diagrams;
 pub mod exercise;
 pub mod lengths;
 pub mod packed;

@@ -12,6 +12,7 @@ pub mod attend;
 pub mod cards;
 pub mod cpu;
 pub mod cuda;
+pub mod diagrams;
 pub mod exercise;
 mod fits;
 pub mod naive;

@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf};
 
-use figures::{Bars, Heatmap, Lines, Vectors2d};
+use figures::{Bars, Cell, Diagram, Heatmap, Lines, Node, Role, Vectors2d};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_string()));
@@ -192,5 +192,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, figure) in vectors {
         figure.draw()?.save(folder.join(format!("{name}.svg")))?;
     }
+
+    let roles = [
+        (Role::Query, "query"),
+        (Role::Key, "key"),
+        (Role::Value, "value"),
+        (Role::Scores, "scores"),
+        (Role::Weights, "weights"),
+        (Role::Output, "output"),
+        (Role::Mask, "mask"),
+        (Role::Plain, "other"),
+    ];
+    let tensor = |&(role, name): &(Role, &str)| Node::tensor(role, name).shape("(3, 5)");
+    let cells =
+        (0..5).map(|i| Cell::new(Role::Weights, format!("0.{i}")).strength(0.25 * f64::from(i)));
+    Diagram::new("Every kind of node, every role and every arrow")
+        .row(roles[..4].iter().map(tensor))
+        .row(roles[4..].iter().map(tensor))
+        .row([Node::step("a step").at(0.25), Node::note("a note,\nin two lines").at(0.75)])
+        .row([Node::grid(Role::Weights, "a grid", [cells])
+            .shape("(1, 5)")
+            .rows(["row"])
+            .columns(["a", "b", "c", "d", "e"])
+            .mark(0, "0")
+            .mark(5, "5")])
+        .row([0, 1, 2].map(|i| Node::tensor(Role::Sequence(i), format!("sequence {i}"))))
+        .group("a frame", ["a step"])
+        .arrow_with("mask", "a step", "down")
+        .arrow_with("a step", "a note,\nin two lines", "across")
+        .arrow("a step", "a grid")
+        .slanted("a grid", "sequence 0")
+        .draw()?
+        .save(folder.join("diagram.svg"))?;
     Ok(())
 }

@@ -104,7 +104,7 @@ pub(crate) struct Title {
 }
 
 impl Title {
-    const LINE: f64 = 25.0;
+    pub(crate) const LINE: f64 = 25.0;
 
     pub(crate) fn new(title: &str, width: f64) -> Self {
         // Bold letters are wider.
@@ -120,6 +120,10 @@ impl Title {
             lines = tried;
             narrower -= 10.0;
         }
+    }
+
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.lines
     }
 
     /// Where the space below the title starts.
@@ -143,17 +147,24 @@ pub(crate) fn figure(
         paint(&canvas).map_err(FigureError::backend)?;
         canvas.area.present().map_err(FigureError::backend)?;
     }
+    let mut body = String::from(cells);
+    let _ = writeln!(body, "<g transform=\"scale({})\">", 1.0 / FINE);
+    tidy(&raw, &mut body);
+    body.push_str("</g>\n");
+    Ok(document(alt, (width, height), &body))
+}
+
+/// The SVG element with its text alternative and its paper around `body`, which is SVG.
+pub(crate) fn document(alt: &str, size: (f64, f64), body: &str) -> Figure {
+    let (width, height) = (size.0.ceil(), size.1.ceil());
     let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut svg = format!(
+    let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
          width=\"{width}\" style=\"max-width:100%;height:auto\" font-family=\"sans-serif\">\n\
-         <title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"{PAPER}\"/>\n{cells}",
+         <title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"{PAPER}\"/>\n{body}</svg>",
         escape(&text::printable(&alt))
     );
-    let _ = writeln!(svg, "<g transform=\"scale({})\">", 1.0 / FINE);
-    tidy(&raw, &mut svg);
-    svg.push_str("</g>\n</svg>");
-    Ok(Figure::new(svg, alt))
+    Figure::new(svg, alt)
 }
 
 /// Copies the elements of plotters' document without what says nothing.
@@ -203,6 +214,6 @@ fn lowercase_colours(line: &str) -> String {
     out
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

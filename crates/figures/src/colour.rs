@@ -62,7 +62,7 @@ pub(crate) fn hex(RGBColor(r, g, b): RGBColor) -> String {
 }
 
 /// The contrast ratio of the Web Content Accessibility Guidelines, 1 to 21.
-fn contrast(a: RGBColor, b: RGBColor) -> f64 {
+pub(crate) fn contrast(a: RGBColor, b: RGBColor) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }

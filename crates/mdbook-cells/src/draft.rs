@@ -110,7 +110,7 @@ impl Draft {
 }
 
 fn code_cell(cell: &CodeCell) -> Cell {
-    let folded = cell.is("hidden").then(|| serde_json::json!({"source_hidden": true}));
+    let folded = cell.is_folded().then(|| serde_json::json!({"source_hidden": true}));
     Cell::Code {
         execution_count: None,
         id: String::new(),

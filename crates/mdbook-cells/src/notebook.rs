@@ -66,7 +66,7 @@ pub struct CellMetadata {
     /// `{"source_hidden": true}` for cells that Jupyter folds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jupyter: Option<Value>,
-    /// `timing`, `hidden`, `exercise`.
+    /// `timing`, `hidden`, `figure`, `exercise`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
 }

@@ -40,7 +40,7 @@ pub enum Block {
 pub struct CodeCell {
     /// The code, without a final line end.
     pub source: String,
-    /// `timing`, `hidden`, `exercise`.
+    /// `timing`, `hidden`, `figure`, `exercise`.
     pub tags: Vec<String>,
 }
 
@@ -51,6 +51,11 @@ impl CodeCell {
             source: source.trim_end().to_owned(),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         }
+    }
+
+    /// Whether its code is folded away until it is asked for.
+    pub(crate) fn is_folded(&self) -> bool {
+        self.is("hidden") || self.is("figure")
     }
 
     /// Whether the cell has the tag.
@@ -127,9 +132,9 @@ fn cell(words: &[String], text: &str) -> Result<CodeCell> {
         bail!("the cell `{name}` holds an include that was not found; mend its path or anchor");
     }
     for word in words.iter().filter(|word| !matches!(word.as_str(), "rust" | "cell")) {
-        if !matches!(word.as_str(), "timing" | "hidden") {
+        if !matches!(word.as_str(), "timing" | "hidden" | "figure") {
             bail!(
-                "the cell `{name}` is tagged `{word}`; a cell may be tagged `timing` or `hidden`"
+                "the cell `{name}` is tagged `{word}`; a cell may be tagged `timing`, `hidden` or `figure`"
             );
         }
         cell.tags.push(word.clone());

@@ -48,6 +48,9 @@ fn cell(cell: &CodeCell, outputs: Option<&[Output]>) -> String {
     let shown = outputs.map(outputs::show).unwrap_or_default();
     if cell.is("hidden") {
         format!("{}\n{shown}", html::details("setup", "Set-up", &code))
+    } else if cell.is("figure") {
+        // The picture is what the cell is there for.
+        format!("{shown}\n{}", html::details("drawing", "The code of this figure", &code))
     } else {
         format!("{code}\n{shown}")
     }

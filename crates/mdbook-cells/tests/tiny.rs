@@ -134,6 +134,8 @@ fn the_notebook_of_a_page() {
     assert!(
         sources[10].contains("<details class=\"answer right\"><summary>To have $2x$.</summary>")
     );
+    assert_eq!(notebook["cells"][5]["metadata"]["tags"], json!(["figure"]));
+    assert_eq!(notebook["cells"][5]["metadata"]["jupyter"]["source_hidden"], true);
     assert_eq!(notebook["cells"][6]["metadata"]["tags"], json!(["timing"]));
     assert_eq!(notebook["cells"][8]["metadata"]["tags"], json!(["exercise"]));
 }
@@ -153,6 +155,9 @@ fn outputs_come_onto_the_page() {
     assert!(!page.contains("stale"));
     assert!(page.contains("```\n\n<pre class=\"cell-output\">1.5</pre>\n"));
     assert!(page.contains("<figure class=\"cell-output\"><svg viewBox=\"0 0 9 9\"> <rect"));
+    assert!(page.contains(
+        "</svg></figure>\n\n\n<details class=\"drawing\"><summary>The code of this figure</summary>\n\n```rust\nfigure(width)\n"
+    ));
     assert!(page.contains("<pre class=\"cell-output\">5 ms</pre>") && !page.contains("PENDING"));
     assert!(page.contains(
         "<details class=\"setup\"><summary>Set-up</summary>\n\n```rust\nlet width = 4;\n```"
