@@ -26,7 +26,7 @@ use crate::ui::{Stream, bad, open};
 #[derive(Args)]
 #[command(after_help = "Examples: cargo study train
           cargo study train --task sort --norm post
-          cargo study train --lengths 1..20 --json result.json
+          cargo study train --lengths 1..=20 --json result.json
           cargo study train --mine
           cargo study train --resume
 

@@ -1,43 +1,27 @@
-//! Training a Transformer, step by step, the same from run to run.
+//! A model in training.
 
-mod evaluation;
-mod part;
-mod settings;
-
-pub use evaluation::{exact_match, write};
-pub use settings::{CodePath, GreedyDecode, Settings};
-
-use crate::{
-    Transformer,
-    adam::{Adam, Named},
+use super::{
+    adam::Adam,
     checkpoint::Checkpoint,
-    init::seeded_builder,
+    history::History,
+    part::{Part, real, side_by_side},
+    settings::{Settings, seed_of},
     tasks::{Batch, draw},
+    variables::{Named, named},
 };
-use candle_core::{Result, Var, bail};
-use candle_nn::VarMap;
-use multi_head::SeedStream;
-use part::{Part, model, real, side_by_side};
+use crate::model::{Parts, Transformer, init::seeded_builder};
+use candle_core::{DType, Device, Result, Var, bail};
+use candle_nn::{VarBuilder, VarMap};
 use std::time::Instant;
-
-/// How a training went so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
-    /// The mean loss of each step's batch, before the step.
-    pub losses: Vec<f32>,
-    /// The share of each batch's target tokens that the model said first of all, in [0, 1].
-    pub accuracies: Vec<f32>,
-    /// Target tokens seen, END included, padding not.
-    pub tokens: u64,
-    /// Seconds spent in steps.
-    pub seconds: f64,
-}
 
 /// A model in training.
 pub struct Trainer {
     settings: Settings,
+    parts: Parts,
     vars: VarMap,
     named: Vec<(String, Var)>,
+    /// One for each thread, over the same variables.
+    models: Vec<Transformer>,
     adam: Adam,
     history: History,
 }
@@ -45,17 +29,33 @@ pub struct Trainer {
 impl Trainer {
     /// A new model, with weights drawn from the settings' seed. Errors when a setting is out of its range.
     pub fn new(settings: Settings) -> Result<Self> {
+        let parts = settings.path.parts();
+        Self::with_parts(settings, parts)
+    }
+
+    /// As [`new`](Self::new), with a model made of other functions than the settings' path says.
+    pub fn with_parts(settings: Settings, parts: Parts) -> Result<Self> {
         settings.validate()?;
         let vars = VarMap::new();
-        let vb = seeded_builder(&vars, settings.seed);
-        Transformer::new(&settings.model, &settings.path.parts(), vb)?;
-        let mut named: Vec<_> = {
-            let vars = vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect()
-        };
-        named.sort_by(|one, other| one.0.cmp(&other.0));
+        Transformer::new(
+            &settings.model,
+            &parts,
+            seeded_builder(&vars, settings.seed),
+        )?;
+        let model = || Transformer::new(&settings.model, &parts, over(&vars));
+        let count = settings.threads.min(settings.batch);
+        let models = (0..count).map(|_| model()).collect::<Result<_>>()?;
+        let named = named(&vars);
         let adam = Adam::new(named.clone(), settings.adam)?;
-        Ok(Self { settings, vars, named, adam, history: History::default() })
+        Ok(Self {
+            settings,
+            parts,
+            vars,
+            named,
+            models,
+            adam,
+            history: History::default(),
+        })
     }
 
     /// Goes on where `checkpoint` was saved. Errors, naming both values, when it was made with other settings.
@@ -74,7 +74,9 @@ impl Trainer {
                     tensor.shape(),
                     var.shape()
                 ),
-                None => bail!("the checkpoint has no {name}: train anew without --resume"),
+                None => {
+                    bail!("the checkpoint has no {name}: train anew without --resume")
+                }
             }
         }
         trainer.adam.restore(checkpoint.step, checkpoint.moments)?;
@@ -84,8 +86,9 @@ impl Trainer {
 
     /// All that is needed to go on from here.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let copy =
-            |(name, var): &(String, Var)| Ok((name.clone(), var.as_detached_tensor().copy()?));
+        let copy = |(name, var): &(String, Var)| {
+            Ok((name.clone(), var.as_detached_tensor().copy()?))
+        };
         Ok(Checkpoint {
             settings: self.settings.clone(),
             step: self.adam.steps(),
@@ -117,33 +120,37 @@ impl Trainer {
 
     /// The model as it is now; it goes on learning with the trainer.
     pub fn model(&self) -> Result<Transformer> {
-        model(&self.settings, &self.vars, "model")
+        Transformer::new(&self.settings.model, &self.parts, over(&self.vars))
     }
 
-    /// One step on a fresh batch. Errors when a variable has no gradient or the loss is not a number.
+    // ANCHOR: step
+    /// One step on a fresh batch. Errors when a variable has no gradient or the loss
+    /// is not finite.
     ///
-    /// The batch is divided between the settings' threads, each with a model over the same variables and with its own
-    /// gradients. A part's loss has the weight of its target tokens, so the sum is the mean over all of them.
+    /// The batch is divided between the settings' threads, each with a model over the
+    /// same variables and with its own gradients. A part's loss has the weight of its
+    /// target tokens, so the sum is the mean over all of them.
     pub fn step(&mut self) -> Result<()> {
         let start = Instant::now();
-        let settings = &self.settings;
-        let step = self.adam.steps() + 1;
-        let seed = draws(settings.seed, "batch", step);
-        let batch = draw(settings.task, settings.batch, settings.lengths.clone(), seed)?;
+        let (settings, step) = (&self.settings, self.adam.steps() + 1);
+        let seed = seed_of(settings.seed, "batch", step);
+        let lengths = settings.lengths.clone();
+        let batch = draw(settings.task, settings.batch, lengths, seed)?;
         let tokens = real(&batch.target_out)?;
-        let batches = divide(&batch, settings.threads)?;
+        let batches = divide(&batch, self.models.len())?;
         let parts = side_by_side(batches.len(), |at| {
-            let pass = format!("seed {} step {step} part {at}", settings.seed);
-            let model = model(settings, &self.vars, &pass)?;
-            Part::run(&model, &self.named, &batches[at], settings.smoothing, tokens)
+            let seed = seed_of(settings.seed, &format!("dropout of part {at}"), step);
+            Part::run(
+                &self.models[at],
+                &self.named,
+                &batches[at],
+                settings,
+                tokens,
+                seed,
+            )
         })?;
         let loss = parts.iter().map(|part| part.loss).sum::<f64>();
         let right = parts.iter().map(|part| part.right).sum::<usize>();
-        if !loss.is_finite() {
-            bail!(
-                "the loss of step {step} is {loss}: the learning rate is too high for this model"
-            );
-        }
         self.adam.step(settings.schedule.rate(step), &sum(parts)?)?;
         self.history.losses.push(loss as f32);
         self.history.accuracies.push(right as f32 / tokens as f32);
@@ -151,11 +158,12 @@ impl Trainer {
         self.history.seconds += start.elapsed().as_secs_f64();
         Ok(())
     }
+    // ANCHOR_END: step
 }
 
-/// A seed for each `purpose` and number of a training with `seed`.
-fn draws(seed: u64, purpose: &str, number: usize) -> u64 {
-    SeedStream::named(&format!("{seed} {purpose} {number}")).next_seed()
+/// Gives a model the variables of `vars`.
+fn over(vars: &VarMap) -> VarBuilder<'static> {
+    VarBuilder::from_varmap(vars, DType::F32, &Device::Cpu)
 }
 
 /// At most `count` parts of nearly the same number of sequences.
