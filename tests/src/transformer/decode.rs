@@ -7,7 +7,7 @@ use crate::{
         Breach, Check,
         Group::{Edges, Implementation},
         Outcome,
-        compare::{exactly, refused, same, value},
+        compare::{exactly, refused, same},
         show::{self, remember},
         why,
     },

@@ -8,7 +8,10 @@ mod encode;
 pub use decode::{Decode, DecoderStep, decode};
 pub use encode::{Encode, encode};
 
-use crate::{Proof, harness::Breach};
+use crate::{
+    Proof,
+    harness::{Breach, Outcome},
+};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use std::cell::RefCell;
 
@@ -18,7 +21,7 @@ pub(super) fn zoo() -> Vec<Proof> {
 
 /// Rows of tokens, 0 being padding.
 fn tokens<const N: usize>(rows: &[[u32; N]]) -> Result<Tensor> {
-    Tensor::new(rows, &Device::Cpu)
+    Tensor::from_vec(rows.concat(), (rows.len(), N), &Device::Cpu)
 }
 
 /// Every token's number as its vector: `(batch, seq)` → `(batch, seq, 1)`.
@@ -55,7 +58,7 @@ impl Calls {
     }
 
     /// The law that exactly these parts were called, in this order.
-    fn are(&self, given: &str, expected: &[&str]) -> Result<(), Breach> {
+    fn are(&self, given: &str, expected: &[&str]) -> Outcome {
         let (got, expected) = (self.0.borrow().join(", "), expected.join(", "));
         if got == expected {
             return Ok(());

@@ -9,7 +9,6 @@ use crate::{
     harness::{
         Check,
         Group::{Edges, Gradients, Implementation, Masks},
-        Outcome,
         compare::{refused, rounding, same, value},
         gradient::gradients_agree,
         show, why,
