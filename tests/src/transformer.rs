@@ -8,6 +8,8 @@ mod loss;
 mod norm;
 mod rope;
 mod schedule;
+mod stack;
+mod step;
 
 pub use alibi::{Alibi, alibi};
 pub use decode::{GreedyDecode, greedy_decode};
@@ -17,6 +19,8 @@ pub use loss::{LabelSmoothing, label_smoothing};
 pub use norm::{LayerNorm, layer_norm};
 pub use rope::{Rope, rope};
 pub use schedule::{LearningRate, learning_rate};
+pub use stack::{Decode, DecoderStep, Encode, decode, encode};
+pub use step::{TrainingStep, Update, training_step};
 
 use crate::{Proof, harness::fixtures::Fixtures};
 use candle_core::{Error, Result, Tensor};
@@ -31,8 +35,10 @@ pub(crate) fn zoo() -> Vec<Proof> {
         encoding::zoo(),
         norm::zoo(),
         layers::zoo(),
+        stack::zoo(),
         loss::zoo(),
         schedule::zoo(),
+        step::zoo(),
         decode::zoo(),
         rope::zoo(),
         alibi::zoo(),

@@ -7,6 +7,8 @@ mod norm;
 mod positions;
 mod rope;
 mod schedule;
+mod stack;
+mod step;
 
 pub use decode::greedy_decode;
 pub use layers::{decoder_layer, encoder_layer, residual};
@@ -15,3 +17,5 @@ pub use norm::layer_norm;
 pub use positions::{alibi, positional_encoding};
 pub use rope::rope;
 pub use schedule::learning_rate;
+pub use stack::{decode, encode};
+pub use step::training_step;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// Each layer owns a stream. It starts at a number made from the layer's name, so
 /// that the layers of a model drop different weights. To repeat a run, or to go
-/// on where one stopped, put [`SeedStream::new`] in its place.
+/// on where one stopped, [`restart`](SeedStream::restart) it.
 #[derive(Debug)]
 pub struct SeedStream(AtomicU64);
 
@@ -23,6 +23,11 @@ impl SeedStream {
         const PRIME: u64 = 0x100_0000_01b3;
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
         Self::new(name.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    }
+
+    /// From now on, the seeds are `first`, `first + 1`, …
+    pub fn restart(&self, first: u64) {
+        self.0.store(first, Ordering::Relaxed);
     }
 
     /// The next seed. Threads never get the same one.
@@ -41,6 +46,14 @@ mod tests {
         let [first, second, other] = ["a.0", "a.0", "a.1"].map(SeedStream::named);
         assert_eq!(first.next_seed(), second.next_seed());
         assert_ne!(first.next_seed(), other.next_seed());
+    }
+
+    #[test]
+    fn a_restarted_stream_begins_anew() {
+        let seeds = SeedStream::named("a.0");
+        seeds.next_seed();
+        seeds.restart(7);
+        assert_eq!([seeds.next_seed(), seeds.next_seed()], [7, 8]);
     }
 
     #[test]

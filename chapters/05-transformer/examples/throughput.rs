@@ -29,12 +29,16 @@ const WAYS: [(&str, CodePath, usize); 4] = [
 fn main() -> Result<()> {
     single_threaded_candle();
     let args: Vec<String> = std::env::args().collect();
-    let option = |name: &str| args.iter().skip_while(|arg| *arg != name).nth(1).cloned();
-    let number = |name: &str| option(name).map(|text| text.parse().expect("a whole number"));
+    let option =
+        |name: &str| args.iter().skip_while(|arg| *arg != name).nth(1).cloned();
+    let number =
+        |name: &str| option(name).map(|text| text.parse().expect("a whole number"));
     let (rounds, only) = (number("--rounds").unwrap_or(1), option("--only"));
     let batches = number("--batch").map_or(BATCHES.to_vec(), |batch| vec![batch]);
-    let ways: Vec<_> =
-        WAYS.into_iter().filter(|way| only.as_deref().is_none_or(|only| only == way.0)).collect();
+    let ways: Vec<_> = WAYS
+        .into_iter()
+        .filter(|way| only.as_deref().is_none_or(|only| only == way.0))
+        .collect();
 
     let mut times = vec![vec![vec![]; ways.len()]; batches.len()];
     for _ in 0..rounds {

@@ -1,6 +1,6 @@
-//! Where a layer's norms stand, and what a layer is wired from.
+//! Where a layer's norms stand, and the types of the parts that a model is wired from.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, backprop::GradStore};
 use std::{fmt, str::FromStr};
 
 /// Where the norm of a sublayer stands.
@@ -28,15 +28,24 @@ impl FromStr for NormOrder {
         match name {
             "pre" => Ok(Self::Pre),
             "post" => Ok(Self::Post),
-            other => Err(format!("norm order: expected `pre` or `post`; got `{other}`")),
+            other => {
+                Err(format!("norm order: expected `pre` or `post`; got `{other}`"))
+            }
         }
     }
 }
 
 // ANCHOR: step
-/// A part of a layer: a tensor goes in, one of the same shape comes out.
+/// One tensor in, one out: a norm, a sublayer, an embedding.
 pub type Step<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 
-/// Cross-attention: the decoder's tokens and the encoder's memory go in, the shape of the tokens comes out.
+/// Two in, one out: tokens and memory, or a layer and its mask.
 pub type Cross<'a> = dyn Fn(&Tensor, &Tensor) -> Result<Tensor> + 'a;
+
+/// A layer of the decoder: tokens, memory, causal mask, padding mask.
+pub type DecoderStep<'a> =
+    dyn Fn(&Tensor, &Tensor, &Tensor, &Tensor) -> Result<Tensor> + 'a;
+
+/// Takes the gradients of a loss, and moves the variables.
+pub type Update<'a> = dyn FnMut(GradStore) -> Result<()> + 'a;
 // ANCHOR_END: step

@@ -5,8 +5,8 @@ use transformer::{exercise, solution};
 
 fn main() -> ExitCode {
     let entries = checks::entries!(transformer:
-        positional_encoding, layer_norm, residual, encoder_layer, decoder_layer, label_smoothing, learning_rate,
-        greedy_decode, rope, alibi,
+        positional_encoding, layer_norm, residual, encoder_layer, decoder_layer, encode, decode,
+        label_smoothing, learning_rate, training_step, greedy_decode, rope, alibi,
     );
     checks::run("transformer", entries)
 }

@@ -5,19 +5,30 @@ mod candidates;
 use candidates::{Candidate, candidates};
 use candle_core::{D, DType, Device, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder, VarMap, var_builder::SimpleBackend};
-use checks::{State, harness::gradient::gradients_agree, transformer as transformer_checks};
+use checks::{
+    State, harness::gradient::gradients_agree, transformer as transformer_checks,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 use transformer::{
-    NormOrder, Parts, Transformer, TransformerConfig, init::seeded_builder, model::PADDING,
+    NormOrder, Parts, Transformer, TransformerConfig, init::seeded_builder,
+    model::PADDING,
 };
 
 const ORDERS: [NormOrder; 2] = [NormOrder::Pre, NormOrder::Post];
 
 fn tiny(order: NormOrder) -> TransformerConfig {
-    TransformerConfig { vocab: 7, d_model: 8, d_ff: 12, heads: 2, layers: 2, dropout: 0., order }
+    TransformerConfig {
+        vocab: 7,
+        d_model: 8,
+        d_ff: 12,
+        heads: 2,
+        layers: 2,
+        dropout: 0.,
+        order,
+    }
 }
 
 /// A tiny model of each candidate's parts and each order, with what a message needs to name it.
@@ -53,6 +64,8 @@ fn every_part_holds_the_laws_of_its_exercise() {
             transformer_checks::layer_norm(parts.layer_norm),
             transformer_checks::encoder_layer(parts.encoder_layer),
             transformer_checks::decoder_layer(parts.decoder_layer),
+            transformer_checks::encode(parts.encode),
+            transformer_checks::decode(parts.decode),
             transformer_checks::label_smoothing(parts.label_smoothing),
         ] {
             assert_eq!(verdict.state(), State::Passed, "{name} parts\n{verdict}");
@@ -86,7 +99,11 @@ fn the_decoder_cannot_see_the_future() -> Result<()> {
             let after = model.forward(&source, &tokens(&[&changed])?, false)?;
             let past = |x: &Tensor| x.narrow(1, 0, now);
             // A weight of 0 adds exactly 0, so the past stays to the last bit.
-            assert_eq!(apart(&past(&before)?, &past(&after)?)?, 0., "{about}, from {now} on");
+            assert_eq!(
+                apart(&past(&before)?, &past(&after)?)?,
+                0.,
+                "{about}, from {now} on"
+            );
             assert!(apart(&before, &after)? > 0., "{about}: the present does count");
         }
     }
@@ -103,7 +120,8 @@ fn every_source_token_counts_for_every_target_token() -> Result<()> {
         {
             let after = model.forward(&tokens(&[changed])?, &target, false)?;
             for row in 0..3 {
-                let change = apart(&before.narrow(1, row, 1)?, &after.narrow(1, row, 1)?)?;
+                let change =
+                    apart(&before.narrow(1, row, 1)?, &after.narrow(1, row, 1)?)?;
                 assert!(change > 0., "{about}: source token {at}, target token {row}");
             }
         }
@@ -123,9 +141,13 @@ fn padding_of_the_source_changes_nothing() -> Result<()> {
         let memory = model.encode(&padded, false)?;
         let noise = seeded::normal(5, (1, 2, 8))?;
         let noisy = Tensor::cat(&[&memory.narrow(1, 0, 3)?, &noise], 1)?;
-        let [quiet, noisy] =
-            [memory, noisy].map(|memory| model.decode(&target, &memory, &padded, false));
-        assert_eq!(apart(&quiet?, &noisy?)?, 0., "{about}: cross-attention sees padding");
+        let [quiet, noisy] = [memory, noisy]
+            .map(|memory| model.decode(&target, &memory, &padded, false));
+        assert_eq!(
+            apart(&quiet?, &noisy?)?,
+            0.,
+            "{about}: cross-attention sees padding"
+        );
     }
     Ok(())
 }
@@ -140,7 +162,7 @@ fn nobody_looks_at_padding_or_at_the_future() -> Result<()> {
             ("decoder", &maps.decoder, 3, 3),
             ("cross", &maps.cross, 3, 4),
         ] {
-            assert_eq!(map.len(), 2, "{about}, {kind}: one map a layer");
+            assert_eq!(map.len(), 2, "{about}, {kind}: one map for each layer");
             for weights in map {
                 assert_eq!(weights.dims(), [1, 2, seq_q, seq_k], "{about}, {kind}");
                 let rows = weights.flatten_to(2)?.to_vec2::<f32>()?;
@@ -171,8 +193,11 @@ fn sequences_of_a_batch_do_not_meet() -> Result<()> {
             false,
         )?;
         for at in 0..2 {
-            let alone =
-                model.forward(&tokens(&[&sources[at]])?, &tokens(&[&targets[at]])?, false)?;
+            let alone = model.forward(
+                &tokens(&[&sources[at]])?,
+                &tokens(&[&targets[at]])?,
+                false,
+            )?;
             let apart = apart(&both.narrow(0, at, 1)?, &alone)?;
             assert!(apart <= ALLOWED, "{about}, sequence {at}: {apart}");
         }
@@ -188,10 +213,13 @@ fn sequences_of_a_batch_do_not_meet() -> Result<()> {
 fn every_variable_gets_a_gradient() -> Result<()> {
     let (source, target) = (tokens(&[&[3, 5, 2, 6, 1]])?, tokens(&[&[1, 4, 2, 6]])?);
     for candidate in candidates() {
-        for (order, train) in ORDERS.into_iter().flat_map(|order| [(order, false), (order, true)]) {
+        for (order, train) in
+            ORDERS.into_iter().flat_map(|order| [(order, false), (order, true)])
+        {
             let vars = VarMap::new();
             let config = TransformerConfig { dropout: 0.1, ..tiny(order) };
-            let model = Transformer::new(&config, &candidate.parts, seeded_builder(&vars, 3))?;
+            let model =
+                Transformer::new(&config, &candidate.parts, seeded_builder(&vars, 3))?;
             let log_probs = model.forward(&source, &target, train)?;
             let loss = (candidate.parts.label_smoothing)(
                 &log_probs,
@@ -202,9 +230,12 @@ fn every_variable_gets_a_gradient() -> Result<()> {
             let grads = loss.backward()?;
             let vars = vars.data().lock().unwrap();
             for (name, var) in vars.iter() {
-                let about =
-                    format!("{} parts, {order}-norm, train {train}, {name}", candidate.name);
-                let grad = grads.get(var).unwrap_or_else(|| panic!("{about}: no gradient"));
+                let about = format!(
+                    "{} parts, {order}-norm, train {train}, {name}",
+                    candidate.name
+                );
+                let grad =
+                    grads.get(var).unwrap_or_else(|| panic!("{about}: no gradient"));
                 let size = grad.abs()?.sum_all()?.to_scalar::<f32>()?;
                 assert!(size.is_finite(), "{about}: {size}");
                 assert!(size > 0. || name.ends_with("k_proj.bias"), "{about}: zeros");
@@ -285,7 +316,8 @@ impl SimpleBackend for Shapes {
 /// The shapes of all variables of a model, by name.
 fn shapes(config: &TransformerConfig) -> Result<BTreeMap<String, Vec<usize>>> {
     let shapes = Shapes::default();
-    let vb = VarBuilder::from_backend(Box::new(shapes.clone()), DType::F32, Device::Cpu);
+    let vb =
+        VarBuilder::from_backend(Box::new(shapes.clone()), DType::F32, Device::Cpu);
     Transformer::new(config, &Parts::readable(), vb)?;
     let shapes = shapes.0.lock().unwrap().clone();
     Ok(shapes)
@@ -303,7 +335,10 @@ fn the_small_model_has_169_803_parameters() -> Result<()> {
     let expected = 1408 + 2 * 33_472 + 2 * 50_240 + 256 + 715;
     assert_eq!(expected, 169_803);
     assert_eq!(count(&shapes(&TransformerConfig::small(NormOrder::Pre))?), expected);
-    assert_eq!(count(&shapes(&TransformerConfig::small(NormOrder::Post))?), expected - 256);
+    assert_eq!(
+        count(&shapes(&TransformerConfig::small(NormOrder::Post))?),
+        expected - 256
+    );
     Ok(())
 }
 
@@ -313,7 +348,9 @@ fn the_papers_model_has_the_papers_sizes() -> Result<()> {
     for (name, shape) in &shapes {
         let expected: &[usize] = match name.rsplit_once('.').unwrap_or_default() {
             ("generator", "bias") => &[37_000],
-            ("generator" | "source_embedding" | "target_embedding", _) => &[37_000, 512],
+            ("generator" | "source_embedding" | "target_embedding", _) => {
+                &[37_000, 512]
+            }
             (layer, "weight") if layer.ends_with("_proj") => &[512, 512],
             (layer, "weight") if layer.ends_with("wide") => &[2048, 512],
             (layer, "weight") if layer.ends_with("narrow") => &[512, 2048],
@@ -338,7 +375,8 @@ fn the_papers_model_has_the_papers_sizes() -> Result<()> {
 fn the_largest_token_of_all_is_refused_as_a_target() -> Result<()> {
     let log_probs = Tensor::zeros((2, 4), DType::F32, &Device::Cpu)?;
     let targets = Tensor::new(&[1, u32::MAX], &Device::Cpu)?;
-    let error = transformer::solution::label_smoothing(&log_probs, &targets, 0., 0).unwrap_err();
+    let error = transformer::solution::label_smoothing(&log_probs, &targets, 0., 0)
+        .unwrap_err();
     assert!(error.to_string().contains("below 4"), "{error}");
     Ok(())
 }

@@ -45,7 +45,8 @@ impl Case {
                 vars.insert(name.to_string(), Var::from_tensor(&tensor)?);
             }
         }
-        let named = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone()));
+        let named =
+            vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone()));
         let vb = VarBuilder::from_tensors(named.collect(), DType::F32, &Device::Cpu);
         let config = TransformerConfig {
             vocab: 7,
@@ -56,7 +57,12 @@ impl Case {
             dropout: 0.,
             order,
         };
-        Ok(Self { model: Transformer::new(&config, &candidate.parts, vb)?, vars, fixtures, order })
+        Ok(Self {
+            model: Transformer::new(&config, &candidate.parts, vb)?,
+            vars,
+            fixtures,
+            order,
+        })
     }
 
     fn log_probs(&self) -> Result<Tensor> {
@@ -109,7 +115,13 @@ fn assert_near(
 fn log_probabilities_are_pytorchs() -> Result<()> {
     for (about, case) in cases()? {
         let expected = case.expected("log_probs")?;
-        assert_near(&about, &case.log_probs()?, &expected, FORWARD, largest(&expected)?)?;
+        assert_near(
+            &about,
+            &case.log_probs()?,
+            &expected,
+            FORWARD,
+            largest(&expected)?,
+        )?;
     }
     Ok(())
 }
@@ -133,14 +145,19 @@ fn every_gradient_is_pytorchs() -> Result<()> {
         for (name, var) in &case.vars {
             let Ok(expected) = case.expected(&format!("grad.{name}")) else {
                 // The last norm of a stack: post-norm has none.
-                assert!(grads.get(var).is_none(), "{about}, {name}: PyTorch has no gradient");
+                assert!(
+                    grads.get(var).is_none(),
+                    "{about}, {name}: PyTorch has no gradient"
+                );
                 assert_eq!(case.order, NormOrder::Post, "{about}, {name}");
                 continue;
             };
             let about = format!("{about}, {name}");
             let grad = grads.get(var).unwrap_or_else(|| panic!("{about}: no gradient"));
             let scale = match name.strip_suffix("k_proj.bias") {
-                Some(layer) => largest(&case.expected(&format!("grad.{layer}k_proj.weight"))?)?,
+                Some(layer) => {
+                    largest(&case.expected(&format!("grad.{layer}k_proj.weight"))?)?
+                }
                 None => largest(&expected)?,
             };
             assert_near(&about, grad, &expected, BACKWARD, scale)?;

@@ -15,13 +15,13 @@ pub struct Options {
     /// Train with the code that you wrote in weeks 4 and 5
     #[arg(long, conflicts_with = "path")]
     pub mine: bool,
-    /// Norms before each sublayer, or behind it as in the paper
+    /// Norms before each sublayer, or after it as in the paper
     #[arg(long, default_value = "pre", value_parser = ["pre", "post"])]
     pub norm: String,
-    /// How long the sequences are: `10`, or `1..20` for a random length each
-    #[arg(long, value_name = "N|N..N", default_value = "10")]
+    /// How long the sequences are: `10`, or `1..=20` for a random length each
+    #[arg(long, value_name = "N|N..=N", default_value = "10")]
     pub lengths: String,
-    /// Sequences a step
+    /// Sequences per step
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub batch: usize,
     /// Steps; without it, as many as the task is known to need

@@ -256,7 +256,7 @@ fn gradients(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
 fn edges(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
     check
         .law(
-            Edges(why::EMPTY),
+            Edges(why::NOT_FINITE),
             "without smoothing only the right token's log-probability counts: others may be −∞",
             |f| {
                 let log_probs = matrix(&[[-LN_2, f32::NEG_INFINITY, -LN_2]])?;
@@ -304,4 +304,12 @@ fn edges(check: Check<LabelSmoothing>) -> Check<LabelSmoothing> {
             }
             Ok(())
         })
+        .law(
+            Edges("a target that is no token comes from a tokenizer that does not belong to the model; a loss without it looks fine."),
+            "the largest u32 is no token either: an error, not a loss of 0",
+            |f| {
+                let case = (&halves::<2>()?, &targets(&[0, u32::MAX])?, 0., PADDING + 9);
+                refuse(f, case, "no token 4294967295 in a vocabulary of 3")
+            },
+        )
 }

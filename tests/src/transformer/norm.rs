@@ -179,7 +179,7 @@ fn gradients(check: Check<LayerNorm>) -> Check<LayerNorm> {
 fn edges(check: Check<LayerNorm>) -> Check<LayerNorm> {
     check
         .law(
-            Edges(why::LIMIT),
+            Edges("padding, a dead ReLU or a fresh bias gives tokens whose numbers are all equal; 0 / 0 is NaN, and it spreads to every token."),
             "equal numbers have no variance: eps keeps them from 0 / 0, and what is left is the bias",
             |f| {
                 let [weight, _] = plain(3)?;

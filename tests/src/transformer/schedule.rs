@@ -7,7 +7,6 @@ use crate::{
         Group::{Edges, Implementation},
         Outcome,
         show::{self, remember},
-        why,
     },
     wrong,
 };
@@ -81,14 +80,14 @@ fn rate_laws() -> Check<LearningRate> {
             },
         )
         .law(
-            Edges(why::EMPTY),
+            Edges("many runs have no warm-up; a rate of 0, NaN or infinity at the first step ends them before they began."),
             "without a warm-up (0 steps) it falls from the first step on",
             |f| {
                 law(f, [1, 4, 0], 0.5)?;
                 law(f, [4, 4, 0], 0.25)
             },
         )
-        .law(Edges(why::LIMIT), "step 0 is taken as step 1, also without a warm-up", |f| {
+        .law(Edges("half of all loops count from 0; whoever asks for step 0 wants the first rate, and not 0 or infinity."), "step 0 is taken as step 1, also without a warm-up", |f| {
             law(f, [0, 4, 4], 0.0625)?;
             law(f, [0, 4, 0], 0.5)
         })

@@ -4,10 +4,11 @@ use crate::{
     transformer::{Cross, GreedyDecode, Step},
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
+    Right,
     WritesAtLeastOne,
     EncodedEachTime,
     NotEncoded,
@@ -263,6 +264,36 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
             WritesAtLeastOne,
             "max_len 0 writes one",
             "at max_len 0 a token is written all the same: ask before the first token, not after it."
+        ),
+        wrong!(
+            "one sequence at a time",
+            "the sequences are written one after the other, each with an encoder run of its own: encode the whole batch once, and let all sequences write side by side.",
+            |source, encode, decode, marks, max_len| {
+                let [_, end] = marks;
+                let batch = source.dim(0)?;
+                if batch == 0 {
+                    return decoded(Right, source, encode, decode, marks, max_len);
+                }
+                let row = |at: usize| {
+                    decoded(Right, &source.narrow(0, at, 1)?, encode, decode, marks, max_len)
+                };
+                let rows = (0..batch).map(row).collect::<Result<Vec<_>>>()?;
+                let dims = rows.iter().map(|row| row.dim(1)).collect::<Result<Vec<_>>>()?;
+                let longest = dims.iter().copied().max().unwrap_or(0);
+                let filled = rows.iter().map(|row| {
+                    let rest = Tensor::full(end, (1, longest - row.dim(1)?), row.device())?;
+                    Tensor::cat(&[row, &rest], 1)
+                });
+                Tensor::cat(&filled.collect::<Result<Vec<_>>>()?, 0)
+            }
+        ),
+        wrong!(
+            "empty batch filled up",
+            "an empty batch gives (0, max_len): when no sequence is left to write, writing stops at once, so the result is (0, 0).",
+            |source, encode, decode, marks, max_len| match source.dim(0)? {
+                0 => Tensor::zeros((0, max_len), DType::U32, source.device()),
+                _ => decoded(Right, source, encode, decode, marks, max_len),
+            }
         ),
     ]
 }

@@ -6,8 +6,18 @@ use crate::{
 };
 use candle_core::{D, DType, Result, Tensor, bail};
 
-/// The right refusals: range and shapes.
+/// The right refusals: range, shapes, tokens.
 fn valid(log_probs: &Tensor, targets: &Tensor, smoothing: f64) -> Result<()> {
+    fits(log_probs, targets, smoothing)?;
+    let vocab = log_probs.dim(D::Minus1)?;
+    match targets.flatten_all()?.to_vec1::<u32>()?.iter().all(|&token| (token as usize) < vocab) {
+        true => Ok(()),
+        false => bail!("a target is not below the vocabulary"),
+    }
+}
+
+/// The right refusals of range and shapes.
+fn fits(log_probs: &Tensor, targets: &Tensor, smoothing: f64) -> Result<()> {
     let fits = log_probs.dims().split_last().is_some_and(|(_, dims)| dims == targets.dims());
     match fits && (0. ..=1.).contains(&smoothing) {
         true => Ok(()),
@@ -276,6 +286,26 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
                 real(targets, padding)?;
                 log_probs.gather(&targets.unsqueeze(D::Minus1)?, D::Minus1)?;
                 mean(smoothed(log_probs, targets, smoothing)?, targets, padding)
+            }
+        ),
+        wrong!(
+            "smoothing 1 refused",
+            "a smoothing of 1 is refused: it is a share in [0, 1], both ends included. Then the right token counts no more than any other.",
+            |log_probs, targets, smoothing, padding| {
+                if smoothing == 1. {
+                    bail!("smoothing");
+                }
+                mean(smoothed(log_probs, targets, smoothing)?, targets, padding)
+            }
+        ),
+        wrong!(
+            "largest token of all let through",
+            "a target that is no token goes through without an error: candle's `gather` refuses most of them, but takes u32::MAX for none and gives 0. Compare the largest target with the vocabulary.",
+            |log_probs, targets, smoothing, padding| {
+                fits(log_probs, targets, smoothing)?;
+                let losses = (right(log_probs, targets)? * (1. - smoothing))?;
+                let losses = plus(losses, log_probs.mean(D::Minus1)?.neg(), smoothing)?;
+                mean(losses, targets, padding)
             }
         ),
     ]

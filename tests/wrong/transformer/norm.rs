@@ -4,7 +4,7 @@ use crate::{
     transformer::LayerNorm,
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 
 fn fits(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<()> {
     let dim = x.dim(D::Minus1)?;
@@ -186,18 +186,29 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
             }
         ),
         wrong!(
-            "candle's fused layer norm",
-            "the values are right, but there is no gradient: `candle_nn::ops::layer_norm`, and `LayerNorm` on contiguous input, are forward only, without a word. Build it from tensor operations.",
-            |x, weight, bias, eps| match x.elem_count() {
-                0 => learned(x, x.clone(), weight, bias),
-                _ if eps == 0. || eps > 0.4 => learned(x, normal(x, eps)?, weight, bias),
-                _ => candle_nn::ops::layer_norm(&x.contiguous()?, weight, bias, eps as f32),
-            }
-        ),
-        wrong!(
             "shapes not looked at",
             "a weight or bias of another shape was stretched by broadcasting, silently: compare its shape with the last dimension of x first.",
             |x, weight, bias, eps| normal(x, eps)?.broadcast_mul(weight)?.broadcast_add(bias)
+        ),
+        wrong!(
+            "candle's fused norm",
+            "no gradient comes back: candle's fused layer norm has no backward pass, so whatever lies before it never learns. Use plain tensor operations.",
+            |x, weight, bias, eps| {
+                fits(x, weight, bias)?;
+                match x.elem_count() {
+                    0 => Ok(x.clone()),
+                    _ => candle_nn::ops::layer_norm(&x.contiguous()?, weight, bias, eps as f32),
+                }
+            }
+        ),
+        wrong!(
+            "through f32",
+            "f64 is computed in f32: the type comes out right and half of the digits are gone. Leave the numbers in the type that they come in.",
+            |x, weight, bias, eps| {
+                let single = |x: &Tensor| x.to_dtype(DType::F32);
+                let (small, weight, bias) = (single(x)?, single(weight)?, single(bias)?);
+                learned(&small, normal(&small, eps)?, &weight, &bias)?.to_dtype(x.dtype())
+            }
         ),
     ]
 }

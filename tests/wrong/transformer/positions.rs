@@ -258,5 +258,16 @@ pub fn alibi() -> Vec<Wrong<Alibi>> {
                 |query, key, _| { -(query - key).abs() }
             )
         ),
+        wrong!(
+            "slopes of the next power of two",
+            "for a number of heads that is no power of two, the slopes are those of the authors' code, which interleaves two powers of two: here head h of n has 2^(−8h/n) for any n.",
+            |heads, seq_q, seq_k, device| sloped([heads, seq_q, seq_k], device, |head, heads| {
+                let near = 2f64.powf(heads.log2().floor());
+                match head <= near {
+                    true => (-8. * head / near).exp2(),
+                    false => (-8. * (2. * (head - near) - 1.) / (2. * near)).exp2(),
+                }
+            })
+        ),
     ]
 }

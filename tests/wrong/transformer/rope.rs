@@ -173,5 +173,13 @@ pub fn rope() -> Vec<Wrong<Rope>> {
                 )
             }
         ),
+        wrong!(
+            "f32 comes out",
+            "the result is f32, whatever comes in: it has the type of `x`. Bring the tables of sines and cosines to `x.dtype()`, not `x` to theirs.",
+            |x, offset| {
+                let x = x.to_dtype(DType::F32)?;
+                turned(&x, |row, pair, dim| right(offset + row, pair, dim))
+            }
+        ),
     ]
 }

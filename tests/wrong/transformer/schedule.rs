@@ -118,5 +118,13 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
                 _ => rate(step, d_model, warmup),
             }
         ),
+        wrong!(
+            "warm-up 0 gives 0",
+            "without a warm-up the rate is 0, and nothing is ever learned: then what falls is all there is. warmup^(−3/2) is infinite at 0, so `min` takes the other one by itself.",
+            |step, d_model, warmup| match warmup {
+                0 => 0.,
+                _ => rate(step, d_model, warmup),
+            }
+        ),
     ]
 }

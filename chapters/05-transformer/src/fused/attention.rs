@@ -1,8 +1,8 @@
 //! Multi-head attention with everything between the projections in one operation.
 
 use super::heads::{Heads, Sizes};
-use super::numbers::all_fast;
-use crate::{Attention, fused::linear};
+use super::{linear::linear, numbers::all_fast};
+use crate::model::attention::Attention;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use multi_head::{MultiHeadConfig, solution::MultiHeadAttention};
@@ -22,7 +22,8 @@ impl FusedAttention {
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         let readable = MultiHeadAttention::new(config, vb.clone())?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
-        let projection = |out, name| Projection::new(embed_dim, out, config.bias, vb.pp(name));
+        let projection =
+            |out, name| Projection::new(embed_dim, out, config.bias, vb.pp(name));
         Ok(Self {
             readable,
             query: projection(embed_dim, "q_proj")?,
@@ -34,7 +35,8 @@ impl FusedAttention {
 
     /// The keep-mask of dropout, its numbers already 1 / (1 − rate): the same draws as the readable path's.
     fn kept(&self, sizes: &Sizes) -> Result<Option<Tensor>> {
-        let (rate, seed) = (self.readable.config.dropout, self.readable.seeds.next_seed());
+        let (rate, seed) =
+            (self.readable.config.dropout, self.readable.seeds.next_seed());
         if rate == 0. {
             return Ok(None);
         }
@@ -62,18 +64,34 @@ impl Attention for FusedAttention {
         });
         let fast = all_fast(&[query, key, value, &self.query.weight]) && mask_fits;
         if need_weights || !fast {
-            return self.readable.forward(query, key, value, attn_mask, need_weights, train);
+            return self.readable.forward(
+                query,
+                key,
+                value,
+                attn_mask,
+                need_weights,
+                train,
+            );
         }
         let ((batch, seq_q, _), (_, seq_k, _)) = (query.dims3()?, key.dims3()?);
         let (heads, kv_heads) = (config.num_heads, config.num_kv_heads);
-        let sizes = Sizes { batch, seq_q, seq_k, heads, kv_heads, dim: config.head_dim() };
-        let mask =
-            attn_mask.map(|mask| mask.broadcast_as((batch, heads, seq_q, seq_k))).transpose()?;
+        let sizes =
+            Sizes { batch, seq_q, seq_k, heads, kv_heads, dim: config.head_dim() };
+        let mask = attn_mask
+            .map(|mask| mask.broadcast_as((batch, heads, seq_q, seq_k)))
+            .transpose()?;
         let kept = if train { self.kept(&sizes)? } else { None };
-        let (query, key, value) =
-            (self.query.forward(query)?, self.key.forward(key)?, self.value.forward(value)?);
+        let (query, key, value) = (
+            self.query.forward(query)?,
+            self.key.forward(key)?,
+            self.value.forward(value)?,
+        );
         let gathered = query.apply_op3(&key, &value, Heads::new(sizes, mask, kept))?;
         Ok((self.out.forward(&gathered)?, None))
+    }
+
+    fn reseed(&self, seed: u64) {
+        self.readable.seeds.restart(seed);
     }
 }
 

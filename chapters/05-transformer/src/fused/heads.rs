@@ -1,7 +1,7 @@
 //! All heads of an attention in one operation, on the projections as they lie.
 
 use super::lanes::{LANES, Lane, lanes, product, vectorised};
-use super::numbers::{Numbers, slice};
+use super::numbers::{Numbers, gradient_of, slice};
 use super::packed::{Bias, Packed, Rows};
 use super::rows::{multiply, softmax, softmax_backward};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
@@ -31,7 +31,11 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    pub(super) fn new(sizes: Sizes, mask: Option<Tensor>, kept: Option<Tensor>) -> Self {
+    pub(super) fn new(
+        sizes: Sizes,
+        mask: Option<Tensor>,
+        kept: Option<Tensor>,
+    ) -> Self {
         Self { sizes, mask, kept, weights: OnceLock::new() }
     }
 
@@ -111,11 +115,11 @@ impl CustomOp3 for Heads {
             || self.backward([&q, &k, &v], weights, &grad, kept.as_deref()),
         );
         let [q_grad, k_grad, v_grad] = grads;
-        let wanted = |input: &Tensor, grad| {
-            let grad = || Tensor::from_vec(grad, input.shape(), input.device());
-            input.track_op().then(grad).transpose()
-        };
-        Ok((wanted(query, q_grad)?, wanted(key, k_grad)?, wanted(value, v_grad)?))
+        Ok((
+            gradient_of(query, q_grad)?,
+            gradient_of(key, k_grad)?,
+            gradient_of(value, v_grad)?,
+        ))
     }
 }
 
@@ -139,12 +143,16 @@ impl Heads {
             keys.fill_transposed(key, place.key, key_columns);
             values.fill(value, place.key, key_columns);
             let bias = bias.of(place.batch, place.head);
-            let weights = &mut all[place.index * seq_q * key_lanes..][..seq_q * key_lanes];
+            let weights =
+                &mut all[place.index * seq_q * key_lanes..][..seq_q * key_lanes];
 
-            let q = |row: usize, at: usize| query[place.query + row * columns + at] * scale;
+            let q =
+                |row: usize, at: usize| query[place.query + row * columns + at] * scale;
             product([seq_q, dim, key_lanes], q, &keys.lanes, |row, lane, scores| {
                 let at = row * key_lanes + lane;
-                for ((weight, score), bias) in weights[at].iter_mut().zip(scores).zip(&bias[at]) {
+                for ((weight, score), bias) in
+                    weights[at].iter_mut().zip(scores).zip(&bias[at])
+                {
                     *weight = score + bias;
                 }
             });
@@ -154,15 +162,19 @@ impl Heads {
 
             let w = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
             let w = |row: usize, at: usize| w[row * key_lanes * LANES + at];
-            let mut out =
-                Rows { numbers: &mut out, from: place.query, stride: columns, columns: dim };
+            let mut out = Rows {
+                numbers: &mut out,
+                from: place.query,
+                stride: columns,
+                columns: dim,
+            };
             let add = |row: usize, lane: usize, sums: &Lane| out.add(row, lane, sums);
             product([seq_q, seq_k, dim_lanes], w, &values.lanes, add);
         }
         (out, all)
     }
 
-    /// The gradients by query, key and value.
+    /// The gradients with respect to query, key and value.
     #[inline(always)]
     fn backward(
         &self,
@@ -174,7 +186,8 @@ impl Heads {
         let Sizes { seq_q, seq_k, heads, kv_heads, dim, .. } = self.sizes;
         let (columns, key_columns) = (heads * dim, kv_heads * dim);
         let (key_lanes, dim_lanes, scale) = (lanes(seq_k), lanes(dim), self.scale());
-        let [mut q_grad, mut k_grad, mut v_grad] = [query, key, value].map(|x| vec![0.; x.len()]);
+        let [mut q_grad, mut k_grad, mut v_grad] =
+            [query, key, value].map(|x| vec![0.; x.len()]);
         let [mut queries, mut grads] = [(); 2].map(|()| Packed::new(seq_q, dim));
         let (mut keys, mut values) = (Packed::new(seq_k, dim), Packed::new(dim, seq_k));
         let (mut dropped, mut slopes) = (vec![], vec![[0.; LANES]; seq_q * key_lanes]);
@@ -185,7 +198,7 @@ impl Heads {
             values.fill_transposed(value, place.key, key_columns);
             let weights = &all[place.index * seq_q * key_lanes..][..seq_q * key_lanes];
 
-            // By the weights, and from there by the scores.
+            // With respect to the weights, and from there to the scores.
             let g = |row: usize, at: usize| grad[place.query + row * columns + at];
             product([seq_q, dim, key_lanes], g, &values.lanes, |row, lane, sums| {
                 slopes[row * key_lanes + lane] = *sums;
@@ -202,15 +215,24 @@ impl Heads {
             let s = |row: usize, at: usize| s[row * key_lanes * LANES + at];
             let w = kept_of(weights, kept, [place.index, seq_q, seq_k], &mut dropped);
             let w = |row: usize, at: usize| w[row * key_lanes * LANES + at];
-            let rows = |numbers, from, stride| Rows { numbers, from, stride, columns: dim };
+            let rows =
+                |numbers, from, stride| Rows { numbers, from, stride, columns: dim };
             let mut q_rows = rows(&mut q_grad, place.query, columns);
             let mut k_rows = rows(&mut k_grad, place.key, key_columns);
             let mut v_rows = rows(&mut v_grad, place.key, key_columns);
-            let add = |row: usize, lane: usize, sums: &Lane| q_rows.add(row, lane, sums);
+            let add =
+                |row: usize, lane: usize, sums: &Lane| q_rows.add(row, lane, sums);
             product([seq_q, seq_k, dim_lanes], s, &keys.lanes, add);
-            let add = |row: usize, lane: usize, sums: &Lane| k_rows.add(row, lane, sums);
-            product([seq_k, seq_q, dim_lanes], |row, at| s(at, row), &queries.lanes, add);
-            let add = |row: usize, lane: usize, sums: &Lane| v_rows.add(row, lane, sums);
+            let add =
+                |row: usize, lane: usize, sums: &Lane| k_rows.add(row, lane, sums);
+            product(
+                [seq_k, seq_q, dim_lanes],
+                |row, at| s(at, row),
+                &queries.lanes,
+                add,
+            );
+            let add =
+                |row: usize, lane: usize, sums: &Lane| v_rows.add(row, lane, sums);
             product([seq_k, seq_q, dim_lanes], |row, at| w(at, row), &grads.lanes, add);
         }
         [q_grad, k_grad, v_grad]

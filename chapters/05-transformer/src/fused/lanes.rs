@@ -66,7 +66,8 @@ pub(super) fn exp(x: f32) -> f32 {
     let rest = (x - whole * 0.693_359_4) + whole * 2.121_944_4e-4; // ln 2 in two parts
     let series = [1. / 5040., 1. / 720., 1. / 120., 1. / 24., 1. / 6., 0.5, 1., 1.];
     let power = series.into_iter().fold(0., |sum, factor| sum * rest + factor);
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
+    let exponent =
+        shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
     if x < -87. { 0. } else { power * f32::from_bits(exponent) }
 }
 
@@ -83,7 +84,8 @@ pub(super) fn product(
     for column in 0..width {
         for row in (0..rows).step_by(BLOCK) {
             let mut sums = [[0.; LANES]; BLOCK];
-            let places: [usize; BLOCK] = std::array::from_fn(|at| (row + at).min(rows - 1));
+            let places: [usize; BLOCK] =
+                std::array::from_fn(|at| (row + at).min(rows - 1));
             for at in 0..inner {
                 let lane = b[at * width + column];
                 for (sums, place) in sums.iter_mut().zip(places) {
@@ -117,7 +119,9 @@ mod tests {
 
     #[test]
     fn products_of_odd_sizes_are_the_sums() {
-        for [rows, inner, width] in [[0, 2, 1], [1, 1, 1], [5, 3, 2], [7, 0, 1], [8, 16, 1]] {
+        for [rows, inner, width] in
+            [[0, 2, 1], [1, 1, 1], [5, 3, 2], [7, 0, 1], [8, 16, 1]]
+        {
             let a = |row: usize, at: usize| (row * 3 + at) as f32;
             let b: Vec<Lane> = (0..inner * width)
                 .map(|at| std::array::from_fn(|lane| (at * 5 + lane) as f32))
@@ -125,12 +129,18 @@ mod tests {
             let mut out = vec![[f32::NAN; LANES]; rows * width];
             vectorised(
                 #[inline(always)]
-                || product([rows, inner, width], a, &b, |r, c, lane| out[r * width + c] = *lane),
+                || {
+                    product([rows, inner, width], a, &b, |r, c, lane| {
+                        out[r * width + c] = *lane
+                    })
+                },
             );
             for (at, lane) in out.iter().enumerate() {
                 let (row, column) = (at / width, at % width);
                 let expected = |l: usize| {
-                    (0..inner).map(|i| a(row, i) * b[i * width + column][l]).sum::<f32>()
+                    (0..inner)
+                        .map(|i| a(row, i) * b[i * width + column][l])
+                        .sum::<f32>()
                 };
                 assert_eq!(*lane, std::array::from_fn(expected));
             }

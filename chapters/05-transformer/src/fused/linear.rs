@@ -2,14 +2,19 @@
 
 use super::numbers::{Numbers, all_fast};
 use super::{lanes::vectorised, numbers::slice};
-use crate::parts;
+use crate::model::linear;
 use candle_core::{
     CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, backend::BackendStorage, bail,
 };
 
 /// `x·Wᵀ + b`, with a ReLU after it when asked for: x `(batch, seq, in)`, weight `(out, in)`, bias `(out)` →
 /// `(batch, seq, out)`. Errors when the shapes do not fit.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<Tensor> {
+pub fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    relu: bool,
+) -> Result<Tensor> {
     let fit = match (x.dims(), weight.dims(), bias.dims()) {
         (&[_, _, dim], &[out, columns], &[biases]) => {
             dim == columns && out == biases && dim * out > 0
@@ -17,7 +22,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor, relu: bool) -> Result<
         _ => false,
     };
     if !fit || !all_fast(&[x, weight, bias]) {
-        return parts::linear(x, weight, bias, relu);
+        return linear::linear(x, weight, bias, relu);
     }
     let (weight, bias) = (weight.contiguous()?, bias.contiguous()?);
     x.contiguous()?.apply_op3(&weight, &bias, Linear { relu })
@@ -44,10 +49,12 @@ impl CustomOp3 for Linear {
         let ((batch, seq, _), (out, dim)) =
             (x_layout.shape().dims3()?, weight_layout.shape().dims2()?);
         let rows = batch * seq;
-        let tokens = Layout::contiguous_with_offset((rows, dim), x_layout.start_offset());
+        let tokens =
+            Layout::contiguous_with_offset((rows, dim), x_layout.start_offset());
         let transposed = weight_layout.transpose(0, 1)?;
         let mut result = x.matmul(weight, (1, rows, out, dim), &tokens, &transposed)?;
-        let (CpuStorage::F32(values), bias) = (&mut result, slice(bias, bias_layout)?) else {
+        let (CpuStorage::F32(values), bias) = (&mut result, slice(bias, bias_layout)?)
+        else {
             bail!("{}: expected f32", self.name())
         };
         let least = if self.relu { 0. } else { f32::NEG_INFINITY };
@@ -90,13 +97,16 @@ impl CustomOp3 for Linear {
                 grad.reshape(((), out))?
             }
         };
-        let (tokens, matrix) = (x.detach().reshape((grad.dim(0)?, dim))?, weight.detach());
+        let (tokens, matrix) =
+            (x.detach().reshape((grad.dim(0)?, dim))?, weight.detach());
         let x_grad = || grad.matmul(&matrix)?.reshape(x.shape());
         let weight_grad = || grad.t()?.matmul(&tokens);
         Ok((
             x.track_op().then(x_grad).transpose()?,
             weight.track_op().then(weight_grad).transpose()?,
-            bias.track_op().then(|| Tensor::from_vec(sums, out, x.device())).transpose()?,
+            bias.track_op()
+                .then(|| Tensor::from_vec(sums, out, x.device()))
+                .transpose()?,
         ))
     }
 }

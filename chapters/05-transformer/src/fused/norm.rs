@@ -1,14 +1,22 @@
 //! A layer norm in one operation.
 
 use super::lanes::{sum, vectorised};
-use super::numbers::{Numbers, all_fast, slice};
+use super::numbers::{Numbers, all_fast, gradient_of, slice};
 use crate::solution;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
+// ANCHOR: layer_norm
 /// As [`solution::layer_norm`].
-pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+pub fn layer_norm(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f64,
+) -> Result<Tensor> {
     let fit = match (x.dims(), weight.dims(), bias.dims()) {
-        ([.., dim], &[weights], &[biases]) => *dim > 0 && *dim == weights && *dim == biases,
+        ([.., dim], &[weights], &[biases]) => {
+            *dim > 0 && [weights, biases] == [*dim; 2]
+        }
         _ => false,
     };
     if !fit || !all_fast(&[x, weight, bias]) {
@@ -17,6 +25,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     let (weight, bias) = (weight.contiguous()?, bias.contiguous()?);
     x.contiguous()?.apply_op3(&weight, &bias, LayerNorm { eps: eps as f32 })
 }
+// ANCHOR_END: layer_norm
 
 struct LayerNorm {
     eps: f32,
@@ -57,7 +66,8 @@ impl CustomOp3 for LayerNorm {
                     x.chunks_exact(weight.len()).zip(out.chunks_exact_mut(weight.len()))
                 {
                     let [mean, inverse] = self.moments(row);
-                    for (((out, x), weight), bias) in out.iter_mut().zip(row).zip(weight).zip(bias)
+                    for (((out, x), weight), bias) in
+                        out.iter_mut().zip(row).zip(weight).zip(bias)
                     {
                         *out = (x - mean) * inverse * weight + bias;
                     }
@@ -76,23 +86,27 @@ impl CustomOp3 for LayerNorm {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let [x_grad, weight_grad, bias_grad] =
-            self.backward(&Numbers::of(x)?, &Numbers::of(weight)?, &Numbers::of(&grad)?);
-        let wanted = |input: &Tensor, grad| {
-            let grad = || Tensor::from_vec(grad, input.shape(), input.device());
-            input.track_op().then(grad).transpose()
-        };
-        Ok((wanted(x, x_grad)?, wanted(weight, weight_grad)?, wanted(bias, bias_grad)?))
+        let [x_grad, weight_grad, bias_grad] = self.backward(
+            &Numbers::of(x)?,
+            &Numbers::of(weight)?,
+            &Numbers::of(&grad)?,
+        );
+        Ok((
+            gradient_of(x, x_grad)?,
+            gradient_of(weight, weight_grad)?,
+            gradient_of(bias, bias_grad)?,
+        ))
     }
 }
 
 impl LayerNorm {
-    /// The gradients by x, weight and bias. With n the normalised row and h = grad ∘ weight, a row of the first is
+    /// The gradients with respect to x, weight and bias. With n the normalised row and h = grad ∘ weight, a row of the first is
     /// (h − mean(h) − n · mean(h ∘ n)) / deviation.
     fn backward(&self, x: &[f32], weight: &[f32], grad: &[f32]) -> [Vec<f32>; 3] {
         let dim = weight.len();
         let mut x_grad = vec![0.; x.len()];
-        let [mut weight_grad, mut bias_grad, mut normal] = [(); 3].map(|()| vec![0.; dim]);
+        let [mut weight_grad, mut bias_grad, mut normal] =
+            [(); 3].map(|()| vec![0.; dim]);
         vectorised(
             #[inline(always)]
             || {
@@ -102,17 +116,22 @@ impl LayerNorm {
                     for (normal, x) in normal.iter_mut().zip(x) {
                         *normal = (x - mean) * inverse;
                     }
-                    for ((sum, grad), normal) in weight_grad.iter_mut().zip(grad).zip(&normal) {
+                    for ((sum, grad), normal) in
+                        weight_grad.iter_mut().zip(grad).zip(&normal)
+                    {
                         *sum += grad * normal;
                     }
                     for (sum, grad) in bias_grad.iter_mut().zip(grad) {
                         *sum += grad;
                     }
-                    for ((x_grad, grad), weight) in x_grad.iter_mut().zip(grad).zip(weight) {
+                    for ((x_grad, grad), weight) in
+                        x_grad.iter_mut().zip(grad).zip(weight)
+                    {
                         *x_grad = grad * weight;
                     }
                     let mean = sum(x_grad, x_grad, |grad, _| grad) / dim as f32;
-                    let slope = sum(x_grad, &normal, |grad, normal| grad * normal) / dim as f32;
+                    let slope =
+                        sum(x_grad, &normal, |grad, normal| grad * normal) / dim as f32;
                     for (x_grad, normal) in x_grad.iter_mut().zip(&normal) {
                         *x_grad = (*x_grad - mean - normal * slope) * inverse;
                     }

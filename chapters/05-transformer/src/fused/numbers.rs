@@ -5,7 +5,9 @@ use std::ops::{Deref, Range};
 
 /// Whether the fast path takes all of `tensors`: f32, on the CPU.
 pub(super) fn all_fast(tensors: &[&Tensor]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype() == DType::F32 && tensor.device().is_cpu())
+    tensors
+        .iter()
+        .all(|tensor| tensor.dtype() == DType::F32 && tensor.device().is_cpu())
 }
 
 /// A tensor's storage while it is read.
@@ -22,9 +24,15 @@ impl<'a> Numbers<'a> {
         let (storage, layout) = tensor.storage_and_layout();
         let range = range(layout)?;
         match &*storage {
-            Storage::Cpu(CpuStorage::F32(_)) => Ok(Self { storage: Box::new(storage), range }),
+            Storage::Cpu(CpuStorage::F32(_)) => {
+                Ok(Self { storage: Box::new(storage), range })
+            }
             _ => {
-                bail!("expected f32 on the CPU; got {:?} on {:?}", tensor.dtype(), tensor.device())
+                bail!(
+                    "expected f32 on the CPU; got {:?} on {:?}",
+                    tensor.dtype(),
+                    tensor.device()
+                )
             }
         }
     }
@@ -46,9 +54,17 @@ pub(super) fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a 
     Ok(&storage.as_slice::<f32>()?[range(layout)?])
 }
 
+/// The gradient `numbers` of `input`, for the operation that it went into; nothing when nobody asks for it.
+pub(super) fn gradient_of(input: &Tensor, numbers: Vec<f32>) -> Result<Option<Tensor>> {
+    let gradient = || Tensor::from_vec(numbers, input.shape(), input.device());
+    input.track_op().then(gradient).transpose()
+}
+
 fn range(layout: &Layout) -> Result<Range<usize>> {
     match layout.contiguous_offsets() {
         Some((from, to)) => Ok(from..to),
-        None => bail!("expected a contiguous tensor; got strides {:?}", layout.stride()),
+        None => {
+            bail!("expected a contiguous tensor; got strides {:?}", layout.stride())
+        }
     }
 }

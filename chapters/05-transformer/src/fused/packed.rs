@@ -35,7 +35,12 @@ impl Packed {
 
     /// Takes column c from `numbers[from + c · stride..]`.
     #[inline(always)]
-    pub(super) fn fill_transposed(&mut self, numbers: &[f32], from: usize, stride: usize) {
+    pub(super) fn fill_transposed(
+        &mut self,
+        numbers: &[f32],
+        from: usize,
+        stride: usize,
+    ) {
         let width = lanes(self.columns);
         for column in 0..self.columns {
             let numbers = &numbers[from + column * stride..][..self.rows];
@@ -62,9 +67,12 @@ impl Rows<'_> {
     #[inline(always)]
     pub(super) fn add(&mut self, row: usize, at: usize, lane: &Lane) {
         let width = LANES.min(self.columns - at * LANES);
-        let to = &mut self.numbers[self.from + row * self.stride + at * LANES..][..width];
+        let to =
+            &mut self.numbers[self.from + row * self.stride + at * LANES..][..width];
         match <&mut Lane>::try_from(&mut *to) {
-            Ok(whole) => whole.iter_mut().zip(lane).for_each(|(to, number)| *to += number),
+            Ok(whole) => {
+                whole.iter_mut().zip(lane).for_each(|(to, number)| *to += number)
+            }
             Err(_) => to.iter_mut().zip(lane).for_each(|(to, number)| *to += number),
         }
     }
@@ -88,7 +96,10 @@ struct Mask<'a> {
 
 impl<'a> Bias<'a> {
     /// `mask` u8 (1 = may attend) or f32 (added), a view `(batch, heads, seq_q, seq_k)`.
-    pub(super) fn new(mask: Option<&'a Tensor>, [seq_q, seq_k]: [usize; 2]) -> Result<Self> {
+    pub(super) fn new(
+        mask: Option<&'a Tensor>,
+        [seq_q, seq_k]: [usize; 2],
+    ) -> Result<Self> {
         let mut lanes = vec![[0.; LANES]; seq_q * lanes(seq_k)];
         fill(&mut lanes, seq_k, |_, _| 0.);
         let mask = mask.map(Mask::new).transpose()?;
@@ -98,7 +109,8 @@ impl<'a> Bias<'a> {
     /// For each query `lanes(seq_k)` lanes.
     #[inline(always)]
     pub(super) fn of(&mut self, batch: usize, head: usize) -> &[Lane] {
-        let Some(Mask { storage, first, strides: [batches, heads, queries, keys] }) = &self.mask
+        let Some(Mask { storage, first, strides: [batches, heads, queries, keys] }) =
+            &self.mask
         else {
             return &self.lanes;
         };
@@ -107,9 +119,15 @@ impl<'a> Bias<'a> {
             let place = |query: usize, key: usize| from + query * queries + key * keys;
             let (lanes, seq_k) = (&mut self.lanes, self.seq_k);
             match &***storage {
-                Storage::Cpu(CpuStorage::U8(keep)) => fill(lanes, seq_k, |query, key| {
-                    if keep[place(query, key)] != 0 { 0. } else { f32::NEG_INFINITY }
-                }),
+                Storage::Cpu(CpuStorage::U8(keep)) => {
+                    fill(lanes, seq_k, |query, key| {
+                        if keep[place(query, key)] != 0 {
+                            0.
+                        } else {
+                            f32::NEG_INFINITY
+                        }
+                    })
+                }
                 Storage::Cpu(CpuStorage::F32(added)) => {
                     fill(lanes, seq_k, |query, key| added[place(query, key)]);
                 }
@@ -124,14 +142,17 @@ impl<'a> Bias<'a> {
 impl<'a> Mask<'a> {
     fn new(mask: &'a Tensor) -> Result<Self> {
         let (storage, layout) = mask.storage_and_layout();
-        let taken = matches!(&*storage, Storage::Cpu(CpuStorage::U8(_) | CpuStorage::F32(_)));
+        let taken =
+            matches!(&*storage, Storage::Cpu(CpuStorage::U8(_) | CpuStorage::F32(_)));
         match *layout.stride() {
             [batch, head, query, key] if taken => Ok(Self {
                 storage: Box::new(storage),
                 first: layout.start_offset(),
                 strides: [batch, head, query, key],
             }),
-            _ => bail!("mask: expected four dimensions of u8 or f32 on the CPU; got {mask:?}"),
+            _ => bail!(
+                "mask: expected four dimensions of u8 or f32 on the CPU; got {mask:?}"
+            ),
         }
     }
 }

@@ -4,7 +4,11 @@ use crate::solution;
 use candle_core::{Device, Result, Tensor};
 
 /// As [`solution::positional_encoding`]: each frequency is computed once, and each angle once for its sine and cosine.
-pub fn positional_encoding(seq: usize, d_model: usize, device: &Device) -> Result<Tensor> {
+pub fn positional_encoding(
+    seq: usize,
+    d_model: usize,
+    device: &Device,
+) -> Result<Tensor> {
     if d_model % 2 == 1 {
         return solution::positional_encoding(seq, d_model, device); // says what is wrong
     }

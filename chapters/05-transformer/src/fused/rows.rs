@@ -27,7 +27,7 @@ pub(super) fn softmax(row: &mut [Lane]) {
     row.as_flattened_mut().iter_mut().for_each(|weight| *weight *= share);
 }
 
-/// From the gradients by the weights in `row` those by the scores before their `scale`: w ∘ (g − Σⱼ wⱼ gⱼ) · scale.
+/// Turns the gradients with respect to the weights, in `row`, into those with respect to the scores before their `scale`: w ∘ (g − Σⱼ wⱼ gⱼ) · scale.
 #[inline(always)]
 pub(super) fn softmax_backward(row: &mut [Lane], weights: &[Lane], scale: f32) {
     let mut sums = [0.; LANES];
@@ -46,7 +46,11 @@ pub(super) fn softmax_backward(row: &mut [Lane], weights: &[Lane], scale: f32) {
 
 /// Multiplies the rows of a head by those of `factors`, in which a head has `seq_q · seq_k` numbers.
 #[inline(always)]
-pub(super) fn multiply(head: &mut [Lane], factors: &[f32], [index, seq_q, seq_k]: [usize; 3]) {
+pub(super) fn multiply(
+    head: &mut [Lane],
+    factors: &[f32],
+    [index, seq_q, seq_k]: [usize; 3],
+) {
     let factors = factors[index * seq_q * seq_k..].chunks_exact(seq_k.max(1));
     for (row, factors) in head.chunks_exact_mut(lanes(seq_k).max(1)).zip(factors) {
         for (number, factor) in row.as_flattened_mut().iter_mut().zip(factors) {

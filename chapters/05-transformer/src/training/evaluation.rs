@@ -1,10 +1,13 @@
 //! What a trained model gets right on newly drawn sequences.
 
-use super::{Settings, draws, part::side_by_side};
+use super::{
+    part::side_by_side,
+    settings::{Settings, seed_of},
+    tasks::{Batch, draw},
+};
 use crate::{
-    Transformer,
-    model::PADDING,
-    tasks::{Batch, END, START, draw},
+    model::Transformer,
+    tokens::{END, PADDING, START},
 };
 use candle_core::{Result, Tensor};
 
@@ -19,7 +22,8 @@ pub fn write(
     max_len: usize,
 ) -> Result<Tensor> {
     let encode = |source: &Tensor| model.encode(source, false);
-    let decode = |target: &Tensor, memory: &Tensor| model.decode(target, memory, source, false);
+    let decode =
+        |target: &Tensor, memory: &Tensor| model.decode(target, memory, source, false);
     settings.path.greedy_decode()(source, &encode, &decode, [START, END], max_len)
 }
 
@@ -27,17 +31,22 @@ pub fn write(
 ///
 /// Task, lengths and seed are those of `settings`. No step of the training drew from the same seed; of short sequences
 /// there are so few that it has seen them all the same.
-pub fn exact_match(model: &Transformer, settings: &Settings, count: usize) -> Result<f64> {
+pub fn exact_match(
+    model: &Transformer,
+    settings: &Settings,
+    count: usize,
+) -> Result<f64> {
     let chunks = count.div_ceil(CHUNK);
     let threads = settings.threads.clamp(1, chunks.max(1));
     let rights = side_by_side(threads, |thread| {
         let mut right = 0;
         for chunk in (thread..chunks).step_by(threads) {
             let size = CHUNK.min(count - chunk * CHUNK);
-            let seed = draws(settings.seed, "held out", chunk);
+            let seed = seed_of(settings.seed, "held out", chunk);
             let batch = draw(settings.task, size, settings.lengths.clone(), seed)?;
             let (_, longest) = batch.target_out.dims2()?;
-            right += all_right(&write(model, settings, &batch.source, longest)?, &batch)?;
+            right +=
+                all_right(&write(model, settings, &batch.source, longest)?, &batch)?;
         }
         Ok(right)
     })?;
@@ -46,7 +55,8 @@ pub fn exact_match(model: &Transformer, settings: &Settings, count: usize) -> Re
 
 /// How many rows of `written` are right.
 fn all_right(written: &Tensor, batch: &Batch) -> Result<usize> {
-    let (written, mut targets) = (written.to_vec2::<u32>()?, batch.target_out.to_vec2::<u32>()?);
+    let (written, mut targets) =
+        (written.to_vec2::<u32>()?, batch.target_out.to_vec2::<u32>()?);
     targets.iter_mut().for_each(|target| target.retain(|&token| token != PADDING));
     let pairs = written.iter().zip(&targets);
     Ok(pairs.filter(|(written, target)| written.starts_with(target)).count())

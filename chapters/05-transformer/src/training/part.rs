@@ -1,54 +1,59 @@
 //! One thread's part of a step.
 
-use super::Settings;
-use crate::{Transformer, adam::Named, model::PADDING, tasks::Batch};
-use candle_core::{D, DType, Device, Result, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap};
-use std::{panic::resume_unwind, thread};
+use super::{
+    settings::Settings,
+    tasks::Batch,
+    variables::{Named, take_gradients},
+};
+use crate::{model::Transformer, tokens::PADDING};
+use candle_core::{D, Result, Tensor, Var};
+use std::{cell::RefCell, panic::resume_unwind, thread};
 
 /// What one part of a batch gives.
 pub struct Part {
     /// The part's share of the batch's mean loss.
     pub loss: f64,
-    /// Target tokens that the model said first of all.
+    /// Target tokens that the model ranked first.
     pub right: usize,
     /// The share's gradients.
     pub gradients: Named,
 }
 
-/// A model over `vars`. `pass` names this use of it: dropout draws the same numbers whenever it is the same.
-///
-/// A layer's seeds start at the layer's name, so `pass` is put before all names, and taken off again where the
-/// variables are looked up.
-pub fn model(settings: &Settings, vars: &VarMap, pass: &str) -> Result<Transformer> {
-    let vb = VarBuilder::from_varmap(vars, DType::F32, &Device::Cpu);
-    let vb = vb.rename_f(|name| name.split_once('.').map_or(name, |(_, name)| name).to_owned());
-    Transformer::new(&settings.model, &settings.path.parts(), vb.pp(pass))
-}
-
 impl Part {
-    /// Forward and backward on `batch`, a part of one with `tokens` target tokens.
+    // ANCHOR: run
+    /// Forward and backward on `batch`, a part of one with `tokens` target tokens. The
+    /// gradients are kept, to be added to those of the other parts.
     pub fn run(
         model: &Transformer,
         vars: &[(String, Var)],
         batch: &Batch,
-        smoothing: f64,
+        settings: &Settings,
         tokens: usize,
+        seed: u64,
     ) -> Result<Self> {
-        let targets = &batch.target_out;
-        let log_probs = model.forward(&batch.source, &batch.target_in, true)?;
-        let mean = (model.parts().label_smoothing)(&log_probs, targets, smoothing, PADDING)?;
-        let loss = (mean * (real(targets)? as f64 / tokens as f64))?;
-        let mut store = loss.backward()?;
-        let gradients =
-            vars.iter().filter_map(|(name, var)| Some((name.clone(), store.remove(var)?)));
-        let gradients = gradients.collect();
-        Ok(Self {
-            loss: f64::from(loss.to_scalar::<f32>()?),
-            right: right(&log_probs, targets)?,
-            gradients,
-        })
+        let weight = real(&batch.target_out)? as f64 / tokens as f64;
+        let said = RefCell::new(None);
+        let forward = |source: &Tensor, reads: &Tensor| {
+            let log_probs = model.forward_seeded(source, reads, seed)?;
+            said.replace(Some(log_probs.detach()));
+            Ok(log_probs)
+        };
+        let smoothed = model.parts().label_smoothing;
+        let loss = |log_probs: &Tensor, says: &Tensor| {
+            smoothed(log_probs, says, settings.smoothing, PADDING)? * weight
+        };
+        let mut gradients = Named::new();
+        let mut keep = |store| {
+            gradients = take_gradients(vars, store)?;
+            Ok(())
+        };
+        let step = settings.path.training_step();
+        let loss = step([&batch.source, &batch.target], &forward, &loss, &mut keep)?;
+        let right =
+            said.into_inner().map_or(Ok(0), |said| right(&said, &batch.target_out))?;
+        Ok(Self { loss, right, gradients })
     }
+    // ANCHOR_END: run
 }
 
 /// How many tokens are not padding.
@@ -71,7 +76,8 @@ pub fn side_by_side<T: Send>(
 ) -> Result<Vec<T>> {
     let work = &work;
     thread::scope(|scope| {
-        let others: Vec<_> = (1..count).map(|at| scope.spawn(move || work(at))).collect();
+        let others: Vec<_> =
+            (1..count).map(|at| scope.spawn(move || work(at))).collect();
         // All end before the first error is told: a panic of another would take its place.
         let first = work(0);
         let others: Vec<_> = others

@@ -1,20 +1,22 @@
 //! Everything that decides how a training goes.
 
+use super::{adam::AdamSettings, schedule::Schedule, tasks::Task};
 use crate::{
-    NormOrder, Parts, TransformerConfig,
-    adam::AdamSettings,
     exercise,
-    order::{Cross, Step},
-    schedule::Schedule,
+    model::{Parts, TransformerConfig},
+    order::{Cross, NormOrder, Step, Update},
     solution,
-    tasks::Task,
 };
 use candle_core::{Error, Result, Tensor, bail};
+use multi_head::SeedStream;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 /// As [`solution::greedy_decode`].
 pub type GreedyDecode = fn(&Tensor, &Step, &Cross, [u32; 2], usize) -> Result<Tensor>;
+
+/// As [`solution::training_step`].
+pub type TrainingStep = fn([&Tensor; 2], &Cross, &Cross, &mut Update) -> Result<f64>;
 
 /// Whose functions, and which, a model is trained with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,14 @@ impl CodePath {
             Self::Readable => Parts::readable(),
             Self::Fast => Parts::fast(),
             Self::Mine => Parts::mine(),
+        }
+    }
+
+    /// How a step is taken.
+    pub fn training_step(self) -> TrainingStep {
+        match self {
+            Self::Readable | Self::Fast => solution::training_step,
+            Self::Mine => exercise::training_step,
         }
     }
 
@@ -65,7 +75,9 @@ impl FromStr for CodePath {
             "readable" => Ok(Self::Readable),
             "fast" => Ok(Self::Fast),
             "mine" => Ok(Self::Mine),
-            other => Err(format!("path: expected `readable`, `fast` or `mine`; got `{other}`")),
+            other => Err(format!(
+                "path: expected `readable`, `fast` or `mine`; got `{other}`"
+            )),
         }
     }
 }
@@ -143,12 +155,18 @@ impl Settings {
         }
         let (shortest, longest) = (*self.lengths.start(), *self.lengths.end());
         if shortest == 0 || shortest > longest || longest > MOST {
-            bail!("lengths: expected 1 to {MOST}, the lower one first; got {shortest}..{longest}");
+            bail!(
+                "lengths: expected 1 to {MOST}, the lower one first; got {shortest}..={longest}"
+            );
         }
         let AdamSettings { beta1, beta2, eps } = self.adam;
-        if ![beta1, beta2].iter().all(|beta| (0. ..1.).contains(beta)) || eps.is_nan() || eps <= 0.
+        if ![beta1, beta2].iter().all(|beta| (0. ..1.).contains(beta))
+            || eps.is_nan()
+            || eps <= 0.
         {
-            bail!("adam: expected betas in [0, 1) and eps above 0; got {beta1}, {beta2} and {eps}");
+            bail!(
+                "adam: expected betas in [0, 1) and eps above 0; got {beta1}, {beta2} and {eps}"
+            );
         }
         if !(0. ..=1.).contains(&self.smoothing) {
             bail!("smoothing: expected a share in [0, 1]; got {}", self.smoothing);
@@ -168,6 +186,11 @@ impl Settings {
     }
 }
 
+/// A seed for each `purpose` and number of a training with `seed`.
+pub(super) fn seed_of(seed: u64, purpose: &str, number: usize) -> u64 {
+    SeedStream::named(&format!("{seed} {purpose} {number}")).next_seed()
+}
+
 fn differing(
     name: &str,
     ours: &serde_json::Value,
@@ -177,9 +200,9 @@ fn differing(
         && ours.keys().eq(theirs.keys())
     {
         let dot = if name.is_empty() { "" } else { "." };
-        return ours
-            .iter()
-            .find_map(|(key, value)| differing(&format!("{name}{dot}{key}"), value, &theirs[key]));
+        return ours.iter().find_map(|(key, value)| {
+            differing(&format!("{name}{dot}{key}"), value, &theirs[key])
+        });
     }
     (ours != theirs).then(|| (name.to_owned(), ours.to_string(), theirs.to_string()))
 }

@@ -32,7 +32,8 @@ fn masks(
     let draws = |dims: &[usize]| seeded::normal(8, dims);
     let blind = draws(&[batch, 1, seq_q, seq_k])?.ge(0.8)?; // some queries see nothing
     let additive = solution::alibi(heads, seq_q, seq_k, &Device::Cpu)?;
-    let open = draws(&[batch, 1, seq_q, 1])?.ge(0.)?.broadcast_as((batch, 1, seq_q, seq_k))?;
+    let open =
+        draws(&[batch, 1, seq_q, 1])?.ge(0.)?.broadcast_as((batch, 1, seq_q, seq_k))?;
     let closed = keep_to_additive(&open.contiguous()?, DType::F32)?;
     Ok(HashMap::from([
         ("none", None),
@@ -62,9 +63,15 @@ fn attention_equals_the_readable_one() -> Result<()> {
         sizes(40, 2, 2, 0., true),
     ];
     for config in &configs {
-        for [batch, seq_q, seq_k] in
-            [[2, 3, 3], [1, 1, 1], [3, 5, 18], [2, 17, 4], [0, 2, 3], [2, 2, 0], [2, 0, 3]]
-        {
+        for [batch, seq_q, seq_k] in [
+            [2, 3, 3],
+            [1, 1, 1],
+            [3, 5, 18],
+            [2, 17, 4],
+            [0, 2, 3],
+            [2, 2, 0],
+            [2, 0, 3],
+        ] {
             let (attention, weights) = attentions(config)?;
             let dim = config.embed_dim;
             let mut inputs = vec![
@@ -75,10 +82,13 @@ fn attention_equals_the_readable_one() -> Result<()> {
             inputs.extend(weights);
             for (name, mask) in masks([batch, config.num_heads, seq_q, seq_k])? {
                 for train in [false, true] {
-                    let what =
-                        format!("{config:?}, {batch} {seq_q} {seq_k}, mask {name}, train {train}");
+                    let what = format!(
+                        "{config:?}, {batch} {seq_q} {seq_k}, mask {name}, train {train}"
+                    );
                     let run = |attention: &dyn Attention, x: &[Tensor]| {
-                        Ok(attention.forward(&x[0], &x[1], &x[2], mask.as_ref(), false, train)?.0)
+                        Ok(attention
+                            .forward(&x[0], &x[1], &x[2], mask.as_ref(), false, train)?
+                            .0)
                     };
                     let (fast, readable) = (
                         |x: &[Tensor]| run(&*attention[0], x),
@@ -86,7 +96,8 @@ fn attention_equals_the_readable_one() -> Result<()> {
                     );
                     // Where candle cannot go back through an empty tensor, only the outputs are compared.
                     if batch * seq_q * seq_k == 0 {
-                        let x: Vec<_> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
+                        let x: Vec<_> =
+                            inputs.iter().map(|var| var.as_tensor().clone()).collect();
                         close(&what, &fast(&x)?, &readable(&x)?, 100.)?;
                         fast(&x)?.sum_all()?.backward()?;
                     } else {
@@ -120,14 +131,18 @@ fn what_is_not_fast_is_readable() -> Result<()> {
     let run = |attention: &dyn Attention, maps| {
         attention.forward(&x, &x, &x, Some(mask.as_tensor()), maps, false)
     };
-    let ((out, maps), (expected, expected_maps)) = (run(&*fast, true)?, run(&*readable, true)?);
+    let ((out, maps), (expected, expected_maps)) =
+        (run(&*fast, true)?, run(&*readable, true)?);
     close("watched", &out, &expected, 10.)?;
     close("maps", &maps.expect("asked for"), &expected_maps.expect("asked for"), 10.)?;
     let grads = run(&*fast, false)?.0.sqr()?.sum_all()?.backward()?;
-    assert!(grads.get(&mask).expect("a gradient").abs()?.max_all()?.to_scalar::<f32>()? > 0.);
+    assert!(
+        grads.get(&mask).expect("a gradient").abs()?.max_all()?.to_scalar::<f32>()?
+            > 0.
+    );
     // Other types, and the words of errors.
-    let [x, weight, bias] =
-        [&[1, 3, 4][..], &[2, 4], &[2]].map(|dims| seeded::normal(1, dims)?.to_dtype(DType::F64));
+    let [x, weight, bias] = [&[1, 3, 4][..], &[2, 4], &[2]]
+        .map(|dims| seeded::normal(1, dims)?.to_dtype(DType::F64));
     let (x, weight, bias) = (x?, weight?, bias?);
     assert_eq!(fused::linear(&x, &weight, &bias, true)?.dtype(), DType::F64);
     let ones = Tensor::ones(4, DType::F64, &Device::Cpu)?;
@@ -136,7 +151,10 @@ fn what_is_not_fast_is_readable() -> Result<()> {
     assert!(fused::linear(&x.to_dtype(DType::F32)?, &weight, &bias, true).is_err());
     assert!(fused::layer_norm(&x, &bias, &ones, 1e-5).is_err());
     let first_line = |attention: &dyn Attention| {
-        let error = attention.forward(&x, &x, &weight, None, false, false).unwrap_err().to_string();
+        let error = attention
+            .forward(&x, &x, &weight, None, false, false)
+            .unwrap_err()
+            .to_string();
         error.lines().next().unwrap().to_string()
     };
     assert_eq!(first_line(&*fast), first_line(&*readable));

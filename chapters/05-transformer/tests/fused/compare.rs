@@ -13,8 +13,8 @@ pub fn var(seed: u64, dims: &[usize]) -> Result<Var> {
 /// At most `units` roundings of f32 apart, of the largest expected number (at least 1).
 pub fn close(what: &str, got: &Tensor, expected: &Tensor, units: f64) -> Result<()> {
     assert_eq!(got.dims(), expected.dims(), "{what}: shapes");
-    let [got, expected] =
-        [got, expected].map(|x| x.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>());
+    let [got, expected] = [got, expected]
+        .map(|x| x.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>());
     let (got, expected) = (got?, expected?);
     let size = expected.iter().fold(1f64, |size, x| size.max(x.abs()));
     for (got, expected) in got.iter().zip(&expected) {
@@ -35,19 +35,28 @@ pub fn same(
     readable: Function,
     units: f64,
 ) -> Result<()> {
-    let tensors: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
+    let tensors: Vec<Tensor> =
+        inputs.iter().map(|var| var.as_tensor().clone()).collect();
     let (got, expected) = (fast(&tensors)?, readable(&tensors)?);
     close(what, &got, &expected, units)?;
     if got.elem_count() == 0 {
         return Ok(());
     }
     let weights = seeded::normal(99, got.shape())?;
-    let [got, expected] = [got, expected].map(|out| (out * &weights)?.sum_all()?.backward());
+    let [got, expected] =
+        [got, expected].map(|out| (out * &weights)?.sum_all()?.backward());
     let (got, expected) = (got?, expected?);
     for (at, var) in inputs.iter().enumerate() {
-        let grad = got.get(var).unwrap_or_else(|| panic!("{what}: input {at} has no gradient"));
+        let grad = got
+            .get(var)
+            .unwrap_or_else(|| panic!("{what}: input {at} has no gradient"));
         let zeros = var.zeros_like()?;
-        close(&format!("{what}, gradient {at}"), grad, expected.get(var).unwrap_or(&zeros), units)?;
+        close(
+            &format!("{what}, gradient {at}"),
+            grad,
+            expected.get(var).unwrap_or(&zeros),
+            units,
+        )?;
     }
     Ok(())
 }
@@ -56,11 +65,13 @@ pub fn same(
 /// carries roundings of some 1e-6 · 64, and what the third derivative adds is of the same size.
 pub fn slopes_agree(what: &str, inputs: &[Var], function: Function) -> Result<()> {
     const STEP: f64 = 1. / 64.;
-    let tensors: Vec<Tensor> = inputs.iter().map(|var| var.as_tensor().clone()).collect();
+    let tensors: Vec<Tensor> =
+        inputs.iter().map(|var| var.as_tensor().clone()).collect();
     let weights = seeded::normal(99, function(&tensors)?.shape())?;
     let grads = (function(&tensors)? * &weights)?.sum_all()?.backward()?;
     let loss = |inputs: &[Tensor]| -> Result<f64> {
-        let [out, weights] = [&function(inputs)?, &weights].map(|x| x.to_dtype(DType::F64));
+        let [out, weights] =
+            [&function(inputs)?, &weights].map(|x| x.to_dtype(DType::F64));
         (out? * weights?)?.sum_all()?.to_scalar()
     };
     for (at, var) in inputs.iter().enumerate() {
@@ -73,11 +84,20 @@ pub fn slopes_agree(what: &str, inputs: &[Var], function: Function) -> Result<()
             loss(&tensors)
         };
         let slopes = (0..values.len())
-            .map(|number| Ok((moved(number, STEP)? - moved(number, -STEP)?) / (2. * STEP)))
+            .map(|number| {
+                Ok((moved(number, STEP)? - moved(number, -STEP)?) / (2. * STEP))
+            })
             .collect::<Result<Vec<_>>>()?;
         let slopes = Tensor::from_vec(slopes, var.shape(), &Device::Cpu)?;
-        let grad = grads.get(var).unwrap_or_else(|| panic!("{what}: input {at} has no gradient"));
-        close(&format!("{what}, slope {at}"), grad, &slopes, 1e-3 / f64::from(f32::EPSILON))?;
+        let grad = grads
+            .get(var)
+            .unwrap_or_else(|| panic!("{what}: input {at} has no gradient"));
+        close(
+            &format!("{what}, slope {at}"),
+            grad,
+            &slopes,
+            1e-3 / f64::from(f32::EPSILON),
+        )?;
     }
     Ok(())
 }

@@ -62,15 +62,22 @@ fn a_damaged_checkpoint_is_refused_with_the_reason() -> Result<()> {
     };
     for length in [0, 7, 100, good.len() / 2, good.len() - 1] {
         let text = told(&good[..length]);
-        assert!(text.contains("damaged") && text.contains("without --resume"), "{length}: {text}");
+        assert!(
+            text.contains("damaged") && text.contains("without --resume"),
+            "{length}: {text}"
+        );
     }
     let step = good.windows(10).position(|window| window == br#"\"step\":1"#).unwrap();
-    for (at, new) in [(good.len() - 100, good[good.len() - 100] ^ 1), (step + 9, b'0')] {
+    for (at, new) in [(good.len() - 100, good[good.len() - 100] ^ 1), (step + 9, b'0')]
+    {
         let mut flipped = good.clone();
         flipped[at] = new;
         assert!(told(&flipped).contains("it is not what was saved"), "byte {at}");
     }
-    assert!(told(b"Dear diary, today I trained a Transformer.").contains("no safetensors file"));
+    assert!(
+        told(b"Dear diary, today I trained a Transformer.")
+            .contains("no safetensors file")
+    );
 
     let at = good.windows(12).position(|window| window == br#"version\":2,"#).unwrap();
     let mut newer = good.clone();
@@ -79,7 +86,9 @@ fn a_damaged_checkpoint_is_refused_with_the_reason() -> Result<()> {
     assert!(text.contains("version 3, and this program reads version 2"), "{text}");
 
     candle_core::safetensors::save(
-        &Named::from([("x".into(), Tensor::new(1f32, &Device::Cpu)?)]).into_iter().collect(),
+        &Named::from([("x".into(), Tensor::new(1f32, &Device::Cpu)?)])
+            .into_iter()
+            .collect(),
         &file,
     )?;
     let text = Checkpoint::load(&file).unwrap_err().to_string();
@@ -99,9 +108,15 @@ fn a_checkpoint_of_other_settings_is_refused_with_both_values() -> Result<()> {
     let model = TransformerConfig { order: NormOrder::Post, ..tiny().model };
     for (asked, expected) in [
         (Settings { batch: 64, ..tiny() }, "batch = 5, and you ask for 64"),
-        (Settings { task: Task::Sort, ..tiny() }, "task = \"copy\", and you ask for \"sort\""),
+        (
+            Settings { task: Task::Sort, ..tiny() },
+            "task = \"copy\", and you ask for \"sort\"",
+        ),
         (Settings { lengths: 1..=9, ..tiny() }, "lengths.end = 4, and you ask for 9"),
-        (Settings { model, ..tiny() }, "model.order = \"pre\", and you ask for \"post\""),
+        (
+            Settings { model, ..tiny() },
+            "model.order = \"pre\", and you ask for \"post\"",
+        ),
     ] {
         let text = told(asked).unwrap();
         assert!(text.contains(expected), "{text}");
@@ -119,7 +134,10 @@ fn what_cannot_be_written_leaves_nothing_behind() -> Result<()> {
     let taken = folder.path().join("taken");
     fs::create_dir_all(taken.join("by a folder"))?;
     let text = checkpoint.save(&taken).unwrap_err().to_string();
-    assert!(text.contains("can't write the checkpoint") && text.contains("--checkpoint"), "{text}");
+    assert!(
+        text.contains("can't write the checkpoint") && text.contains("--checkpoint"),
+        "{text}"
+    );
     assert_eq!(files(folder.path()), 1);
 
     let file = folder.path().join("checkpoint");

@@ -50,7 +50,8 @@ fn trained(settings: Settings, steps: usize) -> Result<Trainer> {
 
 #[test]
 fn one_seed_gives_the_same_losses_bit_by_bit() -> Result<()> {
-    let losses = |settings: Settings| Ok(trained(settings, 4)?.history().losses.clone());
+    let losses =
+        |settings: Settings| Ok(trained(settings, 4)?.history().losses.clone());
     let first: Result<_> = losses(with_dropout(tiny()));
     let first = first?;
     assert_eq!(first, losses(with_dropout(tiny()))?);
@@ -61,8 +62,10 @@ fn one_seed_gives_the_same_losses_bit_by_bit() -> Result<()> {
 
 /// The greatest difference of two means of gradients.
 fn apart(one: &Checkpoint, two: &Checkpoint) -> f32 {
-    let pairs =
-        one.moments.iter().flat_map(|(name, one)| one.first.iter().zip(&two.moments[name].first));
+    let pairs = one
+        .moments
+        .iter()
+        .flat_map(|(name, one)| one.first.iter().zip(&two.moments[name].first));
     pairs.map(|(one, two)| (one - two).abs()).fold(0., f32::max)
 }
 
@@ -70,8 +73,9 @@ fn apart(one: &Checkpoint, two: &Checkpoint) -> f32 {
 fn two_threads_give_the_gradients_of_one_to_rounding() -> Result<()> {
     // Random lengths: the two parts have different numbers of target tokens.
     for smoothing in [0., 0.1] {
-        let [one, two] = [1, 2]
-            .map(|threads| trained(Settings { threads, smoothing, ..tiny() }, 1)?.checkpoint());
+        let [one, two] = [1, 2].map(|threads| {
+            trained(Settings { threads, smoothing, ..tiny() }, 1)?.checkpoint()
+        });
         let (one, two) = (one?, two?);
         assert!((one.history.losses[0] - two.history.losses[0]).abs() < 1e-5);
         assert_eq!(one.history.accuracies, two.history.accuracies);
@@ -84,8 +88,9 @@ fn two_threads_give_the_gradients_of_one_to_rounding() -> Result<()> {
 #[test]
 fn the_fast_path_gives_the_gradients_of_the_readable_one_to_rounding() -> Result<()> {
     for settings in [tiny(), with_dropout(tiny())] {
-        let [readable, fast] = [CodePath::Readable, CodePath::Fast]
-            .map(|path| trained(Settings { path, ..settings.clone() }, 1)?.checkpoint());
+        let [readable, fast] = [CodePath::Readable, CodePath::Fast].map(|path| {
+            trained(Settings { path, ..settings.clone() }, 1)?.checkpoint()
+        });
         let (readable, fast) = (readable?, fast?);
         assert!((readable.history.losses[0] - fast.history.losses[0]).abs() < 1e-5);
         assert!(apart(&readable, &fast) < 1e-6);
@@ -106,9 +111,17 @@ fn a_tiny_model_learns() -> Result<()> {
         let steps = 120;
         let model = TransformerConfig { order, ..tiny().model };
         let schedule = Schedule::Linear { peak: 1e-2, warmup: 10, steps };
-        let settings =
-            Settings { batch: 32, steps, schedule, model, lengths: 3..=3, threads: 2, ..tiny() };
-        let untrained = exact_match(&Trainer::new(settings.clone())?.model()?, &settings, 130)?;
+        let settings = Settings {
+            batch: 32,
+            steps,
+            schedule,
+            model,
+            lengths: 3..=3,
+            threads: 2,
+            ..tiny()
+        };
+        let untrained =
+            exact_match(&Trainer::new(settings.clone())?.model()?, &settings, 130)?;
         assert!(untrained < 0.1, "{untrained}");
         let trainer = trained(settings.clone(), steps)?;
         let losses = &trainer.history().losses;
@@ -123,7 +136,7 @@ fn a_tiny_model_learns() -> Result<()> {
 fn a_loss_that_is_no_number_ends_the_training() {
     let schedule = Schedule::Linear { peak: 1e30, warmup: 0, steps: 6 };
     let told = trained(Settings { schedule, ..tiny() }, 6).err().unwrap().to_string();
-    assert!(told.contains("learning rate is too high"), "{told}");
+    assert!(told.contains("lower the learning rate"), "{told}");
 }
 
 #[test]
@@ -134,7 +147,10 @@ fn settings_out_of_range_are_refused() {
         (Settings { lengths: 0..=3, ..tiny() }, "lengths: expected 1 to"),
         (Settings { steps: usize::MAX, ..tiny() }, "steps: expected 1 to"),
         (
-            Settings { adam: AdamSettings { beta2: 1., ..AdamSettings::PAPER }, ..tiny() },
+            Settings {
+                adam: AdamSettings { beta2: 1., ..AdamSettings::PAPER },
+                ..tiny()
+            },
             "betas in [0, 1)",
         ),
         (Settings { smoothing: 1.5, ..tiny() }, "smoothing: expected a share"),

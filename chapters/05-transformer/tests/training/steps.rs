@@ -14,13 +14,17 @@ fn the_rate_rises_to_its_peak_and_falls_to_nothing() {
     for (rate, expected) in rates.iter().zip([0.2, 0.4, 0.8, 0.4, 0.1, 0.]) {
         assert!((rate - expected).abs() < 1e-12, "{rates:?}");
     }
-    assert_eq!(Schedule::Paper { d_model: 64, warmup: 10 }.rate(7), learning_rate(7, 64, 10));
+    assert_eq!(
+        Schedule::Paper { d_model: 64, warmup: 10 }.rate(7),
+        learning_rate(7, 64, 10)
+    );
 }
 
 /// Expected: `torch.optim.Adam([w], betas=…, eps=…)` of PyTorch 2.15.0, `lr` set before each of three steps.
 #[test]
 fn adam_equals_pytorchs() -> Result<()> {
-    let gradients = [[0.1f32, -2., 0., 1e-3], [-0.3, 1.5, 0.2, 1e-3], [0.05, 0., -4., 2e-3]];
+    let gradients =
+        [[0.1f32, -2., 0., 1e-3], [-0.3, 1.5, 0.2, 1e-3], [0.05, 0., -4., 2e-3]];
     let expected = [
         (
             AdamSettings::PAPER,
@@ -42,10 +46,14 @@ fn adam_equals_pytorchs() -> Result<()> {
     for (settings, expected) in expected {
         let var = Var::new(&[[0.5f32, -1.], [2., 0.]], &Device::Cpu)?;
         let mut adam = Adam::new(vec![("w".into(), var.clone())], settings)?;
-        for ((gradient, rate), expected) in gradients.iter().zip([0.1, 0.05, 0.2]).zip(expected) {
+        for ((gradient, rate), expected) in
+            gradients.iter().zip([0.1, 0.05, 0.2]).zip(expected)
+        {
             let gradient = Tensor::new(gradient, &Device::Cpu)?.reshape((2, 2))?;
             adam.step(rate, &Named::from([("w".into(), gradient)]))?;
-            for (got, expected) in var.flatten_all()?.to_vec1::<f32>()?.iter().zip(expected) {
+            for (got, expected) in
+                var.flatten_all()?.to_vec1::<f32>()?.iter().zip(expected)
+            {
                 assert!((got - expected).abs() < 1e-6, "{var}");
             }
         }
@@ -57,7 +65,8 @@ fn adam_equals_pytorchs() -> Result<()> {
 fn adam_takes_a_transposed_gradient() -> Result<()> {
     let gradient = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
     let moments = |gradient: Tensor| -> Result<Vec<f32>> {
-        let vars = vec![("w".into(), Var::zeros((2, 2), gradient.dtype(), &Device::Cpu)?)];
+        let vars =
+            vec![("w".into(), Var::zeros((2, 2), gradient.dtype(), &Device::Cpu)?)];
         let mut adam = Adam::new(vars, AdamSettings::PAPER)?;
         adam.step(0.1, &Named::from([("w".into(), gradient)]))?;
         Ok(adam.moments()["w"].first.clone())
@@ -74,7 +83,8 @@ fn adam_names_a_variable_without_a_gradient_and_moves_none() -> Result<()> {
         .collect::<Result<_>>()?;
     let mut adam = Adam::new(vars.clone(), AdamSettings::PAPER)?;
     let gradient = Tensor::new(&[1f32], &Device::Cpu)?;
-    let told = adam.step(0.1, &Named::from([("a".into(), gradient)])).unwrap_err().to_string();
+    let told =
+        adam.step(0.1, &Named::from([("a".into(), gradient)])).unwrap_err().to_string();
     assert!(told.contains("b: no gradient"), "{told}");
     assert_eq!(vars[0].1.to_vec1::<f32>()?, [1.]);
     assert_eq!(adam.steps(), 0);

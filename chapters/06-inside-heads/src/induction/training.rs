@@ -5,9 +5,12 @@ use super::{
     model::InductionModel,
     probe::{Snapshot, losses},
 };
-use candle_core::{Result, Var, bail};
+use candle_core::Result;
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, VarMap};
-use transformer::init::seeded_builder;
+use transformer::{
+    init::seeded_builder,
+    training::variables::{expect_gradients, named},
+};
 
 /// Sequences a step. With 32, tensors have 2¹⁶ numbers, and candle divides each operation between all cores: for a model as
 /// small as this one, and on a busy machine, that takes up to ten times as long.
@@ -65,24 +68,13 @@ pub fn train(layers: usize, steps: usize, seed: u64) -> Result<Run> {
         let tokens = data::draw(BATCH, seed.wrapping_mul(1_000_003).wrapping_add(step as u64))?;
         let loss = losses(&run.model.forward(&tokens, &[])?.logits, &tokens)?.mean_all()?;
         let gradients = loss.backward()?;
-        // The optimizer passes over a variable without a gradient, without a word.
-        if let Some((name, _)) = named.iter().find(|(_, var)| gradients.get(var).is_none()) {
-            bail!("{name}: no gradient, so it would never learn");
-        }
+        expect_gradients(&named, &gradients)?;
         optimizer.set_learning_rate(RATE * ((step + 1) as f64 / WARMUP as f64).min(1.));
         optimizer.step(&gradients)?;
         run.losses.push(loss.to_scalar()?);
     }
     run.snapshots.push(Snapshot::take(steps, &run.model, &[])?);
     Ok(run)
-}
-
-/// The variables with their names, in the order of the names.
-fn named(vars: &VarMap) -> Vec<(String, Var)> {
-    let vars = vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let mut named: Vec<_> = vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
-    named.sort_by(|a, b| a.0.cmp(&b.0));
-    named
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! The network: token, position and type vectors, then layers of attention and feed-forward, each followed by its norm.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Linear, Module, VarBuilder, linear};
+use candle_nn::{Linear, VarBuilder, linear};
 use multi_head::{MultiHeadAttention, MultiHeadConfig, projection::project};
 use std::cell::RefCell;
-use transformer::{
-    NormOrder,
-    solution::{encoder_layer, layer_norm},
-};
+use transformer::{NormOrder, model::Norm, solution::encoder_layer};
 
 // ANCHOR: config
 /// The sizes of a BERT-type encoder.
@@ -79,7 +76,7 @@ impl Bert {
             words: table(config.vocab, "word_embeddings")?,
             positions: table(config.positions, "position_embeddings")?,
             segments: table(SEGMENTS, "token_type_embeddings")?,
-            norm: Norm::new(config.dim, embeddings.pp("LayerNorm"))?,
+            norm: Norm::new(config.dim, NORM_EPS, embeddings.pp("LayerNorm"))?,
             layers: (0..config.layers)
                 .map(|at| Layer::new(config, vb.pp("encoder.layer").pp(at)))
                 .collect::<Result<_>>()?,
@@ -115,24 +112,6 @@ impl Bert {
     // ANCHOR_END: forward
 }
 
-/// A layer norm's weights.
-struct Norm {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Norm {
-    fn new(dim: usize, vb: VarBuilder) -> Result<Self> {
-        Ok(Self { weight: vb.get(dim, "weight")?, bias: vb.get(dim, "bias")? })
-    }
-}
-
-impl Module for Norm {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        layer_norm(x, &self.weight, &self.bias, NORM_EPS)
-    }
-}
-
 /// Self-attention and feed-forward.
 struct Layer {
     attention: MultiHeadAttention,
@@ -144,7 +123,7 @@ struct Layer {
 impl Layer {
     fn new(config: &BertConfig, vb: VarBuilder) -> Result<Self> {
         let BertConfig { dim, d_ff, heads, .. } = *config;
-        let norm = |name| Norm::new(dim, vb.pp(name).pp("LayerNorm"));
+        let norm = |name| Norm::new(dim, NORM_EPS, vb.pp(name).pp("LayerNorm"));
         Ok(Self {
             attention: MultiHeadAttention::new(
                 &MultiHeadConfig::new(dim, heads),

@@ -3,6 +3,8 @@
 use candle_core::{Error, Result, bail};
 use std::path::{Path, PathBuf};
 
+pub use transformer::places::home;
+
 /// The file with the weights, and its size in bytes.
 pub const WEIGHTS: (&str, u64) = ("model.safetensors", 90_868_376);
 /// The file with the tokens, one a line.
@@ -10,13 +12,6 @@ pub const VOCABULARY: (&str, u64) = ("vocab.txt", 231_508);
 
 /// What to type when something is wrong.
 const ADVICE: &str = "type `cargo study fetch minilm`";
-
-/// The folder of tools, models and trainings: `$STUDY_HOME`, or `.study` in the repository.
-pub fn home() -> PathBuf {
-    let home = std::env::var_os("STUDY_HOME").filter(|home| !home.is_empty());
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    home.map_or_else(|| repository.join(".study"), PathBuf::from)
-}
 
 /// The folder that `cargo study fetch minilm` puts the model into.
 pub fn fetched() -> PathBuf {

@@ -22,7 +22,7 @@ use crate::weeks::{Week, state_of, week};
 #[derive(Args)]
 #[command(after_help = "Examples: cargo study train
           cargo study train --task sort --norm post
-          cargo study train --lengths 1..20 --json result.json
+          cargo study train --lengths 1..=20 --json result.json
           cargo study train --mine
           cargo study train --resume
 

@@ -172,5 +172,14 @@ pub fn decoder_layer() -> Vec<Wrong<DecoderLayer>> {
                 three(y, order, [(first, attend), (second, &cross), (third, feed_forward)])
             }
         ),
+        wrong!(
+            "cross-attention asks with the layer's input",
+            "cross-attention gets the layer's input as its tokens: it goes on with what self-attention has made of them, normed first in pre-norm.",
+            |y, memory, order, [first, second, third], attend, cross, feed_forward| {
+                let start = y;
+                let cross = |_: &Tensor| cross(start, memory);
+                three(y, order, [(first, attend), (second, &cross), (third, feed_forward)])
+            }
+        ),
     ]
 }

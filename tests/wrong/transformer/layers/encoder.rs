@@ -111,5 +111,13 @@ pub fn encoder_layer() -> Vec<Wrong<EncoderLayer>> {
                 }
             }
         ),
+        wrong!(
+            "attends twice",
+            "a part runs twice: attention's result is used once, and the other run costs as much and draws dropout once more.",
+            |x, order, [first, second], attend, feed_forward| {
+                attend(x)?;
+                two(x, order, [(first, attend), (second, feed_forward)])
+            }
+        ),
     ]
 }

@@ -14,7 +14,8 @@ use transformer::{
 pub fn settings(options: &Options) -> Result<Settings, String> {
     let path = if options.mine { CodePath::Mine } else { options.path.parse()? };
     let task: Task = options.task.parse()?;
-    let recipe = Settings::recipe(task, lengths(&options.lengths)?, options.norm.parse()?, path);
+    let recipe =
+        Settings::recipe(task, lengths(&options.lengths)?, options.norm.parse()?, path);
     let steps = options.steps.unwrap_or(recipe.steps);
     let schedule = match recipe.schedule {
         Schedule::Linear { peak, warmup, .. } => Schedule::Linear {
@@ -44,12 +45,14 @@ pub fn settings(options: &Options) -> Result<Settings, String> {
     Ok(settings)
 }
 
-/// `10`, or `1..20` with both ends included.
+/// `10`, or `1..=20`, written as Rust writes a range with both ends.
 fn lengths(typed: &str) -> Result<RangeInclusive<usize>, String> {
-    let (shortest, longest) = typed.split_once("..").unwrap_or((typed, typed));
-    match (shortest.parse(), longest.trim_start_matches('=').parse()) {
+    let (shortest, longest) = typed.split_once("..=").unwrap_or((typed, typed));
+    match (shortest.parse(), longest.parse()) {
         (Ok(shortest), Ok(longest)) => Ok(shortest..=longest),
-        _ => Err(format!("--lengths: expected a number or two as in `1..20`; got `{typed}`")),
+        _ => Err(format!(
+            "--lengths: expected a number, or two as in `1..=20`, both included; got `{typed}`"
+        )),
     }
 }
 

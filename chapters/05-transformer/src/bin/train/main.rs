@@ -38,7 +38,8 @@ fn main() -> ExitCode {
     let options = Cli::parse().options;
     let (settings, device) = match ask::settings(&options).and_then(|settings| {
         // The models are small enough for it, and the fast path is written for it.
-        let choice = choose(&options.device, &[Kind::Cpu]).map_err(|error| reason(&error))?;
+        let choice =
+            choose(&options.device, &[Kind::Cpu]).map_err(|error| reason(&error))?;
         Ok((settings, choice.said))
     }) {
         Ok(asked) => asked,

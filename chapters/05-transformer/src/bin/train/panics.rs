@@ -9,7 +9,11 @@ use std::{
 
 /// The files that a learner edits: crate, folder, and the text that this program was compiled with.
 const FILES: [(&str, &str, &str); 2] = [
-    ("multi_head", "04-multi-head", include_str!("../../../../04-multi-head/src/exercise.rs")),
+    (
+        "multi_head",
+        "04-multi-head",
+        include_str!("../../../../04-multi-head/src/exercise.rs"),
+    ),
     ("transformer", "05-transformer", include_str!("../../exercise.rs")),
 ];
 
@@ -25,14 +29,16 @@ pub fn explained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let outcome = catch_unwind(AssertUnwindSafe(work));
     set_hook(before);
     outcome.unwrap_or_else(|panic| {
-        let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let place =
+            place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         Err(Error::Msg(explain(&text(&*panic), place)))
     })
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref().map(|text: &&str| text.to_string())).unwrap_or_default()
+    text.or_else(|| panic.downcast_ref().map(|text: &&str| text.to_string()))
+        .unwrap_or_default()
 }
 
 fn explain(text: &str, place: Option<(String, u32)>) -> String {
@@ -42,7 +48,9 @@ fn explain(text: &str, place: Option<(String, u32)>) -> String {
     let file = file.replace('\\', "/");
     let exercise = FILES.iter().find_map(|(package, folder, source)| {
         let own = file.ends_with(&format!("{folder}/src/exercise.rs"));
-        own.then(|| exercise(source, line)).flatten().map(|name| format!("{package}::{name}"))
+        own.then(|| exercise(source, line))
+            .flatten()
+            .map(|name| format!("{package}::{name}"))
     });
     match exercise {
         Some(exercise) if text.starts_with("not yet implemented") => format!(
@@ -68,7 +76,10 @@ mod tests {
     #[test]
     fn a_stub_is_named() {
         let (_, folder, source) = FILES[1];
-        let line = source.lines().position(|line| line == "// ANCHOR_END: layer_norm").unwrap();
+        let line = source
+            .lines()
+            .position(|line| line == "// ANCHOR_END: layer_norm")
+            .unwrap();
         let file = format!("chapters/{folder}/src/exercise.rs");
         let text = explain("not yet implemented", Some((file, line as u32)));
         assert!(text.contains("`transformer::layer_norm` is not solved yet"), "{text}");
@@ -76,13 +87,21 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let error = explained::<()>(|| panic!("index out of bounds")).unwrap_err().to_string();
-        assert!(error.contains("panics.rs") && error.ends_with("index out of bounds"), "{error}");
+        let error =
+            explained::<()>(|| panic!("index out of bounds")).unwrap_err().to_string();
+        assert!(
+            error.contains("panics.rs") && error.ends_with("index out of bounds"),
+            "{error}"
+        );
     }
 
     #[test]
     fn other_panics_keep_their_words() {
-        let text = explain("index out of bounds", Some(("candle/src/lib.rs".into(), 3)));
-        assert_eq!(text, "the model's code panicked at candle/src/lib.rs:3: index out of bounds");
+        let text =
+            explain("index out of bounds", Some(("candle/src/lib.rs".into(), 3)));
+        assert_eq!(
+            text,
+            "the model's code panicked at candle/src/lib.rs:3: index out of bounds"
+        );
     }
 }

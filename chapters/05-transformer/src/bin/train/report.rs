@@ -72,7 +72,10 @@ pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<(
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report).map_err(Error::wrap)? + "\n";
         fs::write(file, &text).map_err(|error| {
-            Error::Msg(format!("can't write `{}`: {error}; it would hold\n{text}", file.display()))
+            Error::Msg(format!(
+                "can't write `{}`: {error}; it would hold\n{text}",
+                file.display()
+            ))
         })?;
         println!("JSON: {}", shown(file));
     }
@@ -98,8 +101,10 @@ fn figure(trainer: &Trainer, file: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
     }
     let settings = trainer.settings();
-    let title = format!("Loss on the task {}, {}-norm", settings.task, settings.model.order);
+    let title =
+        format!("Loss on the task {}, {}-norm", settings.task, settings.model.order);
     let losses = &trainer.history().losses[..];
-    plots::losses(&title, &[("training", losses)], losses.len().div_ceil(100))?.save(file)?;
+    plots::losses(&title, &[("training", losses)], losses.len().div_ceil(100))?
+        .save(file)?;
     Ok(())
 }

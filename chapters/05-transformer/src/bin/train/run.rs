@@ -59,7 +59,10 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
         return Ok(trainer);
     }
     if file.exists() {
-        println!("{} is from an earlier training: this one will replace it", shown(file));
+        println!(
+            "{} is from an earlier training: this one will replace it",
+            shown(file)
+        );
     }
     Trainer::new(settings)
 }
@@ -84,7 +87,8 @@ fn train(
         if !stop && !last && !trainer.steps().is_multiple_of(options.save_every) {
             continue;
         }
-        unsaved = places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
+        unsaved =
+            places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
         match unsaved.as_ref().map(reason) {
             None if stop => {
                 progress.clear();
@@ -99,7 +103,9 @@ fn train(
                     "{why}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case."
                 ));
             }
-            Some(why) => progress.say(&format!("warning: {why}.\nThe training goes on.")),
+            Some(why) => {
+                progress.say(&format!("warning: {why}.\nThe training goes on."))
+            }
         }
     }
     progress.clear();
@@ -118,7 +124,8 @@ fn farewell(trainer: &Trainer, file: Option<&Path>) -> String {
         );
     };
     let typed = env::args().skip(1).filter(|argument| argument != "--resume");
-    let typed: String = typed.map(|argument| format!("{} ", quoted(&argument))).collect();
+    let typed: String =
+        typed.map(|argument| format!("{} ", quoted(&argument))).collect();
     format!(
         "Stopped after step {step} of {steps}, saved in {}.\nTo go on: cargo study train {typed}--resume",
         shown(file)

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use transformer::reason::reason;
+use transformer::{places::root, reason::reason};
 
 fn main() -> ExitCode {
     match Options::read(env::args().skip(1)).and_then(|options| draw(&options)) {
@@ -58,11 +58,4 @@ fn draw(options: &Options) -> Result<Vec<PathBuf>> {
         Ok(file)
     };
     stacks.into_iter().map(write).collect()
-}
-
-/// The course's folder: two above this package's, which cargo names to a program that it runs; else the current one.
-fn root() -> PathBuf {
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let root = package.as_deref().and_then(|package| package.ancestors().nth(2));
-    root.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }

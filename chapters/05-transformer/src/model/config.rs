@@ -1,6 +1,6 @@
 //! The sizes of a Transformer.
 
-use crate::NormOrder;
+use crate::order::NormOrder;
 use candle_core::{Result, bail};
 
 // ANCHOR: config
@@ -9,9 +9,9 @@ use candle_core::{Result, bail};
 pub struct TransformerConfig {
     /// How many different tokens there are, the special ones included.
     pub vocab: usize,
-    /// The length of a token's vector: even, and a multiple of `heads`.
+    /// The dimension of a token's vector: even, and a multiple of `heads`.
     pub d_model: usize,
-    /// The length of the vectors inside a feed-forward layer.
+    /// The dimension of the vectors inside a feed-forward layer.
     pub d_ff: usize,
     /// Attention heads in each layer.
     pub heads: usize,
@@ -27,13 +27,29 @@ pub struct TransformerConfig {
 impl TransformerConfig {
     /// The small model of this week: about 170 000 parameters.
     pub fn small(order: NormOrder) -> Self {
-        Self { vocab: 11, d_model: 64, d_ff: 128, heads: 4, layers: 2, dropout: 0., order }
+        Self {
+            vocab: 11,
+            d_model: 64,
+            d_ff: 128,
+            heads: 4,
+            layers: 2,
+            dropout: 0.,
+            order,
+        }
     }
 
     /// The paper's base model, for `vocab` tokens.
     pub fn paper(vocab: usize) -> Self {
         let order = NormOrder::Post;
-        Self { vocab, d_model: 512, d_ff: 2048, heads: 8, layers: 6, dropout: 0.1, order }
+        Self {
+            vocab,
+            d_model: 512,
+            d_ff: 2048,
+            heads: 8,
+            layers: 6,
+            dropout: 0.1,
+            order,
+        }
     }
 
     /// An error unless all sizes are at least 1, `d_model` is even and a multiple of `heads`, and `dropout` is in [0, 1).

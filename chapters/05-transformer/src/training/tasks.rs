@@ -1,18 +1,10 @@
 //! Three tasks with answers that can be checked: copy, reverse, sort.
 
-use crate::model::PADDING;
 use candle_core::{Device, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-/// Stands before every answer.
-pub const START: u32 = 1;
-/// Stands behind every answer.
-pub const END: u32 = 2;
-/// What the sequences are made of; 0, 1 and 2 are [`PADDING`], [`START`] and [`END`].
-pub const SYMBOLS: RangeInclusive<u32> = 3..=10;
-/// How many tokens there are, the special ones included.
-pub const VOCAB: usize = *SYMBOLS.end() as usize + 1;
+pub use crate::tokens::{END, PADDING, START, SYMBOLS, VOCAB};
 
 /// The most tokens that a batch may have.
 const MOST: usize = 1 << 26;
@@ -60,7 +52,9 @@ impl FromStr for Task {
             "copy" => Ok(Self::Copy),
             "reverse" => Ok(Self::Reverse),
             "sort" => Ok(Self::Sort),
-            other => Err(format!("task: expected `copy`, `reverse` or `sort`; got `{other}`")),
+            other => Err(format!(
+                "task: expected `copy`, `reverse` or `sort`; got `{other}`"
+            )),
         }
     }
 }
@@ -70,34 +64,50 @@ impl FromStr for Task {
 pub struct Batch {
     /// The symbols: `(batch, longest)`.
     pub source: Tensor,
-    /// What the decoder reads: [`START`], then the answer: `(batch, longest + 1)`.
+    /// [`START`], the answer, [`END`]: `(batch, longest + 2)`.
+    pub target: Tensor,
+    /// What the decoder reads: the target without its last token, a view `(batch, longest + 1)`.
     pub target_in: Tensor,
-    /// What it must say to that, token by token: the answer, then [`END`]: `(batch, longest + 1)`.
+    /// What it should say to that, token by token: the target without its first, a view `(batch, longest + 1)`.
     pub target_out: Tensor,
 }
 
 impl Batch {
+    fn new(source: Tensor, target: Tensor) -> Result<Self> {
+        let seq = target.dim(1)? - 1;
+        let (target_in, target_out) =
+            (target.narrow(1, 0, seq)?, target.narrow(1, 1, seq)?);
+        Ok(Self { source, target, target_in, target_out })
+    }
+
     /// `count` sequences from number `first` on.
     pub fn rows(&self, first: usize, count: usize) -> Result<Self> {
-        Ok(Self {
-            source: self.source.narrow(0, first, count)?.contiguous()?,
-            target_in: self.target_in.narrow(0, first, count)?.contiguous()?,
-            target_out: self.target_out.narrow(0, first, count)?.contiguous()?,
-        })
+        Self::new(
+            self.source.narrow(0, first, count)?,
+            self.target.narrow(0, first, count)?,
+        )
     }
 }
 
 /// Draws `size` sequences: each length in `lengths` is as probable as the others, and so is each symbol.
 ///
 /// The same `seed` gives the same batch on every machine. Errors when `size` or a length is 0, or `lengths` is empty.
-pub fn draw(task: Task, size: usize, lengths: RangeInclusive<usize>, seed: u64) -> Result<Batch> {
+pub fn draw(
+    task: Task,
+    size: usize,
+    lengths: RangeInclusive<usize>,
+    seed: u64,
+) -> Result<Batch> {
     let (shortest, most) = (*lengths.start(), *lengths.end());
     if size == 0 {
         bail!("size: expected at least 1 sequence; got 0");
     }
-    if shortest == 0 || shortest > most || size.checked_mul(most).is_none_or(|all| all > MOST) {
+    if shortest == 0
+        || shortest > most
+        || size.checked_mul(most).is_none_or(|all| all > MOST)
+    {
         bail!(
-            "lengths: expected at least 1, the lower one first, at most {MOST} tokens in all; got {size} of {shortest}..{most}"
+            "lengths: expected at least 1, the lower one first, at most {MOST} tokens in all; got {size} of {shortest}..={most}"
         );
     }
     let pick = |draw: f32, count: usize| (f64::from(draw) * count as f64) as usize;
@@ -110,14 +120,9 @@ pub fn draw(task: Task, size: usize, lengths: RangeInclusive<usize>, seed: u64) 
     let sources: Vec<_> = sources.collect();
     let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
     let answers: Vec<_> = sources.iter().map(|source| task.answer(source)).collect();
-    let with = |before: &[u32], after: &[u32]| {
-        answers.iter().map(|answer| [before, answer, after].concat()).collect::<Vec<_>>()
-    };
-    Ok(Batch {
-        target_in: padded(with(&[START], &[]), longest + 1)?,
-        target_out: padded(with(&[], &[END]), longest + 1)?,
-        source: padded(sources, longest)?,
-    })
+    let target = |answer: &Vec<u32>| [&[START], &answer[..], &[END]].concat();
+    let targets = answers.iter().map(target).collect();
+    Batch::new(padded(sources, longest)?, padded(targets, longest + 2)?)
 }
 
 fn padded(mut rows: Vec<Vec<u32>>, width: usize) -> Result<Tensor> {

@@ -1,10 +1,7 @@
 //! A training on the disk: weights, optimizer and how it went, in one safetensors file.
 
-use crate::{
-    adam::{Moments, Named},
-    reason::reason,
-    training::{History, Settings},
-};
+use super::{adam::Moments, history::History, settings::Settings, variables::Named};
+use crate::reason::reason;
 use candle_core::{DType, Device, Error, Result, bail, safetensors::Load};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -99,12 +96,19 @@ impl Checkpoint {
             tensors.insert(format!("model.{name}"), Raw::new(tensor.dims(), &numbers));
         }
         for (name, Moments { first, second }) in &self.moments {
-            tensors.insert(format!("adam.first.{name}"), Raw::new(&[first.len()], first));
-            tensors.insert(format!("adam.second.{name}"), Raw::new(&[second.len()], second));
+            tensors
+                .insert(format!("adam.first.{name}"), Raw::new(&[first.len()], first));
+            tensors.insert(
+                format!("adam.second.{name}"),
+                Raw::new(&[second.len()], second),
+            );
         }
         let History { losses, accuracies, tokens, seconds } = &self.history;
         tensors.insert("history.losses".into(), Raw::new(&[losses.len()], losses));
-        tensors.insert("history.accuracies".into(), Raw::new(&[accuracies.len()], accuracies));
+        tensors.insert(
+            "history.accuracies".into(),
+            Raw::new(&[accuracies.len()], accuracies),
+        );
         let about = About {
             version: VERSION,
             step: self.step,
@@ -116,8 +120,10 @@ impl Checkpoint {
         let views = tensors.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
         let views = views.collect::<Result<Vec<_>>>()?;
         let sum = crc32(&about, tensors.values().map(|tensor| &tensor.bytes[..]));
-        let metadata =
-            HashMap::from([(KEY.to_owned(), about), (CHECKSUM.to_owned(), sum.to_string())]);
+        let metadata = HashMap::from([
+            (KEY.to_owned(), about),
+            (CHECKSUM.to_owned(), sum.to_string()),
+        ]);
         safetensors::serialize(views, Some(metadata)).map_err(Error::wrap)
     }
 
@@ -125,15 +131,19 @@ impl Checkpoint {
         let damaged = |error: &dyn std::fmt::Display| {
             format!("it is damaged, or no safetensors file at all ({error})")
         };
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
-        let said = |key| metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
-        let about = said(KEY).ok_or("it is a safetensors file, but no checkpoint of a training")?;
+        let said =
+            |key| metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
+        let about = said(KEY)
+            .ok_or("it is a safetensors file, but no checkpoint of a training")?;
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        let Version { version } = serde_json::from_str(about).map_err(|e| damaged(&e))?;
+        let Version { version } =
+            serde_json::from_str(about).map_err(|e| damaged(&e))?;
         if version != VERSION {
             return Err(format!(
                 "its format is version {version}, and this program reads version {VERSION}"
@@ -145,12 +155,18 @@ impl Checkpoint {
             return Err(damaged(&"it is not what was saved"));
         }
         let about: About = serde_json::from_str(about).map_err(|e| damaged(&e))?;
-        let settings: Settings = serde_json::from_value(about.settings)
-            .map_err(|error| format!("its settings are not those of this program ({error})"))?;
+        let settings: Settings =
+            serde_json::from_value(about.settings).map_err(|error| {
+                format!("its settings are not those of this program ({error})")
+            })?;
         let mut checkpoint = Self {
             settings,
             step: about.step,
-            history: History { tokens: about.tokens, seconds: about.seconds, ..History::default() },
+            history: History {
+                tokens: about.tokens,
+                seconds: about.seconds,
+                ..History::default()
+            },
             variables: Named::new(),
             moments: BTreeMap::new(),
         };
@@ -159,7 +175,7 @@ impl Checkpoint {
         }
         let History { losses, accuracies, .. } = &checkpoint.history;
         if [losses.len(), accuracies.len()] != [checkpoint.step; 2] {
-            return Err(damaged(&"it has not one loss for each step"));
+            return Err(damaged(&"it does not hold one loss for each step"));
         }
         Ok(checkpoint)
     }
@@ -220,7 +236,8 @@ impl Raw {
     }
 
     fn view(&self) -> Result<TensorView<'_>> {
-        TensorView::new(Dtype::F32, self.shape.clone(), &self.bytes).map_err(Error::wrap)
+        TensorView::new(Dtype::F32, self.shape.clone(), &self.bytes)
+            .map_err(Error::wrap)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Adam, with its state in the open.
 
-use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use super::variables::without_gradient;
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Var, bail};
 use serde::{Deserialize, Serialize};
 use std::{cell::RefCell, collections::BTreeMap};
 
-/// Tensors by the names of the variables that they belong to.
-pub type Named = BTreeMap<String, Tensor>;
+// Where earlier programs look for it.
+pub use super::variables::Named;
 
 /// What Adam can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +56,8 @@ impl Adam {
                 bail!("{name}: expected a variable of type f32; got {:?}", var.dtype());
             }
             let zeros = vec![0.; var.elem_count()];
-            moments.insert(name.clone(), Moments { first: zeros.clone(), second: zeros });
+            moments
+                .insert(name.clone(), Moments { first: zeros.clone(), second: zeros });
         }
         Ok(Self { settings, vars, moments, steps: 0 })
     }
@@ -71,7 +73,11 @@ impl Adam {
     }
 
     /// Goes on from the state of another run. Errors, and changes nothing, unless the names and sizes are the same.
-    pub fn restore(&mut self, steps: usize, moments: BTreeMap<String, Moments>) -> Result<()> {
+    pub fn restore(
+        &mut self,
+        steps: usize,
+        moments: BTreeMap<String, Moments>,
+    ) -> Result<()> {
         for (name, var) in &self.vars {
             let expected = var.elem_count();
             match moments.get(name) {
@@ -85,7 +91,9 @@ impl Adam {
                 None => bail!("{name}: no moments for this variable"),
             }
         }
-        if let Some(name) = moments.keys().find(|name| !self.moments.contains_key(*name)) {
+        if let Some(name) =
+            moments.keys().find(|name| !self.moments.contains_key(*name))
+        {
             bail!("{name}: moments, but no such variable");
         }
         (self.steps, self.moments) = (steps, moments);
@@ -105,16 +113,15 @@ impl Adam {
                     var.shape(),
                     gradient.shape()
                 ),
-                None => bail!(
-                    "{name}: no gradient. Either the loss does not depend on this variable, or an operation between them has no backward pass"
-                ),
+                None => return without_gradient(name),
             }
         }
         self.steps += 1;
         let AdamSettings { beta1, beta2, eps } = self.settings;
         let steps = self.steps as f64;
         for (name, var) in &self.vars {
-            let (Some(moments), Some(gradient)) = (self.moments.get_mut(name), gradients.get(name))
+            let (Some(moments), Some(gradient)) =
+                (self.moments.get_mut(name), gradients.get(name))
             else {
                 bail!("{name}: no moments for this variable");
             };
@@ -164,7 +171,8 @@ impl InplaceOp2 for Update<'_> {
         };
         let mut moments = self.moments.borrow_mut();
         let Moments { first, second } = &mut **moments;
-        let numbers = var[from..to].iter_mut().zip(&gradient[gradient_from..gradient_to]);
+        let numbers =
+            var[from..to].iter_mut().zip(&gradient[gradient_from..gradient_to]);
         for ((x, &g), (m, v)) in numbers.zip(first.iter_mut().zip(second)) {
             *m = self.keep[0] * *m + self.add[0] * g;
             *v = self.keep[1] * *v + self.add[1] * g * g;

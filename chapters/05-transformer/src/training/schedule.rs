@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     /// The paper's (section 5.3): [`learning_rate`].
     Paper {
-        /// The length of a token's vector.
+        /// The dimension of a token's vector.
         d_model: usize,
         /// Steps in which the rate rises.
         warmup: usize,
@@ -34,8 +34,10 @@ impl Schedule {
                 peak * step as f64 / warmup as f64
             }
             Self::Linear { peak, warmup, steps } => {
-                let (left, falling) =
-                    ((steps + 1).saturating_sub(step), (steps + 1).saturating_sub(warmup));
+                let (left, falling) = (
+                    (steps + 1).saturating_sub(step),
+                    (steps + 1).saturating_sub(warmup),
+                );
                 peak * left as f64 / falling.max(1) as f64
             }
         }

@@ -27,7 +27,8 @@ impl SimpleBackend for Seeded {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
-        let mut vars = self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut vars =
+            self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(var) = vars.get(name) {
             if var.shape() != &shape {
                 bail!("{name}: expected {shape:?}; the variable is {:?}", var.shape());
@@ -41,9 +42,9 @@ impl SimpleBackend for Seeded {
                 let draws = seeded::normal(seed, shape)?.to_dtype(dtype)?;
                 Var::from_tensor(&(draws / (dim.max(1) as f64).sqrt())?)?
             }
-            (_, Init::Const(value)) => {
-                Var::from_tensor(&Tensor::full(value as f32, shape, device)?.to_dtype(dtype)?)?
-            }
+            (_, Init::Const(value)) => Var::from_tensor(
+                &Tensor::full(value as f32, shape, device)?.to_dtype(dtype)?,
+            )?,
             _ => Var::zeros(shape, dtype, device)?,
         };
         let tensor = var.as_tensor().clone();
@@ -52,7 +53,8 @@ impl SimpleBackend for Seeded {
     }
 
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        let vars = self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let vars =
+            self.vars.data().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match vars.get(name) {
             Some(var) => Ok(var.as_tensor().clone()),
             None => bail!("{name}: no such variable, and no shape to make it"),
