@@ -1,8 +1,12 @@
 //! Given: timing things that take turns, and three ways to attend to a ragged batch.
 
-use crate::{batch::Batch, solution};
+use crate::{
+    batch::Batch,
+    solution::{self, keys, split},
+};
 use candle_core::{Result, Tensor};
 use flash::{SdpaOptions, sdpa};
+use multi_head::solution::combine_heads;
 use std::time::Instant;
 
 /// The median time of each of `runs` over so many rounds, in ms. They take turns, so that a busy moment of the machine
@@ -28,7 +32,7 @@ pub fn medians<const N: usize>(
 }
 
 // ANCHOR: one_by_one
-/// Attends to one sequence after the other, each without padding: `(total, hidden)`.
+/// Attends to one sequence after another, each without padding: `(total, hidden)`.
 pub fn one_by_one(batch: &Batch) -> Result<Tensor> {
     let attend = |ends: &[u32]| {
         let length = (ends[1] - ends[0]) as usize;
@@ -45,10 +49,9 @@ pub fn one_by_one(batch: &Batch) -> Result<Tensor> {
 }
 // ANCHOR_END: one_by_one
 
-/// Bidirectional attention three ways, median of so many rounds in ms: padded with a mask, one by one, packed.
+/// Bidirectional attention three ways, medians in ms: padded with a mask, one by one, packed.
 ///
-/// Whole variants are timed, from `hidden` to `hidden`: padded, that includes the copies that share all tokens out among
-/// the heads and put them together again. The kernel skips tiles of padded keys, but not padded queries.
+/// Whole variants are timed, from `hidden` to `hidden`, the copies into heads and back included.
 pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     let (heads, size) = (batch.num_heads, batch.head_dim);
     let padded = || {
@@ -60,6 +63,22 @@ pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
         solution::flash_bidirectional(q, k, v, heads, size, &batch.cu_seqlens, batch.max_seqlen)
     };
     medians(rounds, [&padded, &|| one_by_one(batch), &packed])
+}
+
+/// The parts of the padded way, medians in ms: the copies that split q, k and v into heads and combine the output; the
+/// kernel when nothing is hidden; the kernel when padded keys are.
+pub fn padded_parts(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
+    let heads = |x: &Tensor| split(x, batch.num_heads, batch.head_dim);
+    let [q, k, v] = &batch.padded;
+    let copies = || {
+        heads(q)?;
+        heads(k)?;
+        combine_heads(&heads(v)?)
+    };
+    let (in_q, in_k, in_v) = (heads(q)?, heads(k)?, heads(v)?);
+    let hidden = SdpaOptions::default().keep(keys(&batch.keep, k)?);
+    let attend = |options: &SdpaOptions| sdpa(&in_q, &in_k, &in_v, options);
+    medians(rounds, [&copies, &|| attend(&SdpaOptions::default()), &|| attend(&hidden)])
 }
 
 #[cfg(test)]
