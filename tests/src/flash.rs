@@ -8,7 +8,7 @@ mod reference;
 mod state;
 mod tile;
 
-pub use backward::{TileBackward, delta, tile_backward};
+pub use backward::{Delta, TileBackward, delta, tile_backward};
 pub use count::{Traffic, Visit, tiled_traffic, tiles_to_visit};
 pub use forward::{Flash, flash_attention};
 pub use online::{Lse, OnlineSoftmax, lse, online_softmax};

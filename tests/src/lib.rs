@@ -35,7 +35,7 @@ pub use harness::{Entry, Proof, State, Verdict, run};
 
 /// Every wrong answer of the zoo, judged.
 pub fn zoo() -> Vec<Proof> {
-    [
+    let weeks: [Vec<Proof>; _] = [
         #[cfg(feature = "dot-products")]
         dot_products::zoo(),
         #[cfg(feature = "scaling")]
@@ -54,8 +54,6 @@ pub fn zoo() -> Vec<Proof> {
         varlen::zoo(),
         #[cfg(feature = "gpu")]
         gpu::zoo(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    weeks.into_iter().flatten().collect()
 }

@@ -2,9 +2,11 @@
 
 mod card;
 mod clock;
+mod find;
 mod machine;
 mod measure;
 mod memory;
+mod off;
 mod options;
 mod page;
 mod peak;
@@ -17,6 +19,7 @@ mod show;
 mod table;
 mod tables;
 mod torch;
+mod way;
 mod ways;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -71,7 +74,7 @@ fn run(options: &Options) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let (place, card) = place::find(options)?;
+    let (place, card) = find::place(options)?;
     ctrlc::set_handler(|| measure::STOPPED.store(true, Ordering::SeqCst))
         .context("can't listen for Ctrl-C")?;
     measure(options, place, card)

@@ -6,7 +6,7 @@ use crate::place::{Judge, Place, Tried};
 use crate::report::{Cell, LeftOut, Peak, Shape};
 use crate::rows::Row;
 use crate::torch::Torch;
-use crate::ways::{Way, Work};
+use crate::way::{Way, Work};
 use anyhow::{Context, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,38 +1,11 @@
 //! Where a run measures: the processor, or a card.
 
-use crate::card::OnCard;
-use crate::options::Options;
-use crate::processor::Processor;
-use crate::report::{Card, Peak};
+use crate::report::Peak;
 use crate::rows::Row;
 use crate::torch::Torch;
-use crate::ways::{Here, Way};
+use crate::way::{Here, Way};
 use anyhow::Result;
 use candle_core::Tensor;
-use device::{Kind, choose};
-
-/// The place that `--device` asks for, and the card if it is one.
-pub fn find(options: &Options) -> Result<(Box<dyn Place>, Option<Card>)> {
-    let processor = || Processor::new(options.threads());
-    match &*options.device {
-        "auto" => {
-            eprintln!("Device: cpu (auto: a card is measured when asked for, with --device cuda)");
-            return Ok((Box::new(processor()?), None));
-        }
-        "rehearsal" => {
-            let (place, card) = OnCard::rehearsal();
-            return Ok((Box::new(place), Some(card)));
-        }
-        _ => {}
-    }
-    let choice = choose(&options.device, &[Kind::Cpu, Kind::Cuda])?;
-    eprintln!("Device: {}", choice.said);
-    if !choice.device.is_cuda() {
-        return Ok((Box::new(processor()?), None));
-    }
-    let (place, card) = OnCard::new(&choice.device)?;
-    Ok((Box::new(place), Some(card)))
-}
 
 /// What the measuring of a row asks of the place where it happens.
 pub trait Place {

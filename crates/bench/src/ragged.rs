@@ -1,9 +1,11 @@
 //! Sequences of different lengths: how long they are, and the ways to attend within each.
 
+use crate::off::last_queries;
 use crate::rows::Row;
-use crate::ways::{Check, Way, each, last_queries, most};
-use candle_core::{Device, Result, Tensor};
+use crate::way::{Check, Way, each, most};
+use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::attention::flash_attn_varlen_cpu;
+use compare::larger;
 use flash::{SdpaOptions, flash_attention};
 use varlen::flash_attention_varlen;
 use varlen::lengths::{self, BENCH_SEED};
@@ -16,11 +18,12 @@ pub fn lengths(row: &Row) -> Result<Vec<usize>> {
 /// The ways to attend within each sequence, all of them dense.
 pub fn ways(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
     let parts = parts(row)?;
-    let first = parts[0].clone();
+    let (lengths, judged) = (lengths(row)?, judged(&parts).map(|at| (at, parts[at].clone())));
     let check = move |results: &[Tensor]| {
-        let [q, k, v] = &first;
-        let out = of_first(&results[0], q.dim(2)?)?;
-        last_queries(&[out], [q, k, v], false)
+        let error = |(at, part): &(usize, [Tensor; 3])| {
+            last_queries(&[sequence(results, &lengths, *at)?], part.each_ref(), false)
+        };
+        judged.iter().try_fold(0., |most, part| Ok(larger(most, error(part)?)))
     };
     let mut ways = padded(&parts, row.keys, threads)?;
     let packed = packed(&parts, row, threads)?;
@@ -43,11 +46,7 @@ pub fn parts(row: &Row) -> Result<Vec<[Tensor; 3]>> {
 
 /// All of them as long as the longest, and the keys after a sequence's end hidden.
 fn padded(parts: &[[Tensor; 3]], longest: usize, threads: &[usize]) -> Result<Vec<Way>> {
-    let pad = |x: usize| -> Result<Tensor> {
-        let pad = |part: &[Tensor; 3]| part[x].pad_with_zeros(2, 0, longest - part[x].dim(2)?);
-        Tensor::cat(&parts.iter().map(pad).collect::<Result<Vec<_>>>()?, 0)
-    };
-    let [q, k, v] = [pad(0)?, pad(1)?, pad(2)?]; // (batch, heads, longest, dim)
+    let [q, k, v] = pad(parts, longest)?;
     let mut keep = vec![];
     for [_, k, _] in parts {
         let length = k.dim(2)?;
@@ -60,11 +59,7 @@ fn padded(parts: &[[Tensor; 3]], longest: usize, threads: &[usize]) -> Result<Ve
 
 /// All tokens in one row, and where each sequence ends: ours and candle-nn's.
 fn packed(parts: &[[Tensor; 3]], row: &Row, threads: &[usize]) -> Result<Vec<Way>> {
-    let pack = |x: usize| -> Result<Tensor> {
-        let tokens = |part: &[Tensor; 3]| part[x].squeeze(0)?.transpose(0, 1);
-        Tensor::cat(&parts.iter().map(tokens).collect::<Result<Vec<_>>>()?, 0)?.contiguous()
-    };
-    let [q, k, v] = [pack(0)?, pack(1)?, pack(2)?]; // (total, heads, dim)
+    let [q, k, v] = pack(parts)?;
     let lengths: Vec<u32> = lengths(row)?.into_iter().map(|length| length as u32).collect();
     let mut ends = vec![0];
     lengths.iter().for_each(|length| ends.push(ends[ends.len() - 1] + length));
@@ -87,10 +82,38 @@ fn packed(parts: &[[Tensor; 3]], row: &Row, threads: &[usize]) -> Result<Vec<Way
     Ok(ways)
 }
 
-/// The first sequence's output `(1, heads, length, dim)` out of all, padded, packed or one by one.
-fn of_first(out: &Tensor, length: usize) -> Result<Tensor> {
-    match out.rank() {
-        3 => out.narrow(0, 0, length)?.transpose(0, 1)?.unsqueeze(0), // of (total, heads, dim)
-        _ => out.narrow(0, 0, 1)?.narrow(2, 0, length),
+/// q, k and v, filled up with zeros to the longest sequence: `(batch, heads, longest, dim)`.
+pub fn pad(parts: &[[Tensor; 3]], longest: usize) -> Result<[Tensor; 3]> {
+    join(parts, |x| x.pad_with_zeros(2, 0, longest - x.dim(2)?))
+}
+
+/// q, k and v, one sequence after the other: `(total, heads, dim)`.
+pub fn pack(parts: &[[Tensor; 3]]) -> Result<[Tensor; 3]> {
+    join(parts, |x| x.squeeze(0)?.transpose(0, 1))
+}
+
+fn join(parts: &[[Tensor; 3]], form: impl Fn(&Tensor) -> Result<Tensor>) -> Result<[Tensor; 3]> {
+    let all = |x: usize| -> Result<Tensor> {
+        let formed: Result<Vec<Tensor>> = parts.iter().map(|part| form(&part[x])).collect();
+        Tensor::cat(&formed?, 0)?.contiguous()
+    };
+    Ok([all(0)?, all(1)?, all(2)?])
+}
+
+/// The sequences whose outputs are judged: the first, one in the middle and the last.
+pub fn judged(parts: &[[Tensor; 3]]) -> [usize; 3] {
+    [0, parts.len() / 2, parts.len() - 1]
+}
+
+/// The output `(1, heads, length, dim)` of the sequence at this place, out of all: one by one, packed or padded.
+pub fn sequence(results: &[Tensor], lengths: &[usize], at: usize) -> Result<Tensor> {
+    let ([out, ..], length) = (results, lengths[at]) else { bail!("expected a result; got none") };
+    match (results.len(), out.rank()) {
+        (1, 3) => {
+            let start = lengths[..at].iter().sum();
+            out.narrow(0, start, length)?.transpose(0, 1)?.unsqueeze(0) // of (total, heads, dim)
+        }
+        (1, _) => out.narrow(0, at, 1)?.narrow(2, 0, length),
+        _ => Ok(results[at].clone()),
     }
 }

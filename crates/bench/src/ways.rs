@@ -1,35 +1,17 @@
 //! The ways to compute a row.
 
+use crate::off::{last_queries, relative};
 use crate::ragged;
 use crate::rows::{Case, Row};
-use candle_core::{DType, Error, Result, Tensor, Var, bail};
+use crate::way::{Check, Way, Work, each, most};
+use candle_core::{DType, Error, Result, Tensor, Var};
 use candle_nn::attention::{AttnMask, flash_attn};
+use compare::larger;
 use flash::{Causal, Path, SdpaOptions, flash_attention, flash_attention_on, naive, rungs};
 use std::sync::Arc;
 
-/// A way to compute a row.
-pub struct Way {
-    /// Its name.
-    pub name: &'static str,
-    /// How many threads it gets.
-    pub threads: usize,
-    /// Where it is computed.
-    pub work: Work,
-}
-
 /// The kernel, held to AVX2 where the processor has better.
 pub const AVX2: &str = "kernel-avx2";
-
-/// What computes.
-pub enum Work {
-    /// This process.
-    Here(Here),
-    /// PyTorch: the name of the way there.
-    Torch(&'static str),
-}
-
-/// Computes all results: the output first, then gradients if there are any.
-pub type Here = Box<dyn Fn() -> Result<Vec<Tensor>> + Send + Sync>;
 
 /// The ways of a row, PyTorch's when asked for, and what says whether a result is right.
 pub fn of(row: &Row, threads: &[usize], torch: bool) -> Result<(Vec<Way>, Check)> {
@@ -50,33 +32,6 @@ pub fn of(row: &Row, threads: &[usize], torch: bool) -> Result<(Vec<Way>, Check)
         }
     }
     Ok((ways, check))
-}
-
-/// How far a way's results are from the right ones, at most.
-pub type Check = Box<dyn Fn(&[Tensor]) -> Result<f64>>;
-
-/// A way that gets the largest number of threads.
-pub fn most(
-    name: &'static str,
-    threads: &[usize],
-    work: impl Fn() -> Result<Vec<Tensor>> + Send + Sync + 'static,
-) -> Way {
-    let threads = threads.last().copied().unwrap_or(1);
-    Way { name, threads, work: Work::Here(Box::new(work)) }
-}
-
-/// A way with each number of threads.
-pub fn each(
-    name: &'static str,
-    threads: &[usize],
-    work: impl Fn() -> Result<Vec<Tensor>> + Send + Sync + 'static,
-) -> Vec<Way> {
-    let work = Arc::new(work);
-    let with = |threads| {
-        let work = work.clone();
-        most(name, &[threads], move || work())
-    };
-    threads.iter().copied().map(with).collect()
 }
 
 /// q, k and v of a row, f32 on the CPU.
@@ -129,26 +84,6 @@ fn candle(row: &Row, inputs: [&Tensor; 3], threads: &[usize]) -> Result<Way> {
     }))
 }
 
-/// The error of the last queries' outputs: for these few, all scores fit into memory.
-pub fn last_queries(results: &[Tensor], [q, k, v]: [&Tensor; 3], causal: bool) -> Result<f64> {
-    let (queries, few) = (q.dim(2)?, q.dim(2)?.min(64));
-    let last = |x: &Tensor| x.narrow(2, queries - few, few);
-    // The last query sees the last key either way when there are as many of both, as all causal rows have.
-    let mut options = SdpaOptions::default();
-    options.causal = causal.then_some(Causal::BottomRight);
-    let expected = naive::attention(&last(q)?, k, v, &options)?;
-    error(&last(&results[0])?, &expected)
-}
-
-/// The largest difference of two tensors, as a part of the largest number where that is above 1.
-fn error(got: &Tensor, expected: &Tensor) -> Result<f64> {
-    if got.dims() != expected.dims() {
-        bail!("expected a result of shape {:?}; got {:?}", expected.dims(), got.dims());
-    }
-    let largest = |x: Tensor| x.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>();
-    Ok(largest((got - expected)?)? / largest(expected.clone())?.max(1.))
-}
-
 fn backward(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
     let ([q, k, v], causal) = (inputs(row)?, row.case.causal());
     let vars = [Var::from_tensor(&q)?, Var::from_tensor(&k)?, Var::from_tensor(&v)?];
@@ -169,8 +104,8 @@ fn backward(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
     let check = move |results: &[Tensor]| {
         let expected = check(naive::attention)?;
         let errors: Result<Vec<_>> =
-            results.iter().zip(&expected).map(|(got, expected)| error(got, expected)).collect();
-        Ok(errors?.into_iter().fold(0., f64::max))
+            results.iter().zip(&expected).map(|(got, expected)| relative(got, expected)).collect();
+        Ok(errors?.into_iter().fold(0., larger))
     };
     Ok((ways, Box::new(check)))
 }
@@ -185,7 +120,7 @@ fn product(row: &Row, threads: &[usize]) -> Result<(Vec<Way>, Check)> {
     let check = move |results: &[Tensor]| {
         let (a, b) = (few.0.to_dtype(DType::F64)?, few.1.to_dtype(DType::F64)?);
         let expected = a.unsqueeze(2)?.broadcast_mul(&b.unsqueeze(0)?)?.sum(1)?;
-        error(&results[0].narrow(0, 0, 4)?.to_dtype(DType::F64)?, &expected)
+        relative(&results[0].narrow(0, 0, 4)?.to_dtype(DType::F64)?, &expected)
     };
     Ok((ways, Box::new(check)))
 }

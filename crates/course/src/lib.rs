@@ -5,6 +5,7 @@
 
 pub use candle_core;
 pub use candle_nn;
+pub use compare;
 pub use figures;
 pub use seeded;
 

@@ -17,7 +17,7 @@ use crate::place::{Judge, Place, Tried};
 use crate::report::Card;
 use crate::rows::Row;
 use crate::torch::Torch;
-use crate::ways::{Here, Way, Work};
+use crate::way::{Here, Way, Work};
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use gpu::api::{Api, CANDLE_FLASH_ATTN};
@@ -110,7 +110,7 @@ fn way(
     name: &'static str,
     work: impl Fn() -> candle_core::Result<Tensor> + Send + Sync + 'static,
 ) -> Way {
-    crate::ways::most(name, &[1], move || Ok(vec![work()?]))
+    crate::way::most(name, &[1], move || Ok(vec![work()?]))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::judge::{Expected, Part, judge};
 use super::{OnCard, scale, way};
 use crate::place::Judge;
-use crate::ragged::{lengths, parts};
+use crate::ragged::{self, lengths, parts, sequence};
 use crate::rows::Row;
-use crate::ways::{Way, most};
-use candle_core::{DType, Result, Tensor, bail};
+use crate::way::{Way, most};
+use candle_core::{DType, Result, Tensor};
 use gpu::{Attend, solution::gpu_seqlens};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub fn ways(card: &OnCard, row: &Row) -> Result<(Vec<Way>, Judge)> {
     let parts: Vec<[Tensor; 3]> = parts(row)?.into_iter().map(on_card).collect::<Result<_>>()?;
     let (scale, causal) = (scale(row), row.case.causal());
     let mut judged: Vec<(Expected, Part)> = vec![];
-    for at in [0, parts.len() - 1] {
+    for at in ragged::judged(&parts) {
         let (expected, lengths) =
             (Expected::of(parts[at].each_ref(), scale, causal)?, lengths(row)?);
         judged.push((expected, Box::new(move |results| sequence(results, &lengths, at))));
@@ -36,11 +36,7 @@ pub fn ways(card: &OnCard, row: &Row) -> Result<(Vec<Way>, Judge)> {
 
 /// All of them as long as the longest: `(batch, heads, longest, head_dim)`.
 fn padded(card: &OnCard, row: &Row, parts: &[[Tensor; 3]]) -> Result<Way> {
-    let pad = |x: usize| {
-        let pad = |part: &[Tensor; 3]| part[x].pad_with_zeros(2, 0, row.keys - part[x].dim(2)?);
-        Tensor::cat(&parts.iter().map(pad).collect::<Result<Vec<_>>>()?, 0)
-    };
-    let ([q, k, v], scale) = ([pad(0)?, pad(1)?, pad(2)?], scale(row));
+    let ([q, k, v], scale) = (ragged::pad(parts, row.keys)?, scale(row));
     let attend = card.attend.clone();
     Ok(way("flash-padded", move || attend.dense(&q, &k, &v, scale, true)))
 }
@@ -54,11 +50,7 @@ fn one_by_one(card: &OnCard, row: &Row, parts: Vec<[Tensor; 3]>) -> Way {
 
 /// All tokens in one row, and where each sequence ends.
 fn packed(card: &OnCard, row: &Row, parts: &[[Tensor; 3]]) -> Result<[Way; 2]> {
-    let pack = |x: usize| {
-        let tokens = |part: &[Tensor; 3]| part[x].squeeze(0)?.transpose(0, 1);
-        Tensor::cat(&parts.iter().map(tokens).collect::<Result<Vec<_>>>()?, 0)?.contiguous()
-    };
-    let (inputs, scale) = (Arc::new([pack(0)?, pack(1)?, pack(2)?]), scale(row)); // (total, heads, dim)
+    let (inputs, scale) = (Arc::new(ragged::pack(parts)?), scale(row));
     let lengths = lengths(row)?;
     // Ours checks the ends on the CPU and copies them to the card at each call; the bare kernel finds them there.
     let (ends, longest) = gpu_seqlens(&lengths, &candle_core::Device::Cpu)?;
@@ -74,17 +66,4 @@ fn packed(card: &OnCard, row: &Row, parts: &[[Tensor; 3]]) -> Result<[Way; 2]> {
             bare(q, k, v, e, e, n, n, scale, causal)
         }),
     ])
-}
-
-/// The output `(1, heads, length, head_dim)` of the sequence at this place, out of all: one by one, packed or padded.
-fn sequence(results: &[Tensor], lengths: &[usize], at: usize) -> Result<Tensor> {
-    let ([out, ..], length) = (results, lengths[at]) else { bail!("expected a result; got none") };
-    match (results.len(), out.rank()) {
-        (1, 3) => {
-            let start = lengths[..at].iter().sum();
-            out.narrow(0, start, length)?.transpose(0, 1)?.unsqueeze(0) // of (total, heads, head_dim)
-        }
-        (1, _) => out.narrow(0, at, 1)?.narrow(2, 0, length),
-        _ => Ok(results[at].clone()),
-    }
 }
