@@ -13,7 +13,6 @@ pub fn log_normal_lengths(seed: u64, count: usize) -> Result<Vec<usize>> {
 }
 // ANCHOR_END: lengths
 
-// ANCHOR: batch
 /// Queries, keys and values of sequences of different lengths, padded and packed.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -32,7 +31,6 @@ pub struct Batch {
     /// `hidden / num_heads`.
     pub head_dim: usize,
 }
-// ANCHOR_END: batch
 
 impl Batch {
     /// A random batch of sequences of these lengths.

@@ -155,9 +155,9 @@ pub fn document_mask(cu_seqlens: &Tensor, causal: bool) -> Result<Tensor> {
         id.extend((pair[0]..pair[1]).map(|_| sequence));
     }
     let total = id.len();
-    let keep = |query, key| id[query] == id[key] && (!causal || key <= query);
+    let sees = |q: usize, k: usize| id[q] == id[k] && (!causal || k <= q);
     let pairs = (0..total).flat_map(|query| (0..total).map(move |key| (query, key)));
-    let mask: Vec<u8> = pairs.map(|(query, key)| keep(query, key).into()).collect();
+    let mask: Vec<u8> = pairs.map(|(query, key)| sees(query, key).into()).collect();
     Tensor::from_vec(mask, (total, total), cu_seqlens.device())
 }
 // ANCHOR_END: document_mask

@@ -2,7 +2,6 @@
 
 use candle_core::{Result, Tensor};
 
-// ANCHOR: kernel
 /// What computes an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
@@ -13,7 +12,6 @@ pub enum Kernel {
     /// The kernels of weeks 7 and 8, on the processor.
     Cpu,
 }
-// ANCHOR_END: kernel
 
 // The checks know no chapter: they take the name.
 impl From<Kernel> for &'static str {

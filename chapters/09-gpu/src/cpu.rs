@@ -5,7 +5,6 @@ use candle_core::{Result, Tensor};
 use flash::{Causal, SdpaOptions, flash_attention};
 use varlen::flash_attention_varlen;
 
-// ANCHOR: cpu
 /// Attention on the processor: f32, f64, f16 and bf16, any head dim, with gradients.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu;
@@ -43,4 +42,3 @@ impl Attend for Cpu {
         flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
     }
 }
-// ANCHOR_END: cpu
