@@ -126,7 +126,7 @@ pub fn check_seqlens(
     max_seqlen: usize,
 ) -> Result<()> {
     let [0, .., end] = *cu_seqlens else {
-        bail!("cu_seqlens: expected 0, then an end per sequence; got {cu_seqlens:?}")
+        bail!("cu_seqlens: expected 0 and at least one end; got {cu_seqlens:?}")
     };
     if let Some(at) = cu_seqlens.windows(2).position(|pair| pair[0] > pair[1]) {
         bail!(

@@ -179,6 +179,11 @@ fn mask_faults() -> Vec<Fault> {
             },
         ),
         (
+            "scale in f32",
+            "the scale is computed in f32, so the scores of f64 inputs carry only half of their digits. Compute √head_dim in f64.",
+            Steps { scale: |sizes| f64::from(1. / (sizes.dim as f32).sqrt()), ..right },
+        ),
+        (
             "NaN where nothing is seen",
             "a query that sees nothing gets NaN, from a softmax over nothing but −∞. Even on padding this matters, because 0 · NaN is NaN in the next layer. `masked_attention` and `sdpa` give zeros.",
             Steps { weigh: |scores, mask| over_keys(&hidden(scores, mask)?), ..right },
