@@ -16,9 +16,17 @@ pub use ragged::{Ragged, flash_bidirectional, flash_causal};
 
 use crate::{
     Proof,
-    harness::{Outcome, compare::refused, fixtures::Fixtures, show::inputs},
+    harness::{
+        Breach, Outcome,
+        compare::{Rounding, refused, same, value},
+        fixtures::Fixtures,
+        show::inputs,
+    },
 };
 use candle_core::{DType, Device, Result, Tensor};
+
+/// Why bad `cu_seqlens` are errors.
+const BAD_ENDS: &str = "plain lengths, a forgotten 0 or the previous batch's ends have the right type; unchecked, one text's tokens end up in another.";
 
 /// The wrong answers of week 8, judged.
 pub(crate) fn zoo() -> Vec<Proof> {
@@ -134,6 +142,27 @@ fn attend(
         }
     }
     Tensor::from_vec(out, shape, &Device::Cpu)
+}
+
+/// As `same` for an answer in f64; one that is right in f32 only is told so, whatever its last digits are.
+fn same_in_f64(
+    given: &str,
+    answer: Result<Tensor>,
+    expected: &Tensor,
+    rounding: Rounding,
+) -> Outcome {
+    let got = value(given, answer)?;
+    let outcome = same(given, Ok(got.clone()), expected, rounding);
+    let in_f32 =
+        || same(given, got.to_dtype(DType::F32), &expected.to_dtype(DType::F32)?, rounding);
+    match outcome.is_err() && got.dtype() == DType::F64 && in_f32().is_ok() {
+        true => Err(Breach::text(
+            given,
+            "f64 to its last digits, about 16 of them",
+            "about 7 right digits, as many as an f32 has",
+        )),
+        false => outcome,
+    }
 }
 
 /// The law that `cu_seqlens` which begin above 0, fall, or are no row of u32 get an error.

@@ -5,37 +5,32 @@ use candle_core::{DType, Device, Result, Tensor};
 use masking::solution::padding_mask;
 
 // ANCHOR: lengths
-/// How many tokens `count` requests have: log-normal, as the lengths of texts are,
-/// with a median of 120 and cut to 8 ..= 512.
-///
-/// Multiplying many small chances gives such lengths: most are short, few are very
-/// long. The cut stands for what a service lets through.
+/// The lengths of `count` made-up requests, in tokens: log-normal with a median of
+/// 120, cut to 8 ..= 512.
 pub fn log_normal_lengths(seed: u64, count: usize) -> Result<Vec<usize>> {
-    let normal = seeded::normal(seed, count)?.to_vec1::<f32>()?;
-    Ok(normal.iter().map(|z| (120. * (0.8 * z).exp()).clamp(8., 512.) as usize).collect())
+    let length = |z: f32| (120. * (0.8 * z).exp()).clamp(8., 512.) as usize;
+    Ok(seeded::normal(seed, count)?.to_vec1()?.into_iter().map(length).collect())
 }
 // ANCHOR_END: lengths
 
-// ANCHOR: batch
 /// Queries, keys and values of sequences of different lengths, padded and packed.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// q, k and v `(batch, seq, hidden)`. In the padding stands noise, not zeros.
+    /// q, k and v `(batch, seq, hidden)`. The padding holds noise, not zeros.
     pub padded: [Tensor; 3],
     /// Which tokens are real: `(batch, seq)`, u8.
     pub keep: Tensor,
     /// q, k and v `(total, hidden)`, the same numbers.
     pub packed: [Tensor; 3],
-    /// Where each sequence begins, and where the last one ends: `(batch + 1)`, u32.
+    /// Where sequences begin, and where the last one ends: `(batch + 1)`, u32.
     pub cu_seqlens: Tensor,
     /// The length of the longest sequence.
     pub max_seqlen: usize,
-    /// How `hidden` is shared out.
+    /// How many heads share `hidden`.
     pub num_heads: usize,
     /// `hidden / num_heads`.
     pub head_dim: usize,
 }
-// ANCHOR_END: batch
 
 impl Batch {
     /// A random batch of sequences of these lengths.

@@ -8,9 +8,10 @@ use candle_core::Tensor;
 pub struct Packed {
     /// `(total, …)`
     pub tokens: Tensor,
-    /// Where each token stood in the padded batch, sequence · seq + position: `(total)`, u32.
+    /// Where each token stood in the padded batch, as sequence · seq + position:
+    /// `(total)`, u32.
     pub indices: Tensor,
-    /// Where each sequence begins, and where the last one ends: `(batch + 1)`, u32.
+    /// Where sequences begin, and where the last one ends: `(batch + 1)`, u32.
     pub cu_seqlens: Tensor,
     /// The length of the longest sequence.
     pub max_seqlen: usize,

@@ -2,6 +2,7 @@
 
 use crate::{batch::Batch, solution, timing::medians};
 use candle_core::{Result, Tensor};
+use compare::largest_error;
 use std::fmt::Write;
 
 /// A variant that takes q, k, v `(batch, seq, hidden)`, heads and their size, and a keep-mask.
@@ -55,13 +56,13 @@ impl Variant {
 }
 
 /// The largest difference between each of [`SIX`] and the eager variant of its kind, on the real tokens.
-pub fn differences(batch: &Batch) -> Result<[f32; 6]> {
+pub fn differences(batch: &Batch) -> Result<[f64; 6]> {
     let outs = SIX.iter().map(|(_, variant)| variant.real_tokens(batch));
     let outs = outs.collect::<Result<Vec<_>>>()?;
     let mut differences = [0.; 6];
     for (at, difference) in differences.iter_mut().enumerate() {
         let eager = &outs[at / 3 * 3];
-        *difference = (&outs[at] - eager)?.abs()?.max_all()?.to_scalar()?;
+        *difference = largest_error(&outs[at], eager)?;
     }
     Ok(differences)
 }

@@ -1,5 +1,18 @@
 //! Week 8, solved: packing, and attention six ways.
 
+// Given, beside what stands below (`split`, `split_packed`, `keys`):
+//   Packed { tokens, indices, cu_seqlens, max_seqlen }   what `unpad` returns
+//   flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
+//       (total, heads, head_dim) → the same: attention within each sequence
+//   sdpa(q, k, v, &options)
+//       week 7, (batch, heads, seq, head_dim) → the same; scales by 1/√head_dim
+//   SdpaOptions::default().keep(mask).causal(Causal::TopLeft)   its options
+//   masked_attention(q, k, v, Some(&mask)) → (output, weights)
+//       week 3, (…, seq, head_dim); scales by 1/√head_dim
+//   causal_mask(seq_q, seq_k, Align::TopLeft, device)    week 3, (seq_q, seq_k), u8
+//   combine_masks(a, b)                                  week 3, where both let through
+//   combine_heads(x)
+//       week 4, (batch, heads, seq, head_dim) → (batch, seq, hidden)
 use crate::{flash_attention_varlen, packed::Packed};
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use flash::{Causal, SdpaOptions, sdpa};
@@ -31,15 +44,15 @@ pub fn padding_waste(lengths: &[usize]) -> (f64, f64) {
 /// Where each sequence begins when all are packed one after the other, and where
 /// the last one ends: lengths 2, 3, 4 → 0, 2, 5, 9.
 ///
-/// `(batch + 1)`, u32. Empty sequences are welcome; no sequences give a single 0.
-/// Errors when the total is above `u32::MAX`.
+/// `(batch + 1)`, u32. A sequence may be empty; no sequences give a single 0.
+/// Errors when the total is above `u32::MAX`, however large it is.
 pub fn cu_seqlens(lengths: &[usize], device: &Device) -> Result<Tensor> {
     let (mut ends, mut total) = (vec![0u32], 0usize);
     for length in lengths {
         total = total.saturating_add(*length);
         match u32::try_from(total) {
             Ok(end) => ends.push(end),
-            Err(_) => bail!("lengths: expected at most {} tokens; got {total}", u32::MAX),
+            Err(_) => bail!("lengths: {total} tokens are more than a u32 counts"),
         }
     }
     Tensor::new(ends, device)
@@ -47,10 +60,10 @@ pub fn cu_seqlens(lengths: &[usize], device: &Device) -> Result<Tensor> {
 // ANCHOR_END: cu_seqlens
 
 // ANCHOR: max_seqlen
-/// The length of the longest sequence: 0 when there is none.
+/// The length of the longest sequence; 0 when there is none.
 ///
-/// `cu_seqlens` `(batch + 1)`, u32, beginning with 0 and never falling. Errors
-/// when it is not that.
+/// `cu_seqlens` `(batch + 1)`, u32. Errors unless it is a row of u32 that begins
+/// with 0 and never falls.
 pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
     let ends = cu_seqlens.to_vec1::<u32>()?;
     if ends.first() != Some(&0) || !ends.is_sorted() {
@@ -65,12 +78,12 @@ pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
 /// other, each in its order.
 ///
 /// `x` `(batch, seq, …)`, `keep` `(batch, seq)`, u8, not 0 = real, anywhere in a
-/// row → [`Packed`]. Errors when the shapes do not fit, or batch · seq is above
-/// `u32::MAX`.
+/// row → [`Packed`]. batch, seq and sequences may be empty. The gradient reaches
+/// `x`. Errors when `keep` does not have the first two dimensions of `x`.
 pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
     let (batch, seq) = keep.dims2()?;
     if x.rank() < 2 || x.dims()[..2] != [batch, seq] {
-        bail!("x: expected (batch, seq, …) = ({batch}, {seq}, …), as keep has; got {:?}", x.dims());
+        bail!("x: expected ({batch}, {seq}, …), as keep has; got {:?}", x.dims());
     }
     let Ok(places) = u32::try_from(batch * seq) else {
         bail!("keep: expected at most {} places; got {batch} · {seq}", u32::MAX)
@@ -90,21 +103,27 @@ pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
 // ANCHOR_END: unpad
 
 // ANCHOR: pad
-/// Packed tokens back in their places, zeros elsewhere: the inverse of `unpad` but
-/// for what stood in the padding.
+/// Packed tokens back in their places, zeros elsewhere: the inverse of `unpad`,
+/// except for what stood in the padding.
 ///
 /// `tokens` `(total, …)`, `indices` `(total)`, u32, no two the same →
-/// `(batch, seq, …)`. Errors when there are not as many indices as tokens, or one is
-/// not below batch · seq.
-pub fn pad(tokens: &Tensor, indices: &Tensor, batch: usize, seq: usize) -> Result<Tensor> {
-    if indices.dims1()? != tokens.dim(0)? {
-        bail!("indices: expected one a token, {}; got {}", tokens.dim(0)?, indices.dims1()?);
-    }
-    if let Some(at) = indices.to_vec1::<u32>()?.iter().find(|at| **at as usize >= batch * seq) {
-        bail!("indices: expected numbers below {batch} · {seq}; got {at}");
+/// `(batch, seq, …)`, of the same type. There may be no tokens. The gradient
+/// reaches `tokens`. Errors unless there is one index per token, each below
+/// batch · seq.
+pub fn pad(
+    tokens: &Tensor,
+    indices: &Tensor,
+    batch: usize, // sequences of the padded batch
+    seq: usize,   // and their length
+) -> Result<Tensor> {
+    let (total, places) = (tokens.dim(0)?, batch * seq);
+    let at = indices.to_vec1::<u32>()?;
+    if at.len() != total || at.iter().any(|&at| at as usize >= places) {
+        bail!("indices: expected {total} numbers below {batch} · {seq}; got {at:?}");
     }
     let rest = &tokens.dims()[1..];
-    let zeros = Tensor::zeros([&[batch * seq], rest].concat(), tokens.dtype(), tokens.device())?;
+    let shape = [&[places], rest].concat();
+    let zeros = Tensor::zeros(shape, tokens.dtype(), tokens.device())?;
     zeros.index_add(indices, tokens, 0)?.reshape([&[batch, seq], rest].concat())
 }
 // ANCHOR_END: pad
@@ -112,7 +131,8 @@ pub fn pad(tokens: &Tensor, indices: &Tensor, batch: usize, seq: usize) -> Resul
 // ANCHOR: position_ids
 /// Each packed token's position in its own sequence: 0, 2, 5 → 0, 1, 0, 1, 2.
 ///
-/// `cu_seqlens` `(batch + 1)`, u32 → `(total)`, u32. Errors as `max_seqlen`.
+/// `cu_seqlens` `(batch + 1)`, u32 → `(total)`, u32. Errors for a `cu_seqlens`
+/// that `max_seqlen` refuses.
 pub fn position_ids(cu_seqlens: &Tensor) -> Result<Tensor> {
     max_seqlen(cu_seqlens)?;
     let ends = cu_seqlens.to_vec1::<u32>()?;
@@ -126,22 +146,23 @@ pub fn position_ids(cu_seqlens: &Tensor) -> Result<Tensor> {
 /// keys of its own sequence, with `causal` only those up to itself.
 ///
 /// `cu_seqlens` `(batch + 1)`, u32 → `(total, total)`, u8, 1 = may attend. Errors
-/// as `max_seqlen`.
+/// for a `cu_seqlens` that `max_seqlen` refuses.
 pub fn document_mask(cu_seqlens: &Tensor, causal: bool) -> Result<Tensor> {
     max_seqlen(cu_seqlens)?;
     let ends = cu_seqlens.to_vec1::<u32>()?;
-    let documents =
-        ends.windows(2).zip(0u32..).flat_map(|(pair, id)| (pair[0]..pair[1]).map(move |_| id));
-    let id: Vec<u32> = documents.collect();
+    let mut id = vec![]; // of each token, the number of its sequence
+    for (sequence, pair) in ends.windows(2).enumerate() {
+        id.extend((pair[0]..pair[1]).map(|_| sequence));
+    }
     let total = id.len();
-    let keep = |query: usize, key: usize| id[query] == id[key] && (!causal || key <= query);
-    let mask: Vec<u8> =
-        (0..total * total).map(|at| u8::from(keep(at / total, at % total))).collect();
+    let sees = |q: usize, k: usize| id[q] == id[k] && (!causal || k <= q);
+    let pairs = (0..total).flat_map(|query| (0..total).map(move |key| (query, key)));
+    let mask: Vec<u8> = pairs.map(|(query, key)| sees(query, key).into()).collect();
     Tensor::from_vec(mask, (total, total), cu_seqlens.device())
 }
 // ANCHOR_END: document_mask
 
-/// Shares out `(batch, seq, hidden)` among the heads: `(batch, num_heads, seq, head_dim)`.
+/// Splits `(batch, seq, hidden)` into heads: `(batch, num_heads, seq, head_dim)`.
 pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     if x.dim(D::Minus1)? != num_heads * head_dim {
         bail!("expected hidden = {num_heads} heads · {head_dim}; got {:?}", x.dims());
@@ -149,7 +170,7 @@ pub fn split(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     split_heads(x, num_heads)
 }
 
-/// Shares out the hidden numbers of packed tokens, `(total, hidden)`: `(total, num_heads, head_dim)`.
+/// Splits packed tokens `(total, hidden)` into heads: `(total, num_heads, head_dim)`.
 pub fn split_packed(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Tensor> {
     let (total, hidden) = x.dims2()?;
     if hidden != num_heads * head_dim {
@@ -158,14 +179,13 @@ pub fn split_packed(x: &Tensor, num_heads: usize, head_dim: usize) -> Result<Ten
     x.reshape((total, num_heads, head_dim))
 }
 
-/// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries: `(batch, 1, 1, seq)`.
+/// The keep-mask `(batch, seq)` of the keys `k`, for all heads and queries:
+/// `(batch, 1, 1, seq)`.
 pub fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
     let (batch, seq, _) = k.dims3()?;
     if keep.dtype() != DType::U8 || keep.dims() != [batch, seq] {
         let (dims, dtype) = (keep.dims(), keep.dtype());
-        bail!(
-            "keep: expected (batch, seq) = ({batch}, {seq}) of type U8; got {dims:?} of {dtype:?}"
-        );
+        bail!("keep: expected ({batch}, {seq}) of type U8; got {dims:?} of {dtype:?}");
     }
     keep.unsqueeze(1)?.unsqueeze(1)
 }
@@ -175,9 +195,10 @@ pub fn keys(keep: &Tensor, k: &Tensor) -> Result<Tensor> {
 /// query sees all real keys of its sequence.
 ///
 /// q, k, v `(batch, seq, hidden)` with `hidden = num_heads · head_dim`; `keep`
-/// `(batch, seq)`, u8, not 0 = real → `(batch, seq, hidden)`. What padded queries
-/// get is of no use, but finite. Scores are divided by √head_dim. Errors when
-/// shapes do not fit, or `keep` is not u8.
+/// `(batch, seq)`, u8, not 0 = real → `(batch, seq, hidden)`. Scores are divided
+/// by √head_dim. What padded queries get does not matter, but it is finite. batch
+/// and seq may be 0. f64 is computed in f64. Gradients reach q, k and v. Errors
+/// when shapes do not fit, or `keep` is not u8.
 pub fn eager_bidirectional(
     q: &Tensor,
     k: &Tensor,
@@ -187,7 +208,8 @@ pub fn eager_bidirectional(
     keep: &Tensor,
 ) -> Result<Tensor> {
     let heads = |x| split(x, num_heads, head_dim);
-    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&keys(keep, k)?))?;
+    let mask = keys(keep, k)?; // (batch, 1, 1, seq)
+    let (out, _) = masked_attention(&heads(q)?, &heads(k)?, &heads(v)?, Some(&mask))?;
     combine_heads(&out)
 }
 // ANCHOR_END: eager_bidirectional
@@ -247,7 +269,10 @@ pub fn sdpa_causal(
 /// As `eager_bidirectional` for a packed batch: no padding is read or computed.
 ///
 /// q, k, v `(total, hidden)`, `cu_seqlens` `(batch + 1)`, u32, `max_seqlen` the
-/// longest sequence's length → `(total, hidden)`. Errors when shapes do not fit.
+/// longest sequence's length → `(total, hidden)`. There may be no tokens, and
+/// empty sequences. f64 is computed in f64. Gradients reach q, k and v. Errors
+/// when shapes do not fit, or `cu_seqlens` is not a row of u32 that begins with
+/// 0, never falls and ends with `total`.
 pub fn flash_bidirectional(
     q: &Tensor,
     k: &Tensor,
@@ -258,8 +283,8 @@ pub fn flash_bidirectional(
     max_seqlen: usize,
 ) -> Result<Tensor> {
     let heads = |x| split_packed(x, num_heads, head_dim);
-    let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
-    let (cu, max) = (cu_seqlens, max_seqlen);
+    let (q, k, v) = (heads(q)?, heads(k)?, heads(v)?);
+    let (cu, max, scale) = (cu_seqlens, max_seqlen, 1. / (head_dim as f32).sqrt());
     flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, false)?.flatten(1, 2)
 }
 // ANCHOR_END: flash_bidirectional
@@ -276,8 +301,8 @@ pub fn flash_causal(
     max_seqlen: usize,
 ) -> Result<Tensor> {
     let heads = |x| split_packed(x, num_heads, head_dim);
-    let (q, k, v, scale) = (heads(q)?, heads(k)?, heads(v)?, 1. / (head_dim as f32).sqrt());
-    let (cu, max) = (cu_seqlens, max_seqlen);
+    let (q, k, v) = (heads(q)?, heads(k)?, heads(v)?);
+    let (cu, max, scale) = (cu_seqlens, max_seqlen, 1. / (head_dim as f32).sqrt());
     flash_attention_varlen(&q, &k, &v, cu, cu, max, max, scale, true)?.flatten(1, 2)
 }
 // ANCHOR_END: flash_causal

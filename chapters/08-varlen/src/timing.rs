@@ -1,8 +1,12 @@
 //! Given: timing things that take turns, and three ways to attend to a ragged batch.
 
-use crate::{batch::Batch, solution};
+use crate::{
+    batch::Batch,
+    solution::{self, keys, split},
+};
 use candle_core::{Result, Tensor};
 use flash::{SdpaOptions, sdpa};
+use multi_head::solution::combine_heads;
 use std::time::Instant;
 
 /// The median time of each of `runs` over so many rounds, in ms. They take turns, so that a busy moment of the machine
@@ -27,8 +31,7 @@ pub fn medians<const N: usize>(
     }))
 }
 
-// ANCHOR: one_by_one
-/// Attends to one sequence after the other, each without padding: `(total, hidden)`.
+/// Attends to one sequence after another, each without padding: `(total, hidden)`.
 pub fn one_by_one(batch: &Batch) -> Result<Tensor> {
     let attend = |ends: &[u32]| {
         let length = (ends[1] - ends[0]) as usize;
@@ -43,12 +46,10 @@ pub fn one_by_one(batch: &Batch) -> Result<Tensor> {
     let ends = batch.cu_seqlens.to_vec1::<u32>()?;
     Tensor::cat(&ends.windows(2).map(attend).collect::<Result<Vec<_>>>()?, 0)
 }
-// ANCHOR_END: one_by_one
 
-/// Bidirectional attention three ways, median of so many rounds in ms: padded with a mask, one by one, packed.
+/// Bidirectional attention three ways, medians in ms: padded with a mask, one by one, packed.
 ///
-/// Whole variants are timed, from `hidden` to `hidden`: padded, that includes the copies that share all tokens out among
-/// the heads and put them together again. The kernel skips tiles of padded keys, but not padded queries.
+/// Whole variants are timed, from `hidden` to `hidden`, the copies into heads and back included.
 pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     let (heads, size) = (batch.num_heads, batch.head_dim);
     let padded = || {
@@ -62,9 +63,26 @@ pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     medians(rounds, [&padded, &|| one_by_one(batch), &packed])
 }
 
+/// The parts of the padded way, medians in ms: the copies that split q, k and v into heads and combine the output; the
+/// kernel when nothing is hidden; the kernel when padded keys are.
+pub fn padded_parts(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
+    let heads = |x: &Tensor| split(x, batch.num_heads, batch.head_dim);
+    let [q, k, v] = &batch.padded;
+    let copies = || {
+        heads(q)?;
+        heads(k)?;
+        combine_heads(&heads(v)?)
+    };
+    let (in_q, in_k, in_v) = (heads(q)?, heads(k)?, heads(v)?);
+    let hidden = SdpaOptions::default().keep(keys(&batch.keep, k)?);
+    let attend = |options: &SdpaOptions| sdpa(&in_q, &in_k, &in_v, options);
+    medians(rounds, [&copies, &|| attend(&SdpaOptions::default()), &|| attend(&hidden)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use compare::largest_error;
 
     #[test]
     fn one_by_one_is_packed() -> Result<()> {
@@ -72,9 +90,9 @@ mod tests {
         let [q, k, v] = &batch.packed;
         let (ends, longest) = (&batch.cu_seqlens, batch.max_seqlen);
         let packed = solution::flash_bidirectional(q, k, v, 2, 8, ends, longest)?;
-        let off = (one_by_one(&batch)? - packed)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        let off = largest_error(&one_by_one(&batch)?, &packed)?;
         // Weighted means of numbers of size 1 to 4: a handful of roundings.
-        assert!(off <= 64. * f32::EPSILON, "{off}");
+        assert!(off <= 64. * f64::from(f32::EPSILON), "{off}");
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use candle_core::{Result, Tensor};
 
-// ANCHOR: kernel
 /// What computes an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
@@ -13,7 +12,6 @@ pub enum Kernel {
     /// The kernels of weeks 7 and 8, on the processor.
     Cpu,
 }
-// ANCHOR_END: kernel
 
 // The checks know no chapter: they take the name.
 impl From<Kernel> for &'static str {
@@ -29,19 +27,19 @@ impl From<Kernel> for &'static str {
 // ANCHOR: attend
 /// softmax(Q·Kᵀ · scale)·V, dense and packed, with one meaning on every device.
 ///
-/// `causal` is aligned bottom-right: the last query sees all keys. A query with nothing
-/// to see gets zeros. Several query heads may share a key-value head. Any strides. The
-/// result has q's type and is where q is. Errors, naming the argument, when shapes,
-/// types, places or lengths do not fit.
+/// `causal` is aligned bottom-right: the last query sees all keys. A query that sees
+/// nothing gets zeros. Several query heads may share a key-value head. Any strides.
+/// The result has q's type and is on q's device. Errors, naming the argument, when
+/// shapes, types, devices or lengths do not fit.
 pub trait Attend {
     /// q `(batch, heads_q, seq_q, head_dim)`, k and v `(batch, heads_kv, seq_k,
     /// head_dim)` → as q.
     fn dense(&self, q: &Tensor, k: &Tensor, v: &Tensor, scale: f32, causal: bool)
     -> Result<Tensor>;
 
-    /// q `(total_q, heads_q, head_dim)`, k and v `(total_k, heads_kv, head_dim)` → as
-    /// q, within each sequence. `cu_seqlens_q` and `cu_seqlens_k`: `(batch + 1)`, u32, of
-    /// at least one sequence; none is longer than its `max_seqlen`.
+    /// q `(total_q, heads_q, head_dim)`, k and v `(total_k, heads_kv, head_dim)` →
+    /// as q, within each sequence. `cu_seqlens_q` and `cu_seqlens_k`: `(batch + 1)`,
+    /// u32, at least one sequence, none longer than its `max_seqlen`.
     #[expect(clippy::too_many_arguments, reason = "the arguments of candle-flash-attn")]
     fn varlen(
         &self,

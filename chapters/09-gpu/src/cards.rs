@@ -1,6 +1,5 @@
 //! Given: what some GPUs can do, as NVIDIA's data sheets and white papers say.
 
-// ANCHOR: card
 /// A GPU on paper.
 #[derive(Clone, Copy, Debug)]
 pub struct Card {
@@ -21,7 +20,6 @@ pub struct Card {
     /// Cycles a second, the boost clock at which `flops` is counted.
     pub clock: f64,
 }
-// ANCHOR_END: card
 
 const TERA: f64 = 1e12;
 const GB: f64 = 1e9;

@@ -5,8 +5,7 @@ use candle_core::{Result, Tensor};
 use flash::{Causal, SdpaOptions, flash_attention};
 use varlen::flash_attention_varlen;
 
-// ANCHOR: cpu
-/// Attention on the processor. Takes f32, f64, f16 and bf16, any head dim; has gradients.
+/// Attention on the processor: f32, f64, f16 and bf16, any head dim, with gradients.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu;
 
@@ -37,9 +36,9 @@ impl Attend for Cpu {
         scale: f32,
         causal: bool,
     ) -> Result<Tensor> {
-        let (cu_q, cu_k, max_q, max_k) = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k);
+        let [cu_q, cu_k] = [cu_seqlens_q, cu_seqlens_k];
+        let [max_q, max_k] = [max_seqlen_q, max_seqlen_k];
         fits::varlen([q, k, v], [cu_q, cu_k], [max_q, max_k], scale)?;
         flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
     }
 }
-// ANCHOR_END: cpu

@@ -40,7 +40,7 @@ fn run() -> Result<()> {
         println!(
             "\nNot run: candle-flash-attn's kernels. That is fine: all exercises of this week run without a GPU. On a \
              machine with CUDA and a card from Ampere on, type\n\n    cargo run --release -p gpu --features cuda\n\n\
-             and see \"Building it\" on this week's page first: it takes hours the first time."
+             and see \"Setting up a card\" in the book first: it takes hours the first time."
         );
     }
     Ok(())

@@ -4,9 +4,8 @@ use crate::{Attend, Cpu, Cuda, Kernel, Naive, solution::pick_kernel};
 use candle_core::{Device, Result, Tensor, bail};
 use device::{AMPERE, look};
 
-// ANCHOR: picked
-/// Picks a kernel for each call, as [`pick_kernel`] says. Numbers are never rounded to
-/// fit: f32 on a card goes to the naive one.
+/// Picks a kernel for each call by [`pick_kernel`]. It never rounds numbers to make
+/// them fit: f32 on a card goes to the naive one.
 #[derive(Clone, Debug)]
 pub struct Picked {
     card: Option<((usize, usize), Cuda)>,
@@ -33,7 +32,6 @@ impl Picked {
         })
     }
 }
-// ANCHOR_END: picked
 
 impl Picked {
     /// For tensors on this device. Errors when it is a card that does not answer.

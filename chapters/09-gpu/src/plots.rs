@@ -49,9 +49,8 @@ pub fn rooflines(title: &str, cards: &[Card], work: &[Work]) -> Result<Figure> {
     }
     let mut alt = vec![];
     for Work { name, intensity, .. } in work {
-        let on = |card: &Card| {
-            (*intensity, attainable(card.flops, card.bandwidth, *intensity, 1.) / TERA)
-        };
+        let on =
+            |card: &Card| (*intensity, attainable(card.flops, card.bandwidth, *intensity) / TERA);
         let points: Vec<(f64, f64)> = cards.iter().map(on).collect();
         let reached: Vec<String> = cards
             .iter()
@@ -76,7 +75,7 @@ pub fn under_roof(title: &str, peak: f64, bandwidth: f64, work: &[Work]) -> Resu
     let mut lines = axes(title).theory("roof", &roof(peak, bandwidth));
     let mut alt = vec![];
     for Work { name, intensity, flops } in work {
-        let reached = flops.unwrap_or_else(|| attainable(peak, bandwidth, *intensity, 1.)) / TERA;
+        let reached = flops.unwrap_or_else(|| attainable(peak, bandwidth, *intensity)) / TERA;
         alt.push(format!("{name}, {intensity:.1} a byte: {reached:.3}"));
         lines = lines.points(name, &[(*intensity, reached)]);
     }
@@ -96,12 +95,12 @@ fn axes(title: &str) -> Lines {
     Lines::new(title).log_x().log_y().x("operations for each byte from memory").y("TFLOP/s")
 }
 
-/// From a quarter of an operation for each byte to 10,000; so many points are drawn without markers.
+/// From a quarter of an operation for each byte to 10,000; so close together that no markers are drawn.
 fn roof(peak: f64, bandwidth: f64) -> Vec<(f64, f64)> {
     let mut intensities: Vec<f64> =
         (0..=40).map(|step| 0.25 * 40_000f64.powf(f64::from(step) / 40.)).collect();
     intensities.push(peak / bandwidth);
     intensities.sort_by(f64::total_cmp);
-    let reached = |x| (x, attainable(peak, bandwidth, x, 1.) / TERA);
+    let reached = |x| (x, attainable(peak, bandwidth, x) / TERA);
     intensities.into_iter().map(reached).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::Attend;
 use candle_core::{DType, Device, Result, Tensor, bail};
+use compare::largest_error;
 use std::fmt::Write;
 use varlen::{
     batch::Batch,
@@ -18,7 +19,7 @@ pub enum Came {
         /// In this type.
         dtype: DType,
         /// The largest difference from the CPU's eager variant of its kind in f32, on the real tokens.
-        off_by: f32,
+        off_by: f64,
         /// The median of its times.
         ms: f64,
     },
@@ -78,7 +79,7 @@ pub fn run_by(
         }
         let expected = SIX[at / 3 * 3].1.real_tokens(batch)?;
         let out = out.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-        let off_by = (out - expected)?.abs()?.max_all()?.to_scalar()?;
+        let off_by = largest_error(&out, &expected)?;
         let [ms] = medians(rounds, [&run])?;
         came.push((*name, Came::Ran { dtype: there.packed[0].dtype(), off_by, ms }));
     }

@@ -1,15 +1,19 @@
 //! Week 9, solved: what a GPU's kernel wants, and what it costs.
 
+// Given:
+//   Kernel::{Flash, Naive, Cpu}                         what `pick_kernel` chooses from
+//   device::AMPERE                                      (8, 0), the oldest capability that will do
+//   varlen::solution::cu_seqlens(lengths, device)       week 8: (batch + 1), u32
 use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 // ANCHOR: forward_flops
-/// The floating-point operations of both products, Q·Kᵀ and P·V: a
-/// multiplication and an addition for each number of a head, for each pair of
-/// query and key.
+/// The floating-point operations of both products, Q·Kᵀ and P·V: in each, one
+/// multiplication and one addition per number of a head, for every pair of a
+/// query and a key.
 ///
 /// With `causal`, aligned bottom-right, only the pairs that are seen count. The
-/// number may be above 2⁶⁴.
+/// result may be above 2⁶⁴.
 pub fn forward_flops(
     batch: usize,
     heads_q: usize,
@@ -26,8 +30,11 @@ pub fn forward_flops(
 // ANCHOR_END: forward_flops
 
 // ANCHOR: least_bytes
-/// The bytes that must cross the GPU's memory bus even if everything else
-/// stays on the chip: q, k and v read once, the output written once.
+/// The bytes that must cross the GPU's memory bus even when everything else
+/// stays on the chip: q, k and v are read once, the output is written once.
+///
+/// q and the output have `heads_q` heads and `seq_q` tokens, k and v have
+/// `heads_kv` heads and `seq_k` tokens.
 pub fn least_bytes(
     batch: usize,
     heads_q: usize,
@@ -44,13 +51,13 @@ pub fn least_bytes(
 // ANCHOR_END: least_bytes
 
 // ANCHOR: attainable
-/// The roofline: how many operations a second are attainable at most, when
-/// `flops` operations need `bytes` from memory.
+/// The roofline: the most operations a second that a machine can reach on work
+/// of this `intensity`, in operations per byte from memory.
 ///
-/// `peak` operations a second and `bandwidth` bytes a second are the
-/// machine's. Work that needs no memory reaches the peak.
-pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
-    if bytes == 0. { peak } else { peak.min(bandwidth * flops / bytes) }
+/// `peak` operations a second and `bandwidth` bytes a second belong to the
+/// machine. An infinite intensity, work that needs no memory, reaches the peak.
+pub fn attainable(peak: f64, bandwidth: f64, intensity: f64) -> f64 {
+    peak.min(bandwidth * intensity)
 }
 // ANCHOR_END: attainable
 
@@ -59,9 +66,9 @@ pub fn attainable(peak: f64, bandwidth: f64, flops: f64, bytes: f64) -> f64 {
 /// heads, head_dim)`; and back, for it is its own inverse.
 ///
 /// A view of the same memory: nothing is copied. Only when the `head_dim`
-/// numbers of a token in a head do not lie side by side, a copy is made in which
-/// they do, for the kernel reads them in one go. Errors when `x` has another
-/// rank.
+/// numbers of a head do not lie side by side (their stride is not 1) is a copy
+/// made in which they do, because the kernel reads several at once. The gradient
+/// reaches `x`. Errors unless `x` has four dimensions.
 pub fn flash_layout(x: &Tensor) -> Result<Tensor> {
     x.dims4()?;
     let swapped = x.transpose(1, 2)?;
@@ -70,13 +77,13 @@ pub fn flash_layout(x: &Tensor) -> Result<Tensor> {
 // ANCHOR_END: flash_layout
 
 // ANCHOR: split_qkv
-/// Queries, keys and values out of the one product that many models compute
-/// for all three: views, without a copy.
+/// Queries, keys and values from the one product in which many models compute
+/// all three: views, without a copy.
 ///
 /// `qkv` `(total, heads_q + 2 · heads_kv, head_dim)`: first the heads of the
 /// queries, then those of the keys, then those of the values → q `(total,
-/// heads_q, head_dim)`, k and v `(total, heads_kv, head_dim)`. Errors when the
-/// heads do not add up.
+/// heads_q, head_dim)`, k and v `(total, heads_kv, head_dim)`. Gradients reach
+/// `qkv`. Errors when the heads do not add up, or `qkv` has another rank.
 pub fn split_qkv(qkv: &Tensor, heads_q: usize, heads_kv: usize) -> Result<[Tensor; 3]> {
     let (_, heads, _) = qkv.dims3()?;
     if heads != heads_q + 2 * heads_kv {
@@ -92,8 +99,9 @@ pub fn split_qkv(qkv: &Tensor, heads_q: usize, heads_kv: usize) -> Result<[Tenso
 // ANCHOR: pad_head_dim
 /// `x` with zeros behind its last dimension, up to the next multiple of 8.
 ///
-/// `(…, head_dim)` → `(…, ⌈head_dim / 8⌉ · 8)`, any rank from 1 on. The kernel
-/// takes no other head dims. As it is when nothing is missing.
+/// `(…, head_dim)` → `(…, ⌈head_dim / 8⌉ · 8)`, of the same type, any rank from 1
+/// on; a scalar is an error. When nothing is missing, `x` itself: no copy. The
+/// gradient reaches `x`.
 pub fn pad_head_dim(x: &Tensor) -> Result<Tensor> {
     let head_dim = x.dim(D::Minus1)?;
     match head_dim.next_multiple_of(8) - head_dim {
@@ -105,16 +113,20 @@ pub fn pad_head_dim(x: &Tensor) -> Result<Tensor> {
 
 // ANCHOR: check_seqlens
 /// Refuses cumulative lengths with which a kernel would read or write where it
-/// must not, or leave out tokens without a word.
+/// must not, or silently leave out tokens.
 ///
-/// `cu_seqlens` holds at least one sequence, begins with 0, never falls, ends
-/// with `total`, the packed tokens there are, and that fits into an i32, which
-/// the kernel reads it as. No sequence is longer than `max_seqlen`; it may be
-/// larger. Errors when something of this does not hold.
-pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Result<()> {
-    let (Some(0), Some(&end)) = (cu_seqlens.first(), cu_seqlens.get(1..).and_then(<[u32]>::last))
-    else {
-        bail!("cu_seqlens: expected 0 and then an end a sequence, at least one; got {cu_seqlens:?}")
+/// `cu_seqlens` must hold at least one sequence, begin with 0, never fall, and
+/// end with `total`, the number of packed tokens. That must fit into an i32,
+/// because the kernel reads it as one. No sequence may be longer than
+/// `max_seqlen`, which may be too large. An error, never a panic, when one of
+/// these does not hold.
+pub fn check_seqlens(
+    cu_seqlens: &[u32],
+    total: usize, // packed tokens
+    max_seqlen: usize,
+) -> Result<()> {
+    let [0, .., end] = *cu_seqlens else {
+        bail!("cu_seqlens: expected 0 and at least one end; got {cu_seqlens:?}")
     };
     if let Some(at) = cu_seqlens.windows(2).position(|pair| pair[0] > pair[1]) {
         bail!(
@@ -123,31 +135,28 @@ pub fn check_seqlens(cu_seqlens: &[u32], total: usize, max_seqlen: usize) -> Res
         );
     }
     if end as usize != total || i32::try_from(end).is_err() {
-        bail!("cu_seqlens: expected {total} at its end, at most {}; got {end}", i32::MAX);
+        bail!("cu_seqlens: expected to end with {total}, below 2³¹; got {end}");
     }
-    let longest = cu_seqlens.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-    if longest as usize > max_seqlen {
-        bail!("max_seqlen: expected at least {longest}, the longest sequence; got {max_seqlen}");
+    let lengths = cu_seqlens.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
+    let longest = lengths.max().unwrap_or(0);
+    if longest > max_seqlen {
+        bail!("max_seqlen: expected at least {longest}, the longest; got {max_seqlen}");
     }
     Ok(())
 }
 // ANCHOR_END: check_seqlens
 
 // ANCHOR: gpu_seqlens
-/// Where sequences of these lengths begin and the last one ends, on `device`,
-/// and the length of the longest: what the kernel wants to know of a packed
-/// batch.
+/// What the kernel needs to know about a packed batch: where sequences of these
+/// lengths begin and the last one ends, on `device`, and the longest length.
 ///
-/// `(batch + 1)`, u32, and a number. Errors when there is no sequence, or the
-/// total is above `i32::MAX`, and be it above `usize::MAX`.
+/// `(batch + 1)`, u32, and a number. Sequences may be empty. Errors when there is
+/// no sequence, or the total is above `i32::MAX`, however large it is.
 pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)> {
     let total = lengths.iter().fold(0usize, |sum, length| sum.saturating_add(*length));
     if lengths.is_empty() || i32::try_from(total).is_err() {
-        bail!(
-            "lengths: expected at least one, {} tokens at most; got {} of {total} tokens",
-            i32::MAX,
-            lengths.len()
-        );
+        let count = lengths.len();
+        bail!("lengths: expected some, with a sum below 2³¹; got {count}, sum {total}");
     }
     let cu_seqlens = varlen::solution::cu_seqlens(lengths, device)?;
     Ok((cu_seqlens, lengths.iter().copied().max().unwrap_or(0)))
@@ -157,11 +166,12 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 // ANCHOR: half_dtype
 /// The half-precision type for tensors that go to the kernel together.
 ///
-/// Theirs, if all have the same and it is f16 or bf16. Else f16, which has
-/// three bits more, when every number fits: none is larger than 65,504. Else
-/// bf16, which has f32's range. Infinities do not fit; NaN is NaN in both.
-/// Numbers that are too small, which become 0 in f16, are not looked for. Where
-/// there is no number at all, all fit. Errors for types that are no floats.
+/// If all of them are f16, or all bf16: that type. Otherwise f16, which has three
+/// more bits for digits, if every number fits: none is larger than 65,504 in
+/// size. Otherwise bf16, which has the range of f32. An infinity does not fit; a
+/// NaN is NaN in both, and decides nothing. Numbers too small for f16 are not
+/// looked for. Without any number, all fit. Errors when a tensor is not of
+/// floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     if let [first, rest @ ..] = tensors
         && matches!(first.dtype(), DType::F16 | DType::BF16)
@@ -183,19 +193,18 @@ pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
 // ANCHOR_END: half_dtype
 
 // ANCHOR: as_accurate
-/// Whether `out` is as good as its type allows: its largest error is at most
-/// twice that of `naive`, the same attention in the same type without any
-/// kernel.
+/// Whether `out` is as accurate as its type allows: its largest error is at most
+/// twice that of `naive`, the same attention in the same type without a kernel.
 ///
-/// `reference` is the right result, in f64. All have one shape. A NaN anywhere
-/// is not good. True when there is nothing to compare. Errors when the shapes
-/// differ.
+/// `reference` is the right result, in f64, and errors are measured in f64. A NaN
+/// anywhere makes it false. True when there is nothing to compare. Errors when
+/// the three shapes differ.
 pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<bool> {
     let reference = reference.to_dtype(DType::F64)?;
     let largest_error = |x: &Tensor| -> Result<f64> {
         let errors = (x.to_dtype(DType::F64)? - &reference)?.abs()?;
         let errors = errors.flatten_all()?.to_vec1::<f64>()?;
-        // `f64::max` passes over NaN, candle's over any but a first one: here it must win.
+        // `f64::max` passes over a NaN, and candle's mostly does: here it must win.
         let nan = errors.iter().any(|error| error.is_nan());
         Ok(if nan { f64::NAN } else { errors.into_iter().fold(0., f64::max) })
     };
@@ -204,12 +213,12 @@ pub fn as_accurate(out: &Tensor, naive: &Tensor, reference: &Tensor) -> Result<b
 // ANCHOR_END: as_accurate
 
 // ANCHOR: pick_kernel
-/// Which attention to take for tensors of this type and size.
+/// Which attention to use for tensors of this type and size.
 ///
-/// `capability` is the card's, `None` without a card: then the CPU's. The
-/// flash kernel takes f16 and bf16, on cards from 8.0 on, head dims up to 512
-/// once they are padded, and has no gradient; what it does not take goes to
-/// the naive one, on the same card.
+/// `capability` is the card's; `None` means no card, and the CPU's kernels. The
+/// flash kernel takes f16 and bf16, on cards of capability 8.0 and above, with
+/// head dims up to 512 (padded or not), and has no gradient. What it does not
+/// take goes to the naive one, on the same card.
 pub fn pick_kernel(
     capability: Option<(usize, usize)>,
     dtype: DType,

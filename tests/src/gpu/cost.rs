@@ -18,7 +18,10 @@ pub type ForwardFlops = dyn Fn(usize, usize, usize, usize, usize, bool) -> f64;
 /// `least_bytes`.
 pub type LeastBytes = dyn Fn(usize, usize, usize, usize, usize, usize, DType) -> f64;
 /// `attainable`.
-pub type Attainable = dyn Fn(f64, f64, f64, f64) -> f64;
+pub type Attainable = dyn Fn(f64, f64, f64) -> f64;
+
+/// Why counts are f64.
+const LARGE: &str = "contexts of a million tokens are in use: their pairs fit no 32-bit integer, and the operations of a batch not even 64 bits.";
 
 pub(super) fn zoo() -> Vec<Proof> {
     [forward_flops_laws().proofs(), least_bytes_laws().proofs(), attainable_laws().proofs()]
@@ -67,10 +70,10 @@ fn forward_flops_laws() -> Check<ForwardFlops> {
     Check::new("gpu::forward_flops", wrong::gpu::forward_flops())
         .law(
             Implementation,
-            "one query, one key, one number a head: two operations for the score, two for the output",
+            "one query, one key, one number per head: two operations for the score, two for the output",
             |f| flops_law(f, (1, 1, 1, 1, 1), false, 4.),
         )
-        .law(Implementation, "two operations for each number of a head, in both products", |f| {
+        .law(Implementation, "two operations per number of a head, in both products", |f| {
             flops_law(f, (1, 1, 1, 1, 8), false, 32.)
         })
         .law(Implementation, "2 queries and 3 keys are 6 pairs", |f| {
@@ -107,19 +110,19 @@ fn forward_flops_laws() -> Check<ForwardFlops> {
                 flops_law(f, sizes, causal, (4 * batch * heads_q * head_dim * pairs) as f64)
             },
         )
-        .law(Edges(why::EMPTY), "without sequences, queries, keys or numbers there is nothing to do", |f| {
+        .law(Edges(why::EMPTY), "without sequences, queries, keys or numbers there are no operations", |f| {
             for sizes in [(0, 2, 3, 3, 4), (2, 2, 0, 3, 4), (2, 2, 3, 0, 4), (2, 2, 3, 3, 0)] {
                 flops_law(f, sizes, false, 0.)?;
                 flops_law(f, sizes, true, 0.)?;
             }
             flops_law(f, (1, 1, 0, 0, 4), true, 0.)
         })
-        .law(Edges(why::COUNT), "a million tokens and one: more pairs than 2³², more digits than f32 has", |f| {
+        .law(Edges(LARGE), "a million tokens and one: more pairs than 2³², more digits than f32 has", |f| {
             let n = 1_000_001;
             flops_law(f, (1, 1, n, n, 1), false, 4. * 1_000_002_000_001.)?;
             flops_law(f, (1, 1, n, n, 1), true, 4. * 500_001_500_001.)
         })
-        .law(Edges(why::COUNT), "more operations than 2⁶⁴ are counted as well", |f| {
+        .law(Edges(LARGE), "more operations than 2⁶⁴ are counted as well", |f| {
             flops_law(f, (1 << 10, 1 << 7, 1 << 20, 1 << 20, 1 << 8), false, 2f64.powi(67))
         })
 }
@@ -151,7 +154,7 @@ fn least_bytes_laws() -> Check<LeastBytes> {
             "one number each: q, k and v are read, the output is written, 4 numbers of 2 bytes in f16",
             |f| bytes_law(f, (1, (1, 1), (1, 1), 1), F16, 8.),
         )
-        .law(Implementation, "f32 has 4 bytes a number, f64 has 8, bf16 has 2", |f| {
+        .law(Implementation, "f32 has 4 bytes per number, f64 has 8, bf16 has 2", |f| {
             for (dtype, bytes) in [(F32, 16.), (F64, 32.), (BF16, 8.)] {
                 bytes_law(f, (1, (1, 1), (1, 1), 1), dtype, bytes)?;
             }
@@ -162,7 +165,7 @@ fn least_bytes_laws() -> Check<LeastBytes> {
             "2 queries, 5 keys: q and the output have 2 tokens, k and v have 5, 14 in all",
             |f| bytes_law(f, (1, (1, 1), (2, 5), 1), F16, 28.),
         )
-        .law(Implementation, "as many numbers a token as head_dim says", |f| {
+        .law(Implementation, "as many numbers per token as head_dim says", |f| {
             bytes_law(f, (1, (1, 1), (2, 5), 8), F16, 8. * 28.)
         })
         .law(
@@ -192,71 +195,70 @@ fn least_bytes_laws() -> Check<LeastBytes> {
             bytes_law(f, (0, (2, 1), (3, 3), 4), F16, 0.)?;
             bytes_law(f, (2, (2, 1), (3, 3), 0), F16, 0.)
         })
-        .law(Edges(why::COUNT), "more than 2³² bytes are counted as well", |f| {
+        .law(Edges(LARGE), "more than 2³² bytes are counted as well", |f| {
             let shapes = (1 << 6, (1 << 6, 1 << 6), (1 << 16, 1 << 16), 1 << 7);
             bytes_law(f, shapes, F16, 2f64.powi(38))
         })
 }
 
 /// Checks the roofline.
-pub fn attainable(answer: impl Fn(f64, f64, f64, f64) -> f64 + 'static) -> Verdict {
+pub fn attainable(answer: impl Fn(f64, f64, f64) -> f64 + 'static) -> Verdict {
     attainable_laws().judge(&answer)
 }
 
-fn roof_law(
-    f: &Attainable,
-    [peak, bandwidth]: [f64; 2],
-    [flops, bytes]: [f64; 2],
-    expected: f64,
-) -> Outcome {
-    let given = remember(format!(
-        "peak: {peak:?}, bandwidth: {bandwidth:?}\nflops: {flops:?}, bytes: {bytes:?}"
-    ));
-    is(&given, f(peak, bandwidth, flops, bytes), expected)
+fn roof_law(f: &Attainable, [peak, bandwidth]: [f64; 2], intensity: f64, expected: f64) -> Outcome {
+    let given =
+        remember(format!("peak: {peak:?}, bandwidth: {bandwidth:?}\nintensity: {intensity:?}"));
+    is(&given, f(peak, bandwidth, intensity), expected)
 }
 
-/// 100 operations a second at most, 10 bytes a second: they meet at 10 operations a byte.
+/// At most 100 operations and 10 bytes a second: the roof bends at 10 operations per byte.
 const MACHINE: [f64; 2] = [100., 10.];
 
 fn attainable_laws() -> Check<Attainable> {
     Check::new("gpu::attainable", wrong::gpu::attainable())
         .law(
             Implementation,
-            "2 operations a byte, 10 bytes a second: the memory allows 20 operations a second, of 100",
-            |f| roof_law(f, MACHINE, [40., 20.], 20.),
+            "2 operations per byte, 10 bytes a second: memory allows 20 operations a second, of 100",
+            |f| roof_law(f, MACHINE, 2., 20.),
         )
         .law(
             Implementation,
-            "50 operations a byte: the memory would allow 500 operations a second, and 100 are the peak",
-            |f| roof_law(f, MACHINE, [200., 4.], 100.),
+            "50 operations per byte: memory would allow 500 operations a second, but the peak is 100",
+            |f| roof_law(f, MACHINE, 50., 100.),
         )
-        .law(Implementation, "10 operations a byte: both allow 100, the roof's corner", |f| {
-            roof_law(f, MACHINE, [200., 20.], 100.)
+        .law(Implementation, "10 operations per byte: both allow 100, where the roof bends", |f| {
+            roof_law(f, MACHINE, 10., 100.)
         })
-        .law(Implementation, "half an operation a byte: the memory allows 5 a second", |f| {
-            roof_law(f, MACHINE, [3., 6.], 5.)
+        .law(Implementation, "half an operation per byte: memory allows 5 a second", |f| {
+            roof_law(f, MACHINE, 0.5, 5.)
         })
         .property(
             Implementation,
-            "the smaller of the peak and of bandwidth · flops / bytes, for any machine and any work",
-            (1u32..1000, 1u32..100, 1u32..1000, 1u32..100),
-            |f, (peak, bandwidth, flops, bytes)| {
-                let [peak, bandwidth, flops, bytes] =
-                    [peak, bandwidth, flops, bytes].map(f64::from);
-                let memory = bandwidth * flops / bytes;
+            "the smaller of the peak and of bandwidth · intensity, for any machine and any work",
+            (1u32..1000, 1u32..100, 1u32..1000),
+            |f, (peak, bandwidth, intensity)| {
+                let [peak, bandwidth, intensity] =
+                    [peak, bandwidth, intensity].map(f64::from).map(|x| x / 4.);
+                let memory = bandwidth * intensity;
                 let expected = if memory < peak { memory } else { peak };
-                roof_law(f, [peak, bandwidth], [flops, bytes], expected)
+                roof_law(f, [peak, bandwidth], intensity, expected)
             },
         )
-        .law(Edges(why::HUGE), "a machine of 10¹⁴ operations and 10¹² bytes a second, and work of its size", |f| {
-            roof_law(f, [1e14, 1e12], [4e15, 1e14], 4e13)?;
-            roof_law(f, [1e14, 1e12], [4e15, 1e12], 1e14)
-        })
-        .law(Edges(why::LIMIT), "work that needs no memory reaches the peak", |f| {
-            roof_law(f, MACHINE, [50., 0.], 100.)?;
-            roof_law(f, MACHINE, [0., 0.], 100.)
-        })
-        .law(Edges(why::LIMIT), "bytes without an operation: no operation a second", |f| {
-            roof_law(f, MACHINE, [0., 20.], 0.)
-        })
+        .law(
+            Implementation,
+            "a machine of 10¹⁴ operations and 10¹² bytes a second bends at 100 per byte",
+            |f| {
+                roof_law(f, [1e14, 1e12], 40., 4e13)?;
+                roof_law(f, [1e14, 1e12], 4000., 1e14)
+            },
+        )
+        .law(
+            Edges("some work needs nothing from memory, and some loads without computing: both ends of the figure's axis."),
+            "an infinite intensity, work that needs no memory, reaches the peak; one of 0 gets 0",
+            |f| {
+                roof_law(f, MACHINE, f64::INFINITY, 100.)?;
+                roof_law(f, MACHINE, 0., 0.)
+            },
+        )
 }

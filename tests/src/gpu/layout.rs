@@ -101,7 +101,7 @@ fn flash_layout_laws() -> Check<FlashLayout> {
         )
         .property(
             Implementation,
-            "twice is not at all: it is its own inverse",
+            "applied twice, it gives x again: it is its own inverse",
             (1..4usize, 1..5usize, 1..6usize, 1..5usize),
             |f, (batch, heads, seq, head_dim)| {
                 let x = seeded::normal(1, (batch, heads, seq, head_dim))?;
@@ -138,14 +138,20 @@ fn flash_layout_laws() -> Check<FlashLayout> {
                 }
             },
         )
-        .law(Edges(why::COUNT), "the type stays: f16, bf16, f64, u32", |f| {
+        .law(Gradients, "the gradient reaches every number of x", |f| {
+            gradients_agree(&[("x", &seeded::normal(7, (1, 2, 3, 2))?)], |inputs| f(&inputs[0]))?;
+            // And through the copy.
+            let x = seeded::normal(8, (1, 2, 2, 3))?;
+            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0].transpose(2, 3)?))
+        })
+        .law(Edges(why::HALF), "the type stays: f16, bf16, f64, u32", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64, DType::U32] {
                 let x = Tensor::arange(0u32, 12, &Device::Cpu)?.reshape((1, 2, 3, 2))?;
                 layout_law(f, &x.to_dtype(dtype)?)?;
             }
             Ok(())
         })
-        .law(Edges(why::EMPTY), "without sequences, heads, tokens or numbers there is a shape still", |f| {
+        .law(Edges(why::EMPTY), "without sequences, heads, tokens or numbers, the result still has its shape", |f| {
             for dims in [(0, 2, 3, 4), (2, 0, 3, 4), (2, 3, 0, 4), (2, 3, 4, 0)] {
                 let x = Tensor::zeros(dims, DType::F32, &Device::Cpu)?;
                 let (batch, heads, seq, head_dim) = dims;
@@ -154,18 +160,12 @@ fn flash_layout_laws() -> Check<FlashLayout> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "x of another rank is an error", |f| {
+        .law(Edges("three and five dimensions have two to swap as well, and the kernel would read something else."), "x of another rank is an error", |f| {
             for shape in [&[6][..], &[2, 3], &[1, 2, 3], &[1, 1, 1, 2, 3]] {
                 let x = seeded::normal(6, shape)?;
                 refused(&inputs(&[("x", &x)]), "x has four dimensions", f(&x))?;
             }
             Ok(())
-        })
-        .law(Gradients, "the gradient reaches every number of x", |f| {
-            gradients_agree(&[("x", &seeded::normal(7, (1, 2, 3, 2))?)], |inputs| f(&inputs[0]))?;
-            // And through the copy.
-            let x = seeded::normal(8, (1, 2, 2, 3))?;
-            gradients_agree(&[("x", &x)], |inputs| f(&inputs[0].transpose(2, 3)?))
         })
         .law(Gpu, "candle-flash-attn computes the right attention from this layout", |f| {
             on_card(|card| {
@@ -249,13 +249,18 @@ fn split_qkv_laws() -> Check<SplitQkv> {
                 same_memory(&format!("{given}\nlooked at: {name}"), &qkv, part)
             })
         })
+        .law(Gradients, "the gradients of queries, keys and values reach qkv", |f| {
+            gradients_agree(&[("qkv", &seeded::normal(5, (2, 4, 2))?)], |inputs| {
+                Tensor::cat(&f(&inputs[0], 2, 1)?, 1)
+            })
+        })
         .law(Edges(why::HALF), "the type stays: f16, bf16, f64", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64] {
                 split_law(f, &seeded::normal(2, (2, 4, 2))?.to_dtype(dtype)?, 2, 1)?;
             }
             Ok(())
         })
-        .law(Edges(why::VIEW), "a view is read as it looks, not as it lies in memory", |f| {
+        .law(Edges(why::VIEW), "a view is read by its strides, not in memory order", |f| {
             split_law(f, &seeded::normal(3, (4, 3, 2))?.transpose(0, 1)?, 2, 1)
         })
         .law(Edges(why::EMPTY), "no tokens: three parts without tokens", |f| {
@@ -272,7 +277,7 @@ fn split_qkv_laws() -> Check<SplitQkv> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "too few heads, and too many, are an error", |f| {
+        .law(Edges("heads that are left over belong to nobody; the numbers of another model look just like that."), "too few heads, and too many, are an error", |f| {
             for heads in [3, 5, 6] {
                 let qkv = seeded::normal(4, (1, heads, 2))?;
                 let why = "heads_q + 2 · heads_kv are 4";
@@ -280,18 +285,13 @@ fn split_qkv_laws() -> Check<SplitQkv> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "qkv of another rank is an error", |f| {
+        .law(Edges("with a batch in front, the second dimension is no longer the heads."), "qkv of another rank is an error", |f| {
             for shape in [&[4][..], &[4, 4], &[1, 2, 4, 2]] {
                 let qkv = seeded::normal(4, shape)?;
                 let why = "qkv has three dimensions";
                 refused(&split_given(&qkv, 2, 1), why, f(&qkv, 2, 1))?;
             }
             Ok(())
-        })
-        .law(Gradients, "the gradients of queries, keys and values reach qkv", |f| {
-            gradients_agree(&[("qkv", &seeded::normal(5, (2, 4, 2))?)], |inputs| {
-                Tensor::cat(&f(&inputs[0], 2, 1)?, 1)
-            })
         })
         .law(Gpu, "candle-flash-attn takes the views as they are, and computes the right attention", |f| {
             on_card(|card| {
@@ -373,13 +373,17 @@ fn pad_head_dim_laws() -> Check<PadHeadDim> {
                 same(&given, scores, &q.matmul(&k.t()?)?, rounding(2 * head_dim))
             },
         )
+        .law(Gradients, "the gradient reaches every number of x, padded or not", |f| {
+            gradients_agree(&[("x", &seeded::normal(9, (2, 3))?)], |inputs| f(&inputs[0]))?;
+            gradients_agree(&[("x", &seeded::normal(10, (1, 8))?)], |inputs| f(&inputs[0]))
+        })
         .law(Edges(why::HALF), "the type stays: f16, bf16, f64", |f| {
             for dtype in [DType::F16, DType::BF16, DType::F64] {
                 pad_law(f, &seeded::normal(6, (2, 3))?.to_dtype(dtype)?)?;
             }
             Ok(())
         })
-        .law(Edges(why::VIEW), "a view is read as it looks, not as it lies in memory", |f| {
+        .law(Edges(why::VIEW), "a view is read by its strides, not in memory order", |f| {
             pad_law(f, &seeded::normal(7, (3, 4, 2))?.transpose(0, 2)?)?;
             pad_law(f, &seeded::normal(8, (2, 3, 5))?.transpose(0, 1)?)
         })
@@ -387,13 +391,9 @@ fn pad_head_dim_laws() -> Check<PadHeadDim> {
             pad_law(f, &Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?)?;
             pad_law(f, &Tensor::zeros((3, 0), DType::F32, &Device::Cpu)?)
         })
-        .law(Edges(why::REFUSED), "a lone number has no last dimension: that is an error", |f| {
+        .law(Edges("`dims()[rank - 1]` of a scalar is a panic; an error can be handed on."), "a lone number has no last dimension: that is an error", |f| {
             let x = Tensor::new(1f32, &Device::Cpu)?;
             refused(&inputs(&[("x", &x)]), "x has at least one dimension", f(&x))
-        })
-        .law(Gradients, "the gradient reaches every number of x, padded or not", |f| {
-            gradients_agree(&[("x", &seeded::normal(9, (2, 3))?)], |inputs| f(&inputs[0]))?;
-            gradients_agree(&[("x", &seeded::normal(10, (1, 8))?)], |inputs| f(&inputs[0]))
         })
         .law(
             Gpu,

@@ -24,6 +24,11 @@ pub type GpuSeqlens = dyn Fn(&[usize], &Device) -> Result<(Tensor, usize)>;
 /// The most tokens that an i32 counts.
 const MOST: u32 = i32::MAX as u32;
 
+/// Why a batch needs a sequence.
+const NONE: &str = "a kernel is launched with as many blocks as there are sequences, and CUDA refuses a launch of none.";
+/// Why i32 is the limit.
+const SIGNED: &str = "the kernel reads the 32 bits of a u32 as an i32: from 2³¹ on they are a negative number, and an address before the tensor.";
+
 pub(super) fn zoo() -> Vec<Proof> {
     [check_seqlens_laws().proofs(), gpu_seqlens_laws().proofs()].into_iter().flatten().collect()
 }
@@ -73,15 +78,15 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
         .law(Implementation, "lengths 2 and 3 fit: 0, 2, 5, with 5 tokens, the longest 3", |f| {
             accepted(f, &[0, 2, 5], 5, 3)
         })
-        .law(Implementation, "an end behind the last token is an error: the kernel would read on", |f| {
+        .law(Implementation, "an end after the last token is an error: the kernel would read on", |f| {
             bad(f, "there are only 4 tokens", (&[0, 2, 5], 4, 3))
         })
         .law(
             Implementation,
-            "an end before the last token is an error: the rest would be left out without a word",
+            "an end before the last token is an error: the rest would be left out silently",
             |f| bad(f, "there are 6 tokens", (&[0, 2, 5], 6, 3)),
         )
-        .law(Implementation, "what does not begin with 0 is an error: the first tokens are in no sequence", |f| {
+        .law(Implementation, "a beginning above 0 is an error: the first tokens are in no sequence", |f| {
             bad(f, "the first sequence begins at 0", (&[1, 3], 3, 3))
         })
         .law(Implementation, "plain lengths are an error: they are not cumulative", |f| {
@@ -107,7 +112,7 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
             accepted(f, &[0, 2, 5], 5, 4)?;
             accepted(f, &[0, 2, 5], 5, 512)
         })
-        .law(Implementation, "empty sequences fit: in front, between, behind, and alone", |f| {
+        .law(Implementation, "empty sequences fit: first, in between, last, and alone", |f| {
             for ends in [[0, 0, 2, 5], [0, 2, 2, 5], [0, 2, 5, 5]] {
                 accepted(f, &ends, 5, 3)?;
             }
@@ -123,11 +128,11 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
                 bad(f, "the end is not the total", (&ends, total + more, longest))
             },
         )
-        .law(Edges(why::REFUSED), "no sequence is an error: neither nothing at all, nor a lone 0", |f| {
+        .law(Edges(NONE), "no sequence is an error: neither nothing at all, nor a lone 0", |f| {
             bad(f, "expected at least one sequence", (&[], 0, 0))?;
             bad(f, "expected at least one sequence", (&[0], 0, 0))
         })
-        .law(Edges(why::COUNT), "2³¹ − 1 tokens fit; one more is an error: the kernel reads an i32", |f| {
+        .law(Edges(SIGNED), "2³¹ − 1 tokens fit; one more is an error: the kernel reads an i32", |f| {
             accepted(f, &[0, MOST], MOST as usize, MOST as usize)?;
             for end in [MOST + 1, u32::MAX] {
                 let total = end as usize;
@@ -135,7 +140,7 @@ fn check_seqlens_laws() -> Check<CheckSeqlens> {
             }
             Ok(())
         })
-        .law(Edges(why::COUNT), "a total or a max_seqlen above 2³² stays what it is", |f| {
+        .law(Edges("`as u32` drops what is above 2³² silently, and a wrong total then looks right."), "a total or a max_seqlen above 2³² stays what it is", |f| {
             bad(f, "the end is not the total", (&[0, 5], (1 << 32) + 5, 5))?;
             accepted(f, &[0, 5], 5, 1 << 32)
         })
@@ -199,19 +204,19 @@ fn gpu_seqlens_laws() -> Check<GpuSeqlens> {
             seqlens_law(f, &[0])?;
             seqlens_law(f, &[0, 0])
         })
-        .law(Edges(why::REFUSED), "no sequence is an error: the kernel wants at least one", |f| {
+        .law(Edges(NONE), "no sequence is an error: the kernel wants at least one", |f| {
             let given = remember("lengths: []");
             refused(&given, "expected at least one sequence", f(&[], &Device::Cpu))
         })
-        .law(Edges(why::COUNT), "2³¹ − 1 tokens in all fit; one more is an error: the kernel reads an i32", |f| {
+        .law(Edges(SIGNED), "2³¹ − 1 tokens in all fit; one more is an error: the kernel reads an i32", |f| {
             let most = MOST as usize;
             seqlens_law(f, &[most - 2, 2])?;
             let given = remember(format!("lengths: {:?}", [most, 1]));
             refused(&given, "the total is above i32::MAX", f(&[most, 1], &Device::Cpu))
         })
-        .law(Edges(why::COUNT), "a total above 2³², and one that no usize holds, are errors, too", |f| {
+        .law(Edges("`as u32` drops what is above 2³² silently, and a sum of usize can overflow, too."), "a total above 2³², and one that no usize holds, are errors, too", |f| {
             let most = MOST as usize;
-            for lengths in [&[1 << 32, 5][..], &[most; 3], &[usize::MAX, 2]] {
+            for lengths in [&[1 << 32, 5][..], &[most; 3], &[usize::MAX, 2], &[2, usize::MAX]] {
                 let given = remember(format!("lengths: {lengths:?}"));
                 refused(&given, "the total is above i32::MAX", f(lengths, &Device::Cpu))?;
             }

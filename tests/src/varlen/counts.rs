@@ -1,6 +1,6 @@
 //! What padding costs, and what cumulative lengths must hold.
 
-use super::{bad_ends_refused, ends, ints};
+use super::{BAD_ENDS, bad_ends_refused, ends, ints};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -55,7 +55,7 @@ fn waste_laws() -> Check<PaddingWaste> {
     Check::new("varlen::padding_waste", wrong::varlen::padding_waste())
         .law(
             Implementation,
-            "lengths 3 and 1: 4 of 2·3 tokens are real; and 3² + 1² = 10 of 2·3² pairs are",
+            "lengths 3 and 1: 4 of 2·3 tokens are real, and 3² + 1² = 10 of 2·3² pairs",
             |f| waste_law(f, &[3, 1], (1. / 3., 4. / 9.)),
         )
         .law(
@@ -90,7 +90,7 @@ fn waste_laws() -> Check<PaddingWaste> {
             },
         )
         .law(
-            Edges(why::COUNT),
+            Edges("counted over a whole data set, tokens run into thousands of millions: their squares fit no 64-bit integer."),
             "lengths of 2³³ and 2³²: their squares are above 2⁶⁴",
             |f| waste_law(f, &[1 << 33, 1 << 32], (0.25, 0.375)),
         )
@@ -137,18 +137,22 @@ fn ends_laws() -> Check<CuSeqlens> {
         )
         .law(Edges(why::EMPTY), "no sequences: a single 0", |f| ends_law(f, &[], &[0]))
         .law(
-            Edges(why::LIMIT),
-            "empty sequences in front and behind: 0, 2, 0 give 0, 0, 2, 2",
+            Edges(why::EMPTY),
+            "empty sequences at the start and the end: 0, 2, 0 give 0, 0, 2, 2",
             |f| ends_law(f, &[0, 2, 0], &[0, 0, 2, 2]),
         )
-        .law(Edges(why::COUNT), "a total of u32::MAX still fits; one token more is an error", |f| {
-            ends_law(f, &[u32::MAX as usize - 1, 1], &[0, u32::MAX - 1, u32::MAX])?;
-            for lengths in [&[u32::MAX as usize, 1][..], &[usize::MAX, 2]] {
-                let given = remember(format!("lengths: {lengths:?}"));
-                refused(&given, "the total is above u32::MAX", f(lengths, &Device::Cpu))?;
-            }
-            Ok(())
-        })
+        .law(
+            Edges(why::COUNT),
+            "a total of u32::MAX still fits; one token more, or any larger total, is an error",
+            |f| {
+                ends_law(f, &[u32::MAX as usize - 1, 1], &[0, u32::MAX - 1, u32::MAX])?;
+                for lengths in [&[u32::MAX as usize, 1][..], &[usize::MAX, 2], &[2, usize::MAX]] {
+                    let given = remember(format!("lengths: {lengths:?}"));
+                    refused(&given, "the total is above u32::MAX", f(lengths, &Device::Cpu))?;
+                }
+                Ok(())
+            },
+        )
 }
 
 /// Checks the length of the longest sequence: `(batch + 1)`, u32 → a number.
@@ -192,8 +196,8 @@ fn longest_laws() -> Check<MaxSeqlen> {
             longest_law(f, &[0, 0, 0], 0)
         })
         .law(
-            Edges(why::REFUSED),
-            "what does not begin with 0, falls, or is no row of u32 is an error",
+            Edges(BAD_ENDS),
+            "it is an error if cu_seqlens does not begin with 0, or falls, or is not a row of u32",
             |f| bad_ends_refused(f),
         )
 }

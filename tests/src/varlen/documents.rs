@@ -1,6 +1,6 @@
 //! What positions and masks of packed sequences must hold.
 
-use super::{bad_ends_refused, ends, ints, rows};
+use super::{BAD_ENDS, bad_ends_refused, ends, ints, rows};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -41,10 +41,10 @@ fn position_laws() -> Check<PositionIds> {
         .law(Implementation, "one sequence of three tokens: 0, 1, 2, in u32", |f| {
             position_law(f, &[0, 3], &[0, 1, 2])
         })
-        .law(Implementation, "each sequence begins anew: 0, 2, 5 give 0, 1, 0, 1, 2", |f| {
+        .law(Implementation, "each sequence starts again at 0: 0, 2, 5 give 0, 1, 0, 1, 2", |f| {
             position_law(f, &[0, 2, 5], &[0, 1, 0, 1, 2])
         })
-        .law(Implementation, "a third sequence does, too: 0, 1, 4, 6", |f| {
+        .law(Implementation, "so does a third one: 0, 1, 4, 6", |f| {
             position_law(f, &[0, 1, 4, 6], &[0, 0, 1, 2, 0, 1])
         })
         .law(Implementation, "an empty sequence has no token: 0, 2, 2, 3 give 0, 1, 0", |f| {
@@ -67,8 +67,8 @@ fn position_laws() -> Check<PositionIds> {
             position_law(f, &[0, 0, 0], &[])
         })
         .law(
-            Edges(why::REFUSED),
-            "what does not begin with 0, falls, or is no row of u32 is an error",
+            Edges(BAD_ENDS),
+            "it is an error if cu_seqlens does not begin with 0, or falls, or is not a row of u32",
             |f| bad_ends_refused(f),
         )
 }
@@ -137,7 +137,7 @@ fn mask_laws() -> Check<DocumentMask> {
             let expected = Tensor::eye(300, DType::U8, &Device::Cpu)?;
             mask_law(f, &cu_seqlens, false, &expected)
         })
-        .law(Edges(why::REFUSED), "what does not begin with 0, falls, or is no row of u32 is an error", |f| {
+        .law(Edges(BAD_ENDS), "it is an error if cu_seqlens does not begin with 0, or falls, or is not a row of u32", |f| {
             bad_ends_refused(|cu_seqlens| f(cu_seqlens, false))?;
             bad_ends_refused(|cu_seqlens| f(cu_seqlens, true))
         })

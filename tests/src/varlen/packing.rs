@@ -107,11 +107,11 @@ fn unpad_laws() -> Check<Unpad> {
                 other => Err(Breach::text(&given, "2", &other.to_string())),
             }
         })
-        .law(Implementation, "a shorter sequence may come first: the order stays", |f| {
+        .law(Implementation, "a shorter sequence may come first: the order is kept", |f| {
             let x = matrix(&[[10., 99.], [20., 21.]])?.unsqueeze(2)?;
             unpad_law(f, &x, &rows(&[[1, 0], [1, 1]])?)
         })
-        .law(Implementation, "padding may stand in front, or in between", |f| {
+        .law(Implementation, "padding may be at the start or in the middle", |f| {
             let x = matrix(&[[99., 10., 11.], [20., 99., 21.]])?.unsqueeze(2)?;
             unpad_law(f, &x, &rows(&[[0, 1, 1], [1, 0, 1]])?)
         })
@@ -121,7 +121,7 @@ fn unpad_laws() -> Check<Unpad> {
         })
         .property(
             Implementation,
-            "all four parts, for any lengths, with padding behind, in front or in between",
+            "all four parts, for any lengths, with padding at the end, at the start or in the middle",
             (vec(0..5usize, 1..5), 0..3usize, 1..4usize, 0..1000u64),
             |f, (lengths, wider, hidden, seed)| {
                 let seq = lengths.iter().max().map_or(1, |longest| longest + wider).max(1);
@@ -129,8 +129,14 @@ fn unpad_laws() -> Check<Unpad> {
                 unpad_law(f, &x, &keep_of(&lengths, seq, seed)?)
             },
         )
+        .law(Gradients, "the gradient reaches the real tokens of x, and is 0 in the padding", |f| {
+            let keep = rows(&[[0, 1], [1, 1], [0, 0]])?;
+            gradients_agree(&[("x", &seeded::normal(7, (3, 2, 2))?)], |inputs| {
+                tokens_of(f, &inputs[0], &keep)
+            })
+        })
         .law(
-            Edges(why::LIMIT),
+            Edges("token ids have no dimension of their own, heads have two: a model packs both with the same function."),
             "a token may be one number or several dimensions of them: (batch, seq, …)",
             |f| {
                 let keep = rows(&[[1, 1, 0], [0, 1, 0]])?;
@@ -142,13 +148,14 @@ fn unpad_laws() -> Check<Unpad> {
         )
         .law(
             Edges(why::VIEW),
-            "a view of a tensor is read as it looks, not as it lies in memory",
+            "a view is read by its strides, not in memory order",
             |f| {
                 let x = seeded::normal(3, (3, 2, 2))?.transpose(0, 1)?; // (2, 3, 2)
-                unpad_law(f, &x, &rows(&[[1, 1, 0], [1, 0, 0]])?)
+                let keep = rows(&[[1, 1], [1, 0], [0, 0]])?.t()?; // (2, 3)
+                unpad_law(f, &x, &keep)
             },
         )
-        .law(Edges(why::NOT_FINITE), "what stands in the padding is left behind, NaN too", |f| {
+        .law(Edges(why::NOT_FINITE), "whatever is in the padding is dropped, NaN included", |f| {
             let x = matrix(&[[10., 11.], [20., f32::NAN]])?.unsqueeze(2)?;
             unpad_law(f, &x, &rows(&[[1, 1], [1, 0]])?)
         })
@@ -167,10 +174,10 @@ fn unpad_laws() -> Check<Unpad> {
         )
         .law(
             Edges(why::REFUSED),
-            "a mask of another shape is an error, though it has as many numbers",
+            "a mask of another shape is an error, even if it has as many numbers",
             |f| {
                 let x = seeded::normal(5, (2, 3, 2))?;
-                for shape in [&[3, 2][..], &[2, 2], &[6], &[2, 3, 1]] {
+                for shape in [&[3, 2][..], &[2, 2], &[1, 3], &[6], &[2, 3, 1]] {
                     let keep = Tensor::ones(shape, DType::U8, &Device::Cpu)?;
                     refused(
                         &unpad_given(&x, &keep),
@@ -182,12 +189,6 @@ fn unpad_laws() -> Check<Unpad> {
                 refused(&unpad_given(&flat, &keep), "x begins with (batch, seq)", f(&flat, &keep))
             },
         )
-        .law(Gradients, "the gradient reaches the real tokens of x, and is 0 in the padding", |f| {
-            let keep = rows(&[[0, 1], [1, 1], [0, 0]])?;
-            gradients_agree(&[("x", &seeded::normal(7, (3, 2, 2))?)], |inputs| {
-                tokens_of(f, &inputs[0], &keep)
-            })
-        })
 }
 
 /// Checks packed tokens put back in their places: `(total, …)` and `(total)` → `(batch, seq, …)`.
@@ -223,7 +224,7 @@ fn pad_laws() -> Check<Pad> {
     Check::new("varlen::pad", wrong::varlen::pad())
         .law(
             Implementation,
-            "the tokens of two sequences in their places, a zero in the place that is left",
+            "the tokens of two sequences in their places, a zero in the remaining place",
             |f| {
                 let expected = matrix(&[[10., 11.], [20., 0.]])?.unsqueeze(2)?;
                 pad_law(f, &matrix(&[[10.], [11.], [20.]])?, &[0, 1, 2], (2, 2), &expected)
@@ -237,7 +238,7 @@ fn pad_laws() -> Check<Pad> {
                 pad_law(f, &matrix(&[[10.], [11.], [20.]])?, &[0, 1, 3], (2, 3), &expected)
             },
         )
-        .law(Implementation, "padding may stand in front, or in between", |f| {
+        .law(Implementation, "padding may be at the start or in the middle", |f| {
             let expected = matrix(&[[0., 10., 11.], [20., 0., 21.]])?.unsqueeze(2)?;
             let tokens = matrix(&[[10.], [11.], [20.], [21.]])?;
             pad_law(f, &tokens, &[1, 2, 3, 5], (2, 3), &expected)
@@ -282,8 +283,14 @@ fn pad_laws() -> Check<Pad> {
                 )
             },
         )
+        .law(Gradients, "the gradient reaches the tokens and is right", |f| {
+            let indices = ints(&[1, 2, 4])?;
+            gradients_agree(&[("tokens", &seeded::normal(2, (3, 2))?)], |inputs| {
+                f(&inputs[0], &indices, 2, 3)
+            })
+        })
         .law(
-            Edges(why::DOUBLE),
+            Edges("ids, masks and activations of any type go back the same way; a token of heads has two dimensions."),
             "tokens of several dimensions, in f64, and whole numbers keep shape and type",
             |f| {
                 let keep = rows(&[[1, 1, 0], [0, 1, 0]])?;
@@ -295,6 +302,11 @@ fn pad_laws() -> Check<Pad> {
                 Ok(())
             },
         )
+        .law(Edges(why::VIEW), "a view is read by its strides, not in memory order", |f| {
+            let tokens = matrix(&[[1., 2., 3.], [4., 5., 6.]])?.t()?; // (3, 2)
+            let expected = matrix(&[[1., 4.], [0., 0.], [2., 5.], [3., 6.]])?.reshape((2, 2, 2))?;
+            pad_law(f, &tokens, &[0, 2, 3], (2, 2), &expected)
+        })
         .law(Edges(why::EMPTY), "no tokens, no sequences, no positions: nothing but padding", |f| {
             let none = Tensor::zeros((0, 2), DType::F32, &Device::Cpu)?;
             for (batch, seq) in [(2, 3), (0, 3), (2, 0)] {
@@ -304,14 +316,15 @@ fn pad_laws() -> Check<Pad> {
             Ok(())
         })
         .law(
-            Edges(why::REFUSED),
-            "too few indices, too many, or one outside the batch are an error",
+            Edges("an index outside the batch, or one too few, is the sign of another batch's indices: unchecked, tokens go to strangers."),
+            "too few indices, too many, or one outside the batch (u32::MAX too) are an error",
             |f| {
                 let tokens = matrix(&[[10.], [11.]])?;
                 for (indices, why) in [
                     (&[0][..], "there are two tokens, but one index"),
                     (&[0, 1, 2], "there are two tokens, but three indices"),
                     (&[0, 4], "2 · 2 places are numbered 0 to 3"),
+                    (&[0, u32::MAX], "2 · 2 places are numbered 0 to 3; candle's own gather takes u32::MAX for 'none'"),
                 ] {
                     let indices = ints(indices)?;
                     let given = pad_given(&tokens, &indices, 2, 2);
@@ -320,10 +333,4 @@ fn pad_laws() -> Check<Pad> {
                 Ok(())
             },
         )
-        .law(Gradients, "the gradient reaches the tokens and is right", |f| {
-            let indices = ints(&[1, 2, 4])?;
-            gradients_agree(&[("tokens", &seeded::normal(2, (3, 2))?)], |inputs| {
-                f(&inputs[0], &indices, 2, 3)
-            })
-        })
 }

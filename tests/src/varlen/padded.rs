@@ -1,6 +1,6 @@
 //! What attention over padded batches must hold, whoever computes it.
 
-use super::{Heads, attend, keep_of, packed, places, pytorch, rows};
+use super::{Heads, attend, keep_of, packed, places, pytorch, rows, same_in_f64};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -119,7 +119,7 @@ impl Batch {
     /// The law that the real queries get `expected`, which is 0 for the padded ones.
     pub(super) fn law(&self, f: &Padded, expected: &Tensor, units: usize) -> Outcome {
         let given = format!("{}\n(what padded queries get is shown as 0)", self.given());
-        same(&given, self.real(f), expected, rounding(units))
+        same_in_f64(&given, self.real(f), expected, rounding(units))
     }
 
     /// What the real queries should get, in f64; zeros for the padded ones.
@@ -176,6 +176,16 @@ fn mean_of<const B: usize, const S: usize>(
     Ok(Batch { x, heads: Heads { num: 1, dim: 1 }, keep: rows(keep)? })
 }
 
+/// The law that the gradients of the real queries' outputs are right, with two heads of two numbers.
+fn gradients(f: &Padded, keep: &Tensor) -> Outcome {
+    let heads = Heads { num: 2, dim: 2 };
+    let [q, k, v] = heads.drawn(9, keep.dims())?;
+    gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
+        let x = [x[0].clone(), x[1].clone(), x[2].clone()];
+        Batch { x, heads, keep: keep.clone() }.real(f)
+    })
+}
+
 /// One value a token, `(batch, seq, 1)`.
 fn column<const B: usize, const S: usize>(values: &[[f32; S]; B]) -> Result<Tensor> {
     matrix(values)?.unsqueeze(2)
@@ -229,7 +239,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
                 either(column(&[[3., 3., 0.], [6., 0., 0.]])?, column(&[[2., 3., 0.], [6., 0., 0.]])?);
             batch.law(f, &expected, 8)
         })
-        .law(Masks, "padding may stand in front, or in between", move |f| {
+        .law(Masks, "padding may be at the start or in the middle", move |f| {
             let batch = mean_of(&[[90., 2., 4.], [6., 90., 10.]], &[[0, 1, 1], [1, 0, 1]])?;
             let expected =
                 either(column(&[[0., 3., 3.], [8., 0., 8.]])?, column(&[[0., 2., 3.], [6., 0., 8.]])?);
@@ -268,7 +278,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
         )
         .property(
             Masks,
-            "what stands in the padding changes nothing for real tokens",
+            "the contents of the padding change nothing for real tokens",
             (vec(1..5usize, 2..4), 1..3usize, 1..4usize, 0..1000u64),
             |f, (lengths, num, dim, seed)| {
                 let batch = Batch::drawn(&lengths, Heads { num, dim }, seed)?;
@@ -333,18 +343,28 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
                 Ok(())
             },
         )
+        .law(Gradients, "f64 in, f64 out, computed in f64: that is how gradients are checked", move |f| {
+            let mut batch = Batch::drawn(&[3, 1, 4], Heads { num: 2, dim: 3 }, 4)?;
+            for x in &mut batch.x {
+                *x = x.to_dtype(DType::F64)?;
+            }
+            batch.agrees(f, causal)
+        })
+        .law(Gradients, "gradients reach q, k and v, and are right: nothing comes from padding", |f| {
+            gradients(f, &rows(&[[1, 1, 0], [1, 0, 0]])?)
+        })
         .law(Edges(why::ONE), "one token gets its own value, whatever its score", move |f| {
             let batch = Batch::drawn(&[1], Heads { num: 2, dim: 3 }, 1)?;
             batch.law(f, &batch.x[2], 8)
         })
-        .law(Edges(why::NOT_FINITE), "padded queries get finite numbers, even in a sequence of padding alone: NaN would go on to the next layer", move |f| {
+        .law(Edges("a mask does not stop a NaN: 0 · NaN is NaN, so one padded query poisons the next layer and its gradients."), "padded queries get finite numbers, even in a sequence of nothing but padding, and gradients stay finite", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             for keep in [rows(&[[0, 0, 1], [1, 0, 0]])?, rows(&[[1, 1, 1], [0, 0, 0]])?] {
                 let batch = Batch { x: heads.drawn(2, &[2, 3])?, heads, keep };
                 finite(&batch.given(), batch.run(f))?;
                 batch.agrees(f, causal)?;
             }
-            Ok(())
+            gradients(f, &rows(&[[0, 1], [0, 0]])?)
         })
         .law(Edges(why::EMPTY), "no sequences, and sequences without positions: no outputs, and no panic", |f| {
             for (batch, seq) in [(0, 3), (2, 0)] {
@@ -355,14 +375,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges(why::DOUBLE), "f64 in, f64 out, computed in f64", move |f| {
-            let mut batch = Batch::drawn(&[3, 1, 4], Heads { num: 2, dim: 3 }, 4)?;
-            for x in &mut batch.x {
-                *x = x.to_dtype(DType::F64)?;
-            }
-            batch.agrees(f, causal)
-        })
-        .law(Edges(why::VIEW), "views, as a projection of q, k and v at once leaves them", move |f| {
+        .law(Edges(why::VIEW), "q, k and v may be views of one tensor, as a joint projection leaves them", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             let all = seeded::normal(5, (2, 3, 12))?;
             let x = [all.narrow(2, 0, 4)?, all.narrow(2, 4, 4)?, all.narrow(2, 8, 4)?];
@@ -387,14 +400,5 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Padded>>, causal: bool) -> Chec
                 (mask(rows(&[[1; 3]; 2])?.to_dtype(DType::F32)?), "1.0 in a float mask means to add 1 to a score"),
             ];
             unfit.into_iter().try_for_each(|(case, why)| refused(&case.given(), why, case.run(f)))
-        })
-        .law(Gradients, "gradients reach q, k and v, and are right: nothing from padding, no NaN", |f| {
-            let heads = Heads { num: 2, dim: 2 };
-            let [q, k, v] = heads.drawn(9, &[3, 2])?;
-            let keep = rows(&[[1, 1], [0, 1], [0, 0]])?;
-            gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
-                let x = [x[0].clone(), x[1].clone(), x[2].clone()];
-                Batch { x, heads, keep: keep.clone() }.real(f)
-            })
         })
 }

@@ -1,6 +1,8 @@
 //! What attention over packed sequences must hold.
 
-use super::{Heads, attend, bad_ends_refused, ends, ints, packed, places, pytorch};
+use super::{
+    BAD_ENDS, Heads, attend, bad_ends_refused, ends, ints, packed, places, pytorch, same_in_f64,
+};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -82,7 +84,7 @@ impl Sequences {
     }
 
     pub(super) fn law(&self, f: &Ragged, expected: &Tensor, units: usize) -> Outcome {
-        same(&self.given()?, self.run(f), expected, rounding(units))
+        same_in_f64(&self.given()?, self.run(f), expected, rounding(units))
     }
 
     /// Rounding errors of `head_dim` products a score, and of sums over the keys.
@@ -177,7 +179,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
                 Sequences { x, heads: Heads { num: 2, dim: 1 }, lengths: vec![2] }.law(f, &expected, 16)
             },
         )
-        .law(Masks, "a token sees its own sequence only: two tokens, then one", move |f| {
+        .law(Masks, "a token sees only its own sequence: two tokens, then one", move |f| {
             let expected = either(column(&[3., 3., 60.])?, column(&[2., 3., 60.])?);
             mean_of(&[2., 4., 60.], &[2, 1])?.law(f, &expected, 8)
         })
@@ -272,6 +274,22 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
                 all.agrees(f, causal)
             },
         )
+        .law(Gradients, "f64 in, f64 out, computed in f64: that is how gradients are checked", move |f| {
+            // √4 is a number that f32 has, too: the scale may be handed over in f32.
+            let mut sequences = Sequences::drawn(&[3, 1, 4], Heads { num: 2, dim: 4 }, 4)?;
+            for x in &mut sequences.x {
+                *x = x.to_dtype(DType::F64)?;
+            }
+            sequences.agrees(f, causal)
+        })
+        .law(Gradients, "gradients reach q, k and v, and are right", |f| {
+            let heads = Heads { num: 2, dim: 4 };
+            let [q, k, v] = heads.drawn(10, &[3])?;
+            gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
+                let x = [x[0].clone(), x[1].clone(), x[2].clone()];
+                Sequences { x, heads, lengths: vec![2, 0, 1] }.run(f)
+            })
+        })
         .law(Edges(why::ONE), "one token gets its own value; tokens that are sequences of their own, too", |f| {
             let heads = Heads { num: 2, dim: 3 };
             for lengths in [&[1][..], &[1, 1, 1]] {
@@ -280,7 +298,7 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges(why::EMPTY), "an empty sequence, in front, in between or behind, changes nothing", move |f| {
+        .law(Edges(why::EMPTY), "an empty sequence, first, in between or last, changes nothing", move |f| {
             let heads = Heads { num: 2, dim: 2 };
             for lengths in [&[0, 2, 3][..], &[2, 0, 0, 3], &[2, 3, 0]] {
                 Sequences::drawn(lengths, heads, 2)?.agrees(f, causal)?;
@@ -296,24 +314,16 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
             }
             Ok(())
         })
-        .law(Edges(why::DOUBLE), "f64 in, f64 out, computed in f64", move |f| {
-            // √4 is a number that f32 has, too: the scale may be handed over in f32.
-            let mut sequences = Sequences::drawn(&[3, 1, 4], Heads { num: 2, dim: 4 }, 4)?;
-            for x in &mut sequences.x {
-                *x = x.to_dtype(DType::F64)?;
-            }
-            sequences.agrees(f, causal)
-        })
-        .law(Edges(why::VIEW), "views, as a projection of q, k and v at once leaves them", move |f| {
+        .law(Edges(why::VIEW), "q, k and v may be views of one tensor, as a joint projection leaves them", move |f| {
             let all = seeded::normal(5, (5, 12))?;
             let x = [all.narrow(1, 0, 4)?, all.narrow(1, 4, 4)?, all.narrow(1, 8, 4)?];
             Sequences { x, heads: Heads { num: 2, dim: 2 }, lengths: vec![2, 3] }.agrees(f, causal)
         })
-        .law(Edges(why::REFUSED), "cu_seqlens that begin above 0, fall, or are no row of u32 are an error", |f| {
+        .law(Edges(BAD_ENDS), "it is an error if cu_seqlens does not begin with 0, or falls, or is not a row of u32", |f| {
             let three = Sequences::drawn(&[3], Heads { num: 1, dim: 2 }, 6)?;
             bad_ends_refused(|cu_seqlens| three.run_with(f, cu_seqlens))
         })
-        .law(Edges(why::REFUSED), "cu_seqlens that do not end where the tokens do are an error", |f| {
+        .law(Edges(BAD_ENDS), "it is an error if cu_seqlens does not end where the tokens do", |f| {
             let three = Sequences::drawn(&[3], Heads { num: 1, dim: 2 }, 7)?;
             for bad in [ints(&[0, 2])?, ints(&[0, 2, 4])?] {
                 let given = format!("{}\n(of three tokens)", inputs(&[("cu_seqlens", &bad)]));
@@ -342,13 +352,5 @@ fn laws(exercise: &'static str, wrong: Vec<Wrong<Ragged>>, causal: bool) -> Chec
                 (with(2, seeded::normal(9, (2, 4))?), "3 keys, but 2 values"),
             ];
             unfit.into_iter().try_for_each(|(case, why)| refused(&case.given()?, why, case.run(f)))
-        })
-        .law(Gradients, "gradients reach q, k and v, and are right", |f| {
-            let heads = Heads { num: 2, dim: 4 };
-            let [q, k, v] = heads.drawn(10, &[3])?;
-            gradients_agree(&[("q", &q), ("k", &k), ("v", &v)], |x| {
-                let x = [x[0].clone(), x[1].clone(), x[2].clone()];
-                Sequences { x, heads, lengths: vec![2, 0, 1] }.run(f)
-            })
         })
 }

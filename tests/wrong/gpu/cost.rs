@@ -75,7 +75,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "the softmax counted",
-            "the softmax is counted, some operations a pair: these are the floating-point operations of the two products alone, as papers count them.",
+            "the softmax is counted as well, with some operations per pair. Count only the two products, as papers do.",
             flops(|s, causal| {
                 let pairs = s.pairs(causal);
                 s.flops(pairs) + 5. * s.batch * s.heads * pairs
@@ -83,12 +83,12 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "the backward counted",
-            "the backward pass is counted as well, which has 2.5 times as many operations: these are the forward's.",
+            "the backward pass is counted as well, which has 2.5 times as many operations. Count only the forward pass.",
             flops(|s, causal| 3.5 * s.flops(s.pairs(causal))),
         ),
         wrong(
             "sums one addition short",
-            "a sum of n products is counted with n − 1 additions: by convention each multiplication has its addition, for they are one instruction.",
+            "a sum of n products is counted with n − 1 additions. By convention each multiplication has its addition, because they are one instruction.",
             flops(|s, causal| {
                 let short = s.batch * s.heads * s.pairs(causal);
                 s.flops(s.pairs(causal)) - short * if s.head_dim > 1. { 1. } else { 0. }
@@ -116,7 +116,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "queries squared",
-            "the queries are squared: there may be more or fewer keys than queries, and the pairs are seq_q · seq_k.",
+            "the queries are squared, but there may be more or fewer keys than queries. There are seq_q · seq_k pairs.",
             flops(|s, causal| {
                 let square = Sizes { seq_k: s.seq_q.min(s.seq_k * s.seq_q), ..s };
                 s.flops(square.pairs(causal))
@@ -124,7 +124,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "keys squared",
-            "the keys are squared: there may be more or fewer keys than queries, and the pairs are seq_q · seq_k.",
+            "the keys are squared, but there may be more or fewer keys than queries. There are seq_q · seq_k pairs.",
             flops(|s, causal| {
                 let square = Sizes { seq_q: s.seq_k.min(s.seq_k * s.seq_q), ..s };
                 s.flops(square.pairs(causal))
@@ -132,7 +132,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "queries and keys added",
-            "queries and keys are added: each query meets each key, so the pairs are their product.",
+            "queries and keys are added. Each query meets each key, so multiply them.",
             flops(|s, causal| {
                 let pairs = if s.all() > 0. { (s.seq_q + s.seq_k) as f64 } else { 0. };
                 s.flops(if causal { s.bottom_right() } else { pairs })
@@ -140,27 +140,27 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "causal not looked at",
-            "all pairs are counted with `causal`, too: those that are hidden need not be computed, and don't count.",
+            "with `causal`, all pairs are still counted. Hidden pairs need not be computed, and don't count.",
             causal(|s| s.all()),
         ),
         wrong(
             "causal halved",
-            "causal is counted as exactly half: a query sees itself, so of n · n pairs n · (n + 1) / 2 are seen. And with more keys than queries it is more than half.",
+            "causal is counted as exactly half. A query sees itself, so of n · n pairs, n · (n + 1) / 2 are seen; and with more keys than queries it is more than half.",
             causal(|s| s.all() / 2.),
         ),
         wrong(
             "the diagonal left out",
-            "the pairs of a query with itself are left out: causal hides what comes later, not the token itself.",
+            "the pairs of a query with itself are left out. Causal hides what comes later, not the token itself.",
             causal(|s| s.seen(|query| (query + s.seq_k).saturating_sub(s.seq_q))),
         ),
         wrong(
             "aligned top-left",
-            "causal is aligned top-left: here the last query sees all keys, as it does with a cache, so query i sees i + 1 + seq_k − seq_q of them.",
+            "causal is aligned top-left. Here it is bottom-right: the last query sees all keys, as it does with a cache, so with more keys than queries, every query sees more than its own number.",
             causal(|s| s.seen(|query| query + 1)),
         ),
         wrong(
             "as if square",
-            "causal is counted as n · (n + 1) / 2 of the queries alone: right for as many keys as queries, and with more keys each query sees those as well.",
+            "causal is counted as n · (n + 1) / 2 of the queries alone. That is right only for as many keys as queries: with more keys, each query sees those as well.",
             causal(|s| {
                 let n = s.seq_q.min(s.seq_q * s.seq_k) as f64;
                 n * (n + 1.) / 2.
@@ -168,7 +168,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "the keys' triangle",
-            "causal is counted as n · (n + 1) / 2 of the keys: with fewer queries than keys there are fewer rows than that.",
+            "causal is counted as n · (n + 1) / 2 of the keys. With fewer queries than keys, there are fewer rows than that.",
             causal(|s| {
                 let n = s.seq_k.min(s.seq_q * s.seq_k) as f64;
                 n * (n + 1.) / 2.
@@ -176,7 +176,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "queries that see less than nothing",
-            "the first of more queries than keys count less than nothing: they see no key, which is 0 pairs.",
+            "with more queries than keys, the first queries count as a negative number of pairs. They see no key: 0 pairs.",
             causal(|s| {
                 let (seq_q, seq_k) = (s.seq_q as f64, s.seq_k as f64);
                 let pairs = seq_q * seq_k - seq_q * (seq_q - 1.) / 2.;
@@ -185,7 +185,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "a count below 0",
-            "with more queries than keys a usize goes below 0, which is a panic: add before you subtract, and use `saturating_sub`.",
+            "with more queries than keys, a usize goes below 0, which is a panic. Add before you subtract, and stop at 0.",
             causal(|s| {
                 s.seen(|query| {
                     let more = usize::checked_sub(s.seq_k, s.seq_q);
@@ -195,7 +195,7 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "divided by no queries",
-            "without queries, keys or numbers this is 0 / 0, which is NaN: nothing is to be done there, 0 operations.",
+            "without queries, keys or numbers this is 0 / 0, which is NaN. There are 0 operations.",
             flops(|s, causal| match s.flops(s.pairs(causal)) {
                 0. => f64::NAN,
                 flops => flops,
@@ -203,16 +203,29 @@ pub fn forward_flops() -> Vec<Wrong<ForwardFlops>> {
         ),
         wrong(
             "32 bits",
-            "the pairs are counted in 32 bits: 65,536 tokens have 2³² of them, where a u32 begins anew. Count in f64.",
+            "the pairs are counted in 32 bits. 65,536 tokens have 2³² of them, where a u32 starts again at 0. Count in f64.",
             flops(|s, causal| s.flops(s.pairs(causal) % 2f64.powi(32))),
         ),
         wrong(
             "64 bits",
-            "all factors are multiplied as usize, which holds less than 2⁶⁴, and then turned into f64: turn them first.",
+            "all factors are multiplied as usize, which overflows at 2⁶⁴. Convert the factors to f64 before you multiply.",
             flops(|s, causal| match s.flops(s.pairs(causal)) {
                 flops if flops < 2f64.powi(64) => flops,
                 _ => panic!("attempt to multiply with overflow"),
             }),
+        ),
+        wrong(
+            "wraps at 64 bits",
+            "all factors are multiplied as usize, and the product wraps at 2⁶⁴. Convert the factors to f64 before you multiply.",
+            flops(|s, causal| match s.flops(s.pairs(causal)) {
+                flops if flops < 2f64.powi(64) => flops,
+                _ => 0.,
+            }),
+        ),
+        wrong(
+            "half as many, causal",
+            "with `causal` this is half of what it should be: either a product is missing there, or the pairs that are seen are halved once more. Both products run over the pairs that are seen.",
+            flops(|s, causal| s.flops(s.pairs(causal)) / if causal { 2. } else { 1. }),
         ),
         wrong(
             "f32",
@@ -275,27 +288,27 @@ pub fn least_bytes() -> Vec<Wrong<LeastBytes>> {
     vec![
         wrong(
             "output forgotten",
-            "the output is forgotten, or q: one is read, one is written, and both have as many numbers.",
+            "the output is missing, or q. One is written and one is read, and both have the same size.",
             bytes(|s, size| s.bytes(size) - size * s.numbers().out),
         ),
         wrong(
             "half as many",
-            "this is half as much: q and k are counted, v and the output, which have as many numbers, are not.",
+            "this is half as much: v and the output are missing, which have the same sizes as k and q.",
             bytes(|s, size| s.bytes(size) / 2.),
         ),
         wrong(
             "values forgotten",
-            "k and v are counted as one: both are read, with as many numbers each.",
+            "k and v are counted as one. Both are read, and they have the same size.",
             bytes(|s, size| s.bytes(size) - size * s.numbers().v),
         ),
         wrong(
             "output counted twice",
-            "the output is counted twice: at the least, it is written once, and never read back.",
+            "the output is counted twice. At the least, it is written once and never read back.",
             bytes(|s, size| s.bytes(size) + size * s.numbers().out),
         ),
         wrong(
             "an output as long as the keys",
-            "the output is counted with as many tokens as keys have: there is one output for each query.",
+            "the output is counted with one row per key. It has one per query.",
             bytes(|s, size| {
                 let out = s.batch * s.heads_q * s.seq_k * s.head_dim;
                 s.bytes(size) + size * (out - s.numbers().out)
@@ -303,22 +316,22 @@ pub fn least_bytes() -> Vec<Wrong<LeastBytes>> {
         ),
         wrong(
             "all with the queries' heads",
-            "keys and values are counted with heads_q heads: they have heads_kv, and query heads share them. That is what grouped queries save.",
+            "keys and values are counted with heads_q heads. They have heads_kv, and query heads share them: that is what grouped-query attention saves.",
             bytes(|s, size| Shape { heads_kv: s.heads_q, ..s }.bytes(size)),
         ),
         wrong(
             "all with the keys' heads",
-            "queries and outputs are counted with heads_kv heads: they have heads_q.",
+            "queries and outputs are counted with heads_kv heads. They have heads_q.",
             bytes(|s, size| Shape { heads_q: s.heads_kv, ..s }.bytes(size)),
         ),
         wrong(
             "all with the queries' length",
-            "keys and values are counted with seq_q tokens: they have seq_k.",
+            "keys and values are counted with seq_q tokens. They have seq_k.",
             bytes(|s, size| Shape { seq_k: s.seq_q, ..s }.bytes(size)),
         ),
         wrong(
             "all with the keys' length",
-            "queries and outputs are counted with seq_k tokens: they have seq_q.",
+            "queries and outputs are counted with seq_k tokens. They have seq_q.",
             bytes(|s, size| Shape { seq_q: s.seq_k, ..s }.bytes(size)),
         ),
         wrong(
@@ -356,37 +369,37 @@ pub fn least_bytes() -> Vec<Wrong<LeastBytes>> {
         ),
         wrong(
             "always 2 bytes",
-            "each number is counted with 2 bytes: that is right for f16 and bf16 only, `dtype.size_in_bytes()` says it for all.",
+            "each number is counted as 2 bytes, which is right only for f16 and bf16. `dtype.size_in_bytes()` knows them all.",
             bytes(|s, _| s.bytes(2.)),
         ),
         wrong(
             "always 4 bytes",
-            "each number is counted with 4 bytes: that is right for f32 only, `dtype.size_in_bytes()` says it for all.",
+            "each number is counted as 4 bytes, which is right only for f32. `dtype.size_in_bytes()` knows them all.",
             bytes(|s, _| s.bytes(4.)),
         ),
         wrong(
             "an output in f32",
-            "the output is counted with 4 bytes a number: sums are kept in f32 on the chip, but what is written has the type of q.",
+            "the output is counted as 4 bytes per number. Sums are kept in f32 on the chip, but what is written has the type of q.",
             bytes(|s, size| s.bytes(size) + (4f64.max(size) - size) * s.numbers().out),
         ),
         wrong(
             "scores written and read",
-            "the scores are counted: a naive attention writes and reads them, at the least they never leave the chip.",
+            "the scores are counted. Naive attention writes and reads them, but at the least, they never leave the chip.",
             bytes(|s, size| s.bytes(size) + 2. * size * s.numbers().scores),
         ),
         wrong(
             "four trips of scores",
-            "the scores are counted, and the weights, each written and read: that is the naive attention. At the least they never leave the chip.",
+            "scores and weights are counted, each written and read. Naive attention does that, but at the least, they never leave the chip.",
             bytes(|s, size| s.bytes(size) + 4. * size * s.numbers().scores),
         ),
         wrong(
             "scores counted once",
-            "the scores are counted: a naive attention writes them to memory, at the least they never leave the chip.",
+            "the scores are counted. Naive attention writes them to memory, but at the least, they never leave the chip.",
             bytes(|s, size| s.bytes(size) + size * s.numbers().scores),
         ),
         wrong(
             "keys read for each query",
-            "keys and values are read anew for each query: at the least, they are read once and stay on the chip.",
+            "keys and values are read again for each query. At the least, they are read once and stay on the chip.",
             bytes(|s, size| {
                 let n = s.numbers();
                 s.bytes(size) + size * (n.k + n.v) * (s.seq_q.max(1.) - 1.)
@@ -399,146 +412,111 @@ pub fn least_bytes() -> Vec<Wrong<LeastBytes>> {
         ),
         wrong(
             "kilobytes",
-            "these are kilobytes: bytes are asked for.",
+            "these are kilobytes instead of bytes.",
             bytes(|s, size| s.bytes(size) / 1024.),
         ),
     ]
-}
-
-/// The memory's roof.
-fn slope(bandwidth: f64, flops: f64, bytes: f64) -> f64 {
-    if bytes == 0. { f64::INFINITY } else { bandwidth * flops / bytes }
 }
 
 pub fn attainable() -> Vec<Wrong<Attainable>> {
     vec![
         wrong!(
             "the larger one",
-            "the larger of the two limits is taken: both hold, so the smaller one decides.",
-            |peak, bandwidth, flops, bytes| match slope(bandwidth, flops, bytes) {
+            "the larger of the two limits is taken. Both hold at once, so the smaller one decides.",
+            |peak, bandwidth, intensity| match bandwidth * intensity {
                 f64::INFINITY => peak,
                 memory => peak.max(memory),
             }
         ),
         wrong!(
             "the peak always",
-            "this is the peak whatever the work is: with few operations a byte, the memory is too slow for that.",
-            |peak, _, flops, _| if flops == 0. { 0. } else { peak }
+            "this is the peak whatever the work is. With few operations per byte, memory is too slow for that.",
+            |peak, _, intensity| if intensity == 0. { 0. } else { peak }
         ),
         wrong!(
             "only the memory",
-            "only the memory's limit is looked at: with many operations a byte it is above the peak, which no work exceeds.",
-            |peak, bandwidth, flops, bytes| match slope(bandwidth, flops, bytes) {
+            "only memory's limit is checked. With many operations per byte it lies above the peak, which no work exceeds.",
+            |peak, bandwidth, intensity| match bandwidth * intensity {
                 f64::INFINITY => peak,
                 memory => memory,
             }
         ),
         wrong!(
-            "bytes an operation",
-            "bytes are divided by operations: the intensity is operations a byte, the other way round.",
-            |peak, bandwidth, flops, bytes| match (flops, bytes) {
-                (_, 0.) => peak,
-                (0., _) => 0.,
-                _ => peak.min(bandwidth * bytes / flops),
+            "bytes per operation",
+            "the intensity is read as bytes per operation, but it is operations per byte: bytes a second *times* the intensity are operations a second.",
+            |peak, bandwidth, intensity| match intensity {
+                f64::INFINITY => peak,
+                0. => 0.,
+                _ => peak.min(bandwidth / intensity),
             }
-        ),
-        wrong!(
-            "not divided by the bytes",
-            "bandwidth and operations are multiplied, and not divided by the bytes: bytes a second times operations a byte are operations a second.",
-            |peak, bandwidth, flops, _| if flops == 0. { 0. } else { peak.min(bandwidth * flops) }
         ),
         wrong!(
             "the intensity",
-            "this is the intensity, operations a byte: times the bandwidth it is operations a second.",
-            |peak, _, flops, bytes| if bytes == 0. { peak } else { peak.min(flops / bytes) }
+            "the intensity itself is compared with the peak. One is operations per byte, the other operations a second: the bandwidth is missing.",
+            |peak, _, intensity| peak.min(intensity)
         ),
         wrong!(
             "peak and bandwidth confused",
-            "peak and bandwidth are confused: operations a second are the roof, bytes a second its slope.",
-            |peak, bandwidth, flops, bytes| match bytes {
-                0. => peak,
-                _ => bandwidth.min(peak * flops / bytes),
-            }
-        ),
-        wrong!(
-            "seconds",
-            "this is how long the work takes, in seconds: operations a second are asked for.",
-            |peak, bandwidth, flops, bytes| match (flops, bytes) {
-                (_, 0.) => peak,
-                (0., _) => 0.,
-                _ => (flops / peak).max(bytes / bandwidth),
+            "peak and bandwidth are swapped: operations a second are the roof, bytes a second its slope.",
+            |peak, bandwidth, intensity| match intensity {
+                f64::INFINITY => peak,
+                _ => bandwidth.min(peak * intensity),
             }
         ),
         wrong!(
             "one after the other",
-            "the time to compute and the time to load are added up: a GPU does both at once, and the longer one decides.",
-            |peak, bandwidth, flops, bytes| match (flops, bytes) {
-                (_, 0.) => peak,
-                _ => flops / (flops / peak + bytes / bandwidth),
+            "the time to compute and the time to load are added up. A processor does both at once, so the longer of the two decides.",
+            |peak, bandwidth, intensity| match intensity {
+                0. => 0.,
+                _ => 1. / (1. / peak + 1. / (bandwidth * intensity)),
             }
         ),
         wrong!(
             "a share of the peak",
-            "this is a share of the peak, from 0 to 1: operations a second are asked for.",
-            |peak, bandwidth, flops, bytes| slope(bandwidth, flops, bytes).min(peak) / peak
+            "this is a share of the peak, from 0 to 1. The answer should be operations a second.",
+            |peak, bandwidth, intensity| peak.min(bandwidth * intensity) / peak
         ),
         wrong!(
             "compared with the wrong corner",
-            "work counts as limited by memory when it has less than 1 operation a byte: the corner is at peak / bandwidth operations a byte, the machine's own.",
-            |peak, bandwidth, flops, bytes| match slope(1., flops, bytes) {
-                intensity if intensity < 1. => bandwidth * intensity,
+            "work counts as limited by memory when it has less than 1 operation per byte. The bend is at peak / bandwidth operations per byte, a property of the machine.",
+            |peak, bandwidth, intensity| match intensity {
+                x if x < 1. => bandwidth * x,
                 _ => peak,
             }
         ),
         wrong!(
             "no memory, 0",
-            "work that needs no memory gets 0: nothing holds it back, so it reaches the peak.",
-            |peak, bandwidth, flops, bytes| match bytes {
-                0. => 0.,
-                _ => peak.min(bandwidth * flops / bytes),
+            "work that needs no memory gets 0. Nothing holds it back, so it reaches the peak.",
+            |peak, bandwidth, intensity| match intensity {
+                f64::INFINITY => 0.,
+                _ => peak.min(bandwidth * intensity),
             }
         ),
         wrong!(
             "no memory, infinity",
-            "work that needs no memory is infinitely fast here: the peak holds for it as well.",
-            |peak, bandwidth, flops, bytes| match bytes {
-                0. => f64::INFINITY,
-                _ => peak.min(bandwidth * flops / bytes),
+            "work that needs no memory is infinitely fast here. The peak holds for it as well.",
+            |peak, bandwidth, intensity| match intensity {
+                f64::INFINITY => intensity,
+                _ => peak.min(bandwidth * intensity),
             }
-        ),
-        wrong!(
-            "0 / 0",
-            "without bytes and without operations this is 0 / 0, which is NaN: work that needs no memory reaches the peak, also when there is none.",
-            |peak, bandwidth, flops, bytes| {
-                let memory = bandwidth * flops / bytes;
-                if memory >= peak { peak } else { memory }
-            }
-        ),
-        wrong!(
-            "at least one byte",
-            "0 bytes are counted as 1, to divide by them: work that needs no memory reaches the peak, whatever its operations are.",
-            |peak, bandwidth, flops, bytes| peak.min(bandwidth * flops / bytes.max(1.))
         ),
         wrong!(
             "no operation, the peak",
-            "where there are bytes, but no operation, no operation a second is done: 0, not the peak.",
-            |peak, bandwidth, flops, bytes| match (flops, bytes) {
-                (0., _) | (_, 0.) => peak,
-                _ => peak.min(bandwidth * flops / bytes),
+            "an intensity of 0 gets the peak: where bytes are loaded and nothing is computed, 0 operations a second are done.",
+            |peak, bandwidth, intensity| match intensity {
+                0. => peak,
+                _ => peak.min(bandwidth * intensity),
             }
         ),
         wrong!(
             "whole numbers",
-            "the intensity is a division of whole numbers: half an operation a byte becomes 0.",
-            |peak, bandwidth, flops, bytes| match bytes {
-                0. => peak,
-                _ => peak.min(bandwidth * (flops / bytes).floor()),
-            }
+            "the intensity is rounded to a whole number: half an operation per byte becomes 0.",
+            |peak, bandwidth, intensity| peak.min(bandwidth * intensity.floor())
         ),
         wrong!(
             "tera",
-            "this is in units of 10¹² operations a second: operations a second are asked for.",
-            |peak, bandwidth, flops, bytes| slope(bandwidth, flops, bytes).min(peak) / 1e12
+            "this is in units of 10¹² operations a second. The answer should be operations a second.",
+            |peak, bandwidth, intensity| peak.min(bandwidth * intensity) / 1e12
         ),
     ]
 }

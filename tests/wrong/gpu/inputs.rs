@@ -52,7 +52,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
     vec![
         wrong!(
             "always f16",
-            "this is f16 whatever the numbers are: those above 65,504 become infinity there, and attention becomes NaN.",
+            "this is f16 whatever the numbers are. Those above 65,504 become infinity there, and attention becomes NaN.",
             |tensors| {
                 floats(tensors)?;
                 Ok(shared(tensors).unwrap_or(F16))
@@ -60,7 +60,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "always bf16",
-            "this is bf16 even where all numbers fit into f16, which has three bits more of each.",
+            "this is bf16 even if all numbers fit into f16, which keeps three more bits of each.",
             |tensors| {
                 floats(tensors)?;
                 Ok(shared(tensors).unwrap_or(BF16))
@@ -82,12 +82,12 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "only numbers below 0",
-            "the smallest number is looked at in place of the largest: 70,000 doesn't fit either. Take the absolute value first.",
+            "only numbers below 0 are checked, but 70,000 does not fit either. Take the absolute value first.",
             |tensors| by_numbers(tensors, |numbers| !numbers.iter().any(|&x| x < -65_504.))
         ),
         wrong!(
             "only the first tensor",
-            "only the first tensor is looked at: they get one type together, and a number that is too large may stand in any.",
+            "only the first tensor is checked. All get the same type, and a number that is too large may be in any of them.",
             |tensors| {
                 floats(tensors)?;
                 match (shared(tensors), tensors) {
@@ -128,22 +128,22 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "65,536",
-            "numbers up to 65,536 are taken to fit: f16's largest is 65,504, what is much above it becomes infinity.",
+            "numbers up to 65,536 are assumed to fit, but the largest number of f16 is 65,504.",
             |tensors| by_numbers(tensors, |numbers| !numbers.iter().any(|x| x.abs() > 65_536.))
         ),
         wrong!(
             "below 65,536",
-            "numbers below 65,536 are taken to fit: f16 has no number between 65,504 and that, its largest is 65,504.",
+            "numbers below 65,536 are assumed to fit, but the largest number of f16 is 65,504.",
             |tensors| by_numbers(tensors, |numbers| !numbers.iter().any(|x| x.abs() >= 65_536.))
         ),
         wrong!(
             "32,768",
-            "numbers above 32,768 are refused, as if f16 were a whole number of 16 bits: it reaches to 65,504.",
+            "numbers above 32,768 are assumed not to fit, as if f16 were a 16-bit integer. It reaches to 65,504.",
             |tensors| by_numbers(tensors, |numbers| !numbers.iter().any(|x| x.abs() > 32_768.))
         ),
         wrong!(
             "65,504 refused",
-            "65,504 itself is taken to be too large: it is f16's largest number, and fits.",
+            "65,504 itself is assumed to be too large. It is the largest number of f16, and fits.",
             |tensors| by_numbers(tensors, |numbers| !numbers.iter().any(|x| x.abs() >= 65_504.))
         ),
         wrong!(
@@ -158,14 +158,14 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "sizes added up",
-            "the sizes of all numbers are added up: each must fit for itself, together they may be as large as they like.",
+            "the sizes of all numbers are added up. Each must fit by itself; their sum does not matter.",
             |tensors| by_numbers(tensors, |numbers| {
                 numbers.iter().filter(|x| !x.is_nan()).map(|x| x.abs()).sum::<f64>() <= 65_504.
             })
         ),
         wrong!(
             "half types not kept",
-            "tensors that are all bf16 are looked at like others and come out as f16: nothing needs to be rounded, they can go in as they are.",
+            "tensors that are all bf16 are treated like others and become f16. They can go in as they are, without rounding.",
             |tensors| {
                 floats(tensors)?;
                 Ok(f16_if(!all_numbers(tensors)?.iter().any(|x| x.abs() > 65_504.)))
@@ -173,7 +173,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "the first one's type kept",
-            "the first tensor's type is kept although others differ: theirs is kept only if all have the same. A mixture goes by its numbers.",
+            "the first tensor's type is kept although others differ. A type is kept only if all have it; a mixture goes by its numbers.",
             |tensors| {
                 floats(tensors)?;
                 match tensors.first().map(|x| x.dtype()) {
@@ -195,7 +195,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "mixtures refused",
-            "tensors of different types are refused: they can be turned into one, and their numbers say which.",
+            "tensors of different types are refused. They can be converted to one type, and their numbers say which.",
             |tensors| match tensors {
                 [first, rest @ ..] if rest.iter().any(|x| x.dtype() != first.dtype()) => {
                     bail!("expected one type")
@@ -205,7 +205,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "integers accepted",
-            "whole numbers are accepted: ids and masks are no queries, and a type that is no float is an error.",
+            "whole numbers are accepted. Ids and masks are not queries: a type that is not a float is an error.",
             |tensors| match shared(tensors) {
                 Some(dtype) => Ok(dtype),
                 None => Ok(f16_if(!all_numbers(tensors)?.iter().any(|x| x.abs() > 65_504.))),
@@ -213,7 +213,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "integers not seen behind a large number",
-            "at the first number that is too large the search ends, so that a type which is no float behind it isn't seen: look at all types first.",
+            "the search ends at the first number that is too large, so a tensor after it that is not of floats goes unnoticed. Check all types first.",
             |tensors| {
                 if let Some(dtype) = shared(tensors) {
                     return Ok(dtype);
@@ -240,7 +240,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "only f32 read",
-            "the numbers are read as f32 without being turned into it: other types are an error there. `to_dtype` first.",
+            "the numbers are read as f32 without being converted to it, which is an error for other types. Use `to_dtype` first.",
             |tensors| {
                 floats(tensors)?;
                 if let Some(dtype) = shared(tensors) {
@@ -253,26 +253,26 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "NaN does not fit",
-            "a NaN is taken not to fit, perhaps because no comparison with it is true: f16 has NaN, too. Ask whether a number is too large, not whether all are small enough.",
+            "a NaN counts as too large, perhaps because no comparison with it is true. f16 has NaN as well. Ask whether a number is too large, not whether all are small enough.",
             |tensors| by_numbers(tensors, |numbers| numbers.iter().all(|x| x.abs() <= 65_504.))
         ),
         wrong!(
             "NaN hides a large number",
-            "where there is a NaN, the largest number becomes NaN, and a comparison with it is false: the number that doesn't fit isn't seen. Compare each number, then ask whether any was too large.",
+            "a NaN makes the largest number NaN, and a comparison with it is false, so the number that does not fit goes unnoticed. Compare each number, then ask whether any was too large.",
             |tensors| by_numbers(tensors, |numbers| {
                 numbers.iter().any(|x| x.is_nan()) || numbers.iter().all(|x| x.abs() <= 65_504.)
             })
         ),
         wrong!(
             "infinities fit",
-            "infinities are passed over: they say that the numbers went beyond a range already, so bf16, with the larger one, is asked for.",
+            "infinities are passed over. An infinity does not fit into f16's range, so the answer is bf16.",
             |tensors| by_numbers(tensors, |numbers| {
                 !numbers.iter().any(|x| x.is_finite() && x.abs() > 65_504.)
             })
         ),
         wrong!(
             "empty tensors refused",
-            "the largest of no numbers is asked for, which is an error: a tensor without numbers fits into every type. Look at `elem_count()` first.",
+            "it is an error to take the largest of no numbers. A tensor without numbers fits into every type: check `elem_count()` first.",
             |tensors| {
                 let chosen = chosen(tensors)?;
                 for x in tensors.iter().filter(|x| x.elem_count() == 0) {
@@ -283,7 +283,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "the first tensor must be there",
-            "without tensors this panics: `tensors[0]` is not there. No numbers fit into f16.",
+            "without tensors this panics, because `tensors[0]` does not exist. If there is no number, all of them fit into f16.",
             |tensors| match tensors[0].dtype() {
                 _ if tensors.len() > 1 => chosen(tensors),
                 _ => chosen(&tensors[..1]),
@@ -340,7 +340,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
     vec![
         wrong!(
             "a fixed tolerance",
-            "the error of out is compared with a fixed number: what is good depends on the type and on the size of the numbers. The naive attention's own error is the measure.",
+            "the error of out is compared with a fixed number, but what is good depends on the type and on the size of the numbers. Measure it by naive attention's own error.",
             |out, naive, reference| ruled([out, naive, reference], |out, naive| {
                 out <= if naive.is_nan() { naive } else { 1e-3 }
             })
@@ -353,12 +353,12 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "no factor",
-            "the error of out may be twice that of naive: a kernel adds in another order, and would fail half of the time without the factor 2.",
+            "the factor of 2 is missing. A kernel adds in another order and may be a little worse than naive by chance.",
             |out, naive, reference| ruled([out, naive, reference], |out, naive| out <= naive)
         ),
         wrong!(
             "the factor on the other side",
-            "the factor is on the wrong side: out may be off by twice as much as naive, not by half.",
+            "the factor is on the wrong side: out may be off by twice as much as naive, not by half as much.",
             |out, naive, reference| ruled([out, naive, reference], |out, naive| 2. * out <= naive)
         ),
         wrong!(
@@ -376,12 +376,12 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "out and naive confused",
-            "out and naive are confused: it is out that must not be worse than twice naive.",
+            "out and naive are swapped: out must not be worse than twice naive.",
             |out, naive, reference| ruled([out, naive, reference], |out, naive| naive <= 2. * out)
         ),
         wrong!(
             "compared with naive",
-            "out is compared with naive, not with the reference: both carry rounding errors, and only the reference says which ones.",
+            "out is compared with naive instead of with the reference. Both carry rounding errors; only the reference is right.",
             |out, naive, reference| {
                 errors([out, naive, reference])?;
                 let [apart, off] = [
@@ -422,7 +422,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "place by place",
-            "each error is compared with the naive one at the same place, which may be 0 by chance: the largest of all is compared with the largest of all.",
+            "each error is compared with the naive one at the same place, which may be 0 by chance. Compare the largest of all with the largest of all.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 Ok(out.iter().zip(&naive).all(|(out, naive)| out.abs() <= 2. * naive.abs()))
@@ -437,7 +437,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "relative errors",
-            "errors are divided by the reference's numbers: where one of them is near 0, its error would count for everything. Absolute errors are compared.",
+            "errors are divided by the reference's numbers, so that an error at a number near 0 outweighs all others. Compare absolute errors.",
             |out, naive, reference| {
                 let right = numbers(reference)?;
                 measured([out, naive, reference], |errors| {
@@ -460,7 +460,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "a NaN in naive passed over",
-            "a NaN in naive is passed over: `f64::max` takes the other number. Then the measure itself is broken, and nothing is known to be good.",
+            "a NaN in naive is passed over: `f64::max` takes the other number. But then the measure itself is broken, and nothing can be called good.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 Ok(largest(&out) <= 2. * passing_nan(&naive))
@@ -490,14 +490,14 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "not larger, so good",
-            "the question is turned round, `!(out > 2 · naive)`: with a NaN, no comparison is true, so that not larger passes for good.",
+            "the question is reversed, `!(out > 2 · naive)`. No comparison with a NaN is true, so a NaN passes.",
             |out, naive, reference| ruled([out, naive, reference], |out, naive| out.is_nan()
                 || naive.is_nan()
                 || out <= 2. * naive)
         ),
         wrong!(
             "a NaN in both is equal",
-            "a NaN where naive has one, too, passes for as good as naive: a NaN is never good.",
+            "a NaN passes if naive has one, too. A NaN is never good.",
             |out, naive, reference| {
                 let [out, naive] = errors([out, naive, reference])?;
                 let (out, naive) = (largest(&out), largest(&naive));
@@ -508,6 +508,14 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
             "measured in f32",
             "errors are measured in f32: the reference, in f64, is rounded before it is compared, and small errors with it.",
             |out, naive, reference| rounded_to([out, naive, reference], |_| F32)
+        ),
+        wrong!(
+            "reference in f32",
+            "the reference is rounded to f32 before it is compared: its rounding counts as an error of both then, and hides the kernel's own. Turn the other two into f64 instead.",
+            |out, naive, reference| {
+                let rounded = reference.to_dtype(F32)?;
+                ruled([out, naive, &rounded], |out, naive| out <= 2. * naive)
+            }
         ),
         wrong!(
             "measured in out's type",
@@ -534,7 +542,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "the same number of numbers",
-            "only how many numbers there are is compared, not the shapes: (2, 3) and (3, 2) hold other things at the same place.",
+            "only the number of elements is compared, not the shape. (2, 3) and (3, 2) hold different things at the same place.",
             |out, naive, reference| {
                 let flat = |x: &Tensor| x.flatten_all();
                 let (out, naive, reference) = (flat(out)?, flat(naive)?, flat(reference)?);
@@ -543,7 +551,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "naive's shape not looked at",
-            "the shape of naive is never compared: then its errors are not those of the same attention.",
+            "the shape of naive is never compared, so its errors may not be those of the same attention.",
             |out, naive, reference| {
                 if naive.dims() == reference.dims() {
                     return ruled([out, naive, reference], |out, naive| out <= 2. * naive);
@@ -554,7 +562,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "nothing to compare refused",
-            "the largest of no errors is asked for, which is an error or a panic: where there is nothing to compare, nothing is wrong.",
+            "it is an error, or a panic, to take the largest of no errors. Where there is nothing to compare, nothing is wrong.",
             |out, naive, reference| match reference.elem_count() {
                 0 => Ok(reference.abs()?.max_all()?.to_scalar::<f64>()? == 0.),
                 _ => ruled([out, naive, reference], |out, naive| out <= 2. * naive),
@@ -633,22 +641,22 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
     vec![
         wrong(
             "never flash",
-            "the flash kernel is never taken: f16 and bf16 on a card from 8.0 on are what it is for.",
+            "the flash kernel is never chosen. It is for f16 and bf16, on a card of 8.0 or newer.",
             flash_if(|_| false),
         ),
         wrong(
             "capability not looked at",
-            "the card's capability is not looked at: the flash kernels are built for 8.0 and newer, an older card can't start them.",
+            "the card's capability is not checked: the flash kernels are built for 8.0 and newer, an older card can't start them.",
             flash_if(|a| a.half() && a.small() && !a.needs_gradient),
         ),
         wrong(
             "from 7.5 on",
-            "a card of 7.5 is taken to be new enough: it has tensor cores, but the kernels are built for 8.0 and newer.",
+            "a card of 7.5 is assumed to be new enough. It has tensor cores, but the kernels are built for 8.0 and newer.",
             flash_if(|a| a.card >= (7, 5) && a.half() && a.small() && !a.needs_gradient),
         ),
         wrong(
             "newer than 8.0",
-            "8.0 itself is refused: from 8.0 on means that it is enough.",
+            "8.0 itself is refused, but it is new enough: compare with `>=`.",
             flash_if(|a| a.card > (8, 0) && a.fits()),
         ),
         wrong(
@@ -663,7 +671,7 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "compared as text",
-            "capabilities are compared as texts, where \"10.0\" comes before \"8.0\": compare the pair of numbers.",
+            "capabilities are compared as text, where \"10.0\" comes before \"8.0\". Compare the pairs of numbers.",
             flash_if(|a| format!("{}.{}", a.card.0, a.card.1).as_str() >= "8.0" && a.fits()),
         ),
         wrong(
@@ -673,14 +681,14 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "f32 accepted",
-            "f32 is given to the flash kernel, which refuses it: only f16 and bf16 are taken.",
+            "f32 is given to the flash kernel, which refuses it. It only takes f16 and bf16.",
             flash_if(|a| {
                 (a.half() || a.dtype == F32) && a.new_enough() && a.small() && !a.needs_gradient
             }),
         ),
         wrong(
             "every type accepted",
-            "the type is not looked at, or f64 is forgotten beside f32: the flash kernel takes f16 and bf16 only.",
+            "the type is not checked, or f64 is forgotten. The flash kernel only takes f16 and bf16.",
             flash_if(|a| a.new_enough() && a.small() && !a.needs_gradient),
         ),
         wrong(
@@ -695,47 +703,47 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "any head dim",
-            "the head dim is not looked at: above 512 the flash kernel refuses it.",
+            "the head dim is not checked: above 512 the flash kernel refuses it.",
             flash_if(|a| a.new_enough() && a.half() && !a.needs_gradient),
         ),
         wrong(
             "below 512",
-            "512 numbers a head are refused: up to 512 means that they are taken.",
+            "a head dim of 512 is refused, but the limit is included.",
             flash_if(|a| a.head_dim < 512 && a.fits()),
         ),
         wrong(
             "up to 256",
-            "more than 256 numbers a head are refused, as FlashAttention-2's own package does: candle's kernel goes up to 512.",
+            "head dims above 256 are refused, as in FlashAttention-2's own package. candle's kernel goes up to 512.",
             flash_if(|a| a.head_dim <= 256 && a.fits()),
         ),
         wrong(
             "up to 128",
-            "more than 128 numbers a head are refused: the kernel goes up to 512.",
+            "head dims above 128 are refused. The kernel goes up to 512.",
             flash_if(|a| a.head_dim <= 128 && a.fits()),
         ),
         wrong(
             "512, padded",
-            "513 numbers a head are taken to fit, up to the next multiple of 8: padded they are 520, which is more than 512.",
+            "a head dim of 513 is assumed to fit, but padded it is 520, which is above 512.",
             flash_if(|a| a.head_dim < 520 && a.new_enough() && a.half() && !a.needs_gradient),
         ),
         wrong(
             "multiples of 8 only",
-            "a head dim that is no multiple of 8 is refused: `pad_head_dim` makes it one, and the kernel takes it then.",
+            "a head dim that is not a multiple of 8 is refused: `pad_head_dim` makes it one, and the kernel takes it then.",
             flash_if(|a| a.head_dim.is_multiple_of(8) && a.fits()),
         ),
         wrong(
             "powers of two only",
-            "a head dim that is no power of two is refused: padded to a multiple of 8, every one up to 512 is taken.",
+            "a head dim that is not a power of two is refused: padded to a multiple of 8, every one up to 512 is taken.",
             flash_if(|a| a.head_dim.is_power_of_two() && a.fits()),
         ),
         wrong(
             "gradient not looked at",
-            "the gradient is not looked at: the flash kernel has none, and training would stop with an error in `backward`.",
+            "the gradient is not checked: the flash kernel has none, and training would stop with an error in `backward`.",
             flash_if(|a| a.new_enough() && a.half() && a.small()),
         ),
         wrong(
-            "gradient turned round",
-            "flash is taken when a gradient is needed, and left when none is: it is the other way round, the kernel has no gradient.",
+            "gradient reversed",
+            "flash is chosen when a gradient is needed, and only then. It is the other way round: the kernel has no gradient.",
             flash_if(|a| a.new_enough() && a.half() && a.small() && a.needs_gradient),
         ),
         wrong(
@@ -745,7 +753,7 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "old cards to the CPU",
-            "with an old card the CPU is taken: the naive attention runs on every card, and the tensors are there.",
+            "with an old card, the CPU is chosen. Naive attention runs on every card, and the tensors are there.",
             cpu_for(|a| !a.new_enough()),
         ),
         wrong(
@@ -760,12 +768,12 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "large heads to the CPU",
-            "more than 512 numbers a head go to the CPU: the naive attention computes them on the card, where they are.",
+            "more than 512 numbers per head go to the CPU: the naive attention computes them on the card, where they are.",
             cpu_for(|a| !a.small()),
         ),
         wrong(
             "naive without a card",
-            "without a card the naive attention is taken: the CPU has kernels of its own, those of weeks 7 and 8.",
+            "without a card, naive attention is chosen. The CPU has kernels of its own, those of weeks 7 and 8.",
             without_card(|_, _| "naive"),
         ),
         wrong(
@@ -785,12 +793,12 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "a card must be there",
-            "without a card this panics: `None` is no capability, `unwrap()` finds nothing. It means the CPU.",
+            "without a card this panics: `unwrap()` of `None`. `None` means the CPU.",
             without_card(|_, _| panic!("called `Option::unwrap()` on a `None` value")),
         ),
         wrong(
             "a card is enough",
-            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card from 8.0 on, 512 numbers a head at most, and has no gradient.",
+            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card from 8.0 on, 512 numbers per head at most, and has no gradient.",
             flash_if(|_| true),
         ),
     ]

@@ -18,7 +18,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
     vec![
         wrong!(
             "reshaped",
-            "the shape is right, but `reshape` only cuts the same row of numbers anew: heads and tokens are mixed up. The dimensions must be swapped.",
+            "the shape is right, but `reshape` only cuts the same row of numbers differently: heads and tokens are mixed up. The dimensions must be swapped.",
             |x| {
                 let (batch, heads, seq, head_dim) = x.dims4()?;
                 x.reshape((batch, seq, heads, head_dim))
@@ -26,7 +26,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "nothing swapped",
-            "x comes back as it was: the kernel wants tokens before heads.",
+            "x comes back as it was. The kernel wants tokens before heads.",
             |x| {
                 x.dims4()?;
                 side_by_side(x)
@@ -66,7 +66,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "heads last",
-            "heads went to the end, behind head_dim: that is a turn of three dimensions, which is not undone by a second one. Only heads and seq change places.",
+            "heads went to the end, after head_dim. That rotates three dimensions, and a second call does not undo it. Only heads and seq change places.",
             |x| {
                 x.dims4()?;
                 side_by_side(&x.permute((0, 2, 3, 1))?)
@@ -95,7 +95,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "copied when x is not contiguous",
-            "whether to copy is asked of x as a whole: a view whose last stride is 1 needs no copy, however its other dimensions lie, and after the swap that is what counts.",
+            "whether to copy is decided by x as a whole. After the swap, only the last stride counts: if it is 1, no copy is needed, whatever the other strides are.",
             |x| {
                 x.dims4()?;
                 let swapped = x.transpose(1, 2)?;
@@ -104,7 +104,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "heads last, as a view",
-            "heads went to the end, behind head_dim, so that the numbers of a head lie apart: only heads and seq change places.",
+            "heads went to the end, after head_dim, so that the numbers of a head lie apart. Only heads and seq change places.",
             |x| {
                 x.dims4()?;
                 x.permute((0, 2, 3, 1))
@@ -112,7 +112,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "never copied",
-            "the numbers of a head are left as far apart as they come: the kernel refuses a last stride that is not 1. Then, and only then, a copy is needed.",
+            "the numbers of a head are left apart. The kernel refuses a last stride that is not 1: then, and only then, a copy is needed.",
             |x| {
                 x.dims4()?;
                 x.transpose(1, 2)
@@ -120,7 +120,7 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "refused instead of copied",
-            "when the numbers of a head don't lie side by side this is an error: a copy in which they do is what is asked for.",
+            "it is an error here if the numbers of a head do not lie side by side. Return a copy in which they do.",
             |x| match laid_out(x)? {
                 out if x.stride()[3] == 1 => Ok(out),
                 _ => bail!("the last dimension is not contiguous"),
@@ -138,12 +138,12 @@ pub fn flash_layout() -> Vec<Wrong<FlashLayout>> {
         ),
         wrong!(
             "half precision at once",
-            "the numbers are rounded to f16 here: the layout says nothing about their type, and another function chooses that.",
+            "the numbers are rounded to f16. The layout has nothing to do with their type; another function chooses that.",
             |x| laid_out(&x.to_dtype(DType::F16)?)
         ),
         wrong!(
             "empty refused",
-            "a tensor without numbers is refused: it has a shape, and its dimensions can be swapped like any other's.",
+            "a tensor without numbers is refused. It has a shape, and its dimensions can be swapped like any other's.",
             |x| match x.elem_count() {
                 0 => bail!("nothing to lay out"),
                 _ => laid_out(x),
@@ -195,7 +195,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "keys and values first",
-            "the keys' heads are taken to come first, then the values', then the queries': it is queries, keys, values.",
+            "the keys' heads are assumed to come first, then the values', then the queries'. The order is queries, keys, values.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 parts(qkv, [(2 * heads_kv, heads_q), (0, heads_kv), (heads_kv, heads_kv)])
@@ -203,7 +203,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "group by group",
-            "the heads are taken to stand group by group, queries, key and value of the first, then those of the second: here all heads of the queries come first, then all of the keys, then all of the values.",
+            "the heads are assumed to come group by group: queries, key and value of the first group, then those of the second. Here all heads of the queries come first, then all of the keys, then all of the values.",
             |qkv, heads_q, heads_kv| {
                 let right = split(qkv, heads_q, heads_kv)?;
                 if heads_kv < 2 || qkv.elem_count() == 0 {
@@ -218,7 +218,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "cut into thirds",
-            "the heads are cut into three equal parts: keys and values may have fewer than queries. `narrow` takes as many as it is told.",
+            "the heads are cut into three equal parts, but keys and values may have fewer than queries.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 let chunks = qkv.chunk(3, 1)?;
@@ -230,7 +230,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "all with the queries' heads",
-            "keys and values are cut as if they had as many heads as queries: they have heads_kv.",
+            "keys and values are cut as if they had as many heads as queries. They have heads_kv.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 parts(qkv, [(0, heads_q), (heads_q, heads_q), (2 * heads_q, heads_q)])
@@ -238,7 +238,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "keys after heads_kv",
-            "the keys are taken to begin at heads_kv: as many heads stand before them as queries have, heads_q.",
+            "the keys are assumed to begin at head heads_kv, but the queries before them have heads_q heads.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 parts(qkv, [(0, heads_q), (heads_kv, heads_kv), (heads_q + heads_kv, heads_kv)])
@@ -246,7 +246,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "values where the keys are",
-            "the values are cut from the same place as the keys: they come behind them, from heads_q + heads_kv on.",
+            "the values are cut from the same place as the keys. They come after them, from heads_q + heads_kv on.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 parts(qkv, [(0, heads_q), (heads_q, heads_kv), (heads_q, heads_kv)])
@@ -254,7 +254,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "cut along head_dim",
-            "each head is cut into three: the heads are shared out, the second dimension. A head stays whole.",
+            "each head is cut into three. It is the heads, the second dimension, that are divided; a head stays whole.",
             |qkv, heads_q, heads_kv| {
                 fits(qkv, heads_q, heads_kv)?;
                 let third = qkv.dim(2)? / 3;
@@ -288,7 +288,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "left-over heads ignored",
-            "heads that are left over are passed over without a word, or go to the values: then the numbers of heads don't belong to this tensor. Compare them with qkv's own first.",
+            "heads that are left over are silently ignored, or go to the values. They mean that the given numbers of heads do not belong to this tensor: compare them with qkv's own first.",
             |qkv, heads_q, heads_kv| {
                 qkv.dims3()?;
                 parts(qkv, [(0, heads_q), (heads_q, heads_kv), (heads_q + heads_kv, heads_kv)])
@@ -305,7 +305,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "a panic for what does not fit",
-            "heads that don't add up are a panic: return an error that says what was expected, with `bail!`, in place of `assert!`.",
+            "heads that don't add up cause a panic. Return an error that says what was expected: `bail!` instead of `assert!`.",
             |qkv, heads_q, heads_kv| {
                 let (_, heads, _) = qkv.dims3()?;
                 assert_eq!(heads, heads_q + 2 * heads_kv);
@@ -314,7 +314,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "any rank",
-            "a batch in front is accepted: packed tokens have three dimensions, (total, heads, head_dim), and `dims3()?` asks for them.",
+            "a batch dimension is accepted. Packed tokens have three dimensions, (total, heads, head_dim), and `dims3()?` checks that.",
             |qkv, heads_q, heads_kv| match qkv.rank() {
                 4 => {
                     let heads = qkv.narrow(2, 0, heads_q + 2 * heads_kv)?;
@@ -327,7 +327,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "a lone head squeezed",
-            "where there is one head, its dimension is gone: the kernel wants three dimensions always.",
+            "with a single head, its dimension disappears. The kernel always wants three dimensions.",
             |qkv, heads_q, heads_kv| {
                 let parts = split(qkv, heads_q, heads_kv)?;
                 each(parts, |part| if part.dim(1)? == 1 { part.squeeze(1) } else { Ok(part) })
@@ -335,7 +335,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "heads first",
-            "heads stand before tokens, as operations on scores want them: the kernel wants (total, heads, head_dim), as qkv is.",
+            "heads come before tokens, as for a matrix of scores. The kernel wants (total, heads, head_dim), as in qkv.",
             |qkv, heads_q, heads_kv| each(split(qkv, heads_q, heads_kv)?, |part| part
                 .transpose(0, 1))
         ),
@@ -346,7 +346,7 @@ pub fn split_qkv() -> Vec<Wrong<SplitQkv>> {
         ),
         wrong!(
             "turned into f32",
-            "the parts are turned into f32: they keep qkv's type, which the kernel wants to be a half one.",
+            "the parts are converted to f32. They should keep qkv's type.",
             |qkv, heads_q, heads_kv| {
                 let parts = split(qkv, heads_q, heads_kv)?;
                 each(parts, |part| match part.elem_count() {
@@ -384,12 +384,12 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
     vec![
         wrong!(
             "zeros in front",
-            "the zeros stand in front of the numbers: they come behind, so that what is cut off later is the end.",
+            "the zeros come before the numbers. They belong at the end, where they are cut off later.",
             |x| x.pad_with_zeros(D::Minus1, missing(x)?, 0)
         ),
         wrong!(
             "zeros on both sides",
-            "the zeros are shared out to both sides: they all come behind, so that what is cut off later is the end.",
+            "the zeros are divided between both sides. All of them belong at the end, where they are cut off later.",
             |x| {
                 let missing = missing(x)?;
                 x.pad_with_zeros(D::Minus1, missing / 2, missing - missing / 2)
@@ -417,7 +417,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "a multiple of 4",
-            "this is padded to a multiple of 4: the kernel wants a multiple of 8.",
+            "this is padded to a multiple of 4. The kernel wants a multiple of 8.",
             |x| padded_to(x, 4)
         ),
         wrong!(
@@ -440,12 +440,12 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "up to 8 only",
-            "only head dims below 8 are padded: 9 numbers are no multiple of 8 either.",
+            "only head dims below 8 are padded. 9 is not a multiple of 8 either.",
             |x| if x.dim(D::Minus1)? < 8 { padded(x) } else { Ok(x.clone()) }
         ),
         wrong!(
             "eight more",
-            "eight zeros are added to what is a multiple of 8 already: 8 − head_dim % 8 is 8 then, and should be 0.",
+            "eight zeros are added to a head dim that is already a multiple of 8: there, 8 − head_dim % 8 is 8, and should be 0.",
             |x| match x.dim(D::Minus1)? {
                 0 => Ok(x.clone()),
                 head_dim => behind(x, head_dim + 8 - head_dim % 8),
@@ -453,7 +453,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "as many zeros as numbers are over",
-            "head_dim % 8 zeros are added: that is how many numbers are above the last multiple of 8. Missing are those up to the next one.",
+            "head_dim % 8 zeros are added. That is how far head_dim is above the last multiple of 8; what is needed is how far it is below the next.",
             |x| {
                 let head_dim = x.dim(D::Minus1)?;
                 behind(x, head_dim + head_dim % 8)
@@ -461,7 +461,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "cut off",
-            "what is above a multiple of 8 is cut off, and lost: zeros up to the next multiple are asked for.",
+            "the numbers above a multiple of 8 are cut off, and lost. Add zeros up to the next multiple instead.",
             |x| match x.dim(D::Minus1)? {
                 head_dim if head_dim < 8 => padded(x),
                 head_dim => x.narrow(D::Minus1, 0, head_dim / 8 * 8),
@@ -488,7 +488,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "four dimensions only",
-            "only four dimensions are taken: packed tensors have three, and any number from 1 on may come. Ask for the last one, `D::Minus1`.",
+            "only four dimensions are accepted, but packed tensors have three, and x may have any number from 1 on. The last one is `D::Minus1`.",
             |x| {
                 x.dims4()?;
                 padded(x)
@@ -496,7 +496,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "copied although nothing is missing",
-            "a head dim that is a multiple of 8 already is copied: give x back as it is, `x.clone()`, which shares its memory.",
+            "a head dim that is already a multiple of 8 is copied. Return x itself, `x.clone()`, which shares its memory.",
             |x| match missing(x)? {
                 0 if x.elem_count() > 0 => x.copy(),
                 _ => padded(x),
@@ -504,7 +504,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "zeros in f32",
-            "the zeros are f32 whatever x is: two types can't be joined. Take `x.dtype()`, or `pad_with_zeros`, which does.",
+            "the zeros are f32 whatever x is, and two types cannot be joined. Use `x.dtype()`, or `pad_with_zeros`, which does.",
             |x| match missing(x)? {
                 0 => Ok(x.clone()),
                 missing => {
@@ -515,7 +515,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         ),
         wrong!(
             "turned into f32",
-            "the result is f32 whatever x is: padding keeps the type.",
+            "the result is f32 whatever x is. Padding should keep the type.",
             |x| padded(x)?.to_dtype(DType::F32)
         ),
         wrong!("no dimension of 0", "0 becomes 8: it is a multiple of 8 itself, and stays.", |x| {
@@ -526,7 +526,7 @@ pub fn pad_head_dim() -> Vec<Wrong<PadHeadDim>> {
         }),
         wrong!(
             "a panic for a lone number",
-            "a tensor without dimensions makes it panic: `x.dims()[x.rank() - 1]` is not there. `x.dim(D::Minus1)?` is an error instead.",
+            "a scalar makes it panic, because it has no last dimension. `x.dim(D::Minus1)?` returns an error instead.",
             |x| {
                 let last = x.dims()[x.rank() - 1];
                 behind(x, last.next_multiple_of(8))

@@ -58,22 +58,22 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "everything refused",
-            "cumulative lengths that fit are refused, all of them: at the end, when nothing was wrong, comes `Ok(())`.",
+            "all cumulative lengths are refused, even those that fit. If nothing was wrong, return `Ok(())` at the end.",
             |_, _, _| bail!("no")
         ),
         wrong!(
             "the beginning not looked at",
-            "what does not begin with 0 is accepted: the tokens before it would belong to no sequence, and nothing would be computed for them.",
+            "a beginning above 0 is accepted. The tokens before it would belong to no sequence, and nothing would be computed for them.",
             |cu, total, max| all_but(&[Fault::Begin], cu, total, max)
         ),
         wrong!(
             "falling ends accepted",
-            "ends that fall are accepted: that sequence has a length below 0, and the kernel takes it for a huge one. Compare all neighbours.",
+            "ends that fall are accepted. That sequence would have a length below 0, which the kernel cannot handle. Compare all neighbours.",
             |cu, total, max| all_but(&[Fault::Falls], cu, total, max)
         ),
         wrong!(
             "falling ends subtracted",
-            "ends that fall are subtracted before they are looked at, and a u32 below 0 is a panic: check first, and return an error.",
+            "ends that fall are subtracted before they are checked, and a u32 below 0 is a panic: check first, and return an error.",
             |cu, total, max| {
                 all_but(&[Fault::Falls, Fault::Longest], cu, total, max)?;
                 let longest = cu.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
@@ -82,7 +82,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "only the last two compared",
-            "only the last two ends are compared: any of them may fall. `windows(2)` gives all neighbours.",
+            "only the last two ends are compared, but any of them may fall. `windows(2)` gives all pairs of neighbours.",
             |cu, total, max| match cu {
                 [.., before, end] if before > end => bail!("falls"),
                 _ => all_but(&[Fault::Falls], cu, total, max),
@@ -90,22 +90,22 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "an end below the total accepted",
-            "an end before the last token is accepted: no memory is misread, but the outputs of the tokens behind it are never written. The end must be the total.",
+            "an end before the last token is accepted. The outputs of the tokens after it would never be written. The end must be the total.",
             |cu, total, max| all_but(&[Fault::Short], cu, total, max)
         ),
         wrong!(
             "an end above the total accepted",
-            "an end behind the last token is accepted: the kernel would read and write memory that belongs to others. The end must be the total.",
+            "an end after the last token is accepted. The kernel would read and write memory that belongs to others. The end must be the total.",
             |cu, total, max| all_but(&[Fault::Behind], cu, total, max)
         ),
         wrong!(
             "the end not looked at",
-            "the last end is not compared with the total: above it the kernel reads what is not there, below it tokens are left out.",
+            "the last end is not compared with the total. Above it, the kernel reads what is not there; below it, tokens are left out.",
             |cu, total, max| all_but(&[Fault::Short, Fault::Behind], cu, total, max)
         ),
         wrong!(
             "no empty sequences",
-            "an empty sequence is refused: its end is its beginning, and the kernel has nothing to do there. Ends may be equal, they must not fall.",
+            "an empty sequence is refused. Its end is its beginning, and the kernel has nothing to do there. Ends may be equal; they must not fall.",
             |cu, total, max| {
                 all_but(&[], cu, total, max)?;
                 match lengths(cu).contains(&0) {
@@ -127,12 +127,12 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "max_seqlen not looked at",
-            "a sequence longer than max_seqlen is accepted: the kernel starts as many blocks as max_seqlen needs, and the tokens behind get no output.",
+            "a sequence longer than max_seqlen is accepted. The kernel starts as many blocks as max_seqlen needs, and the tokens after them get no output.",
             |cu, total, max| all_but(&[Fault::Longest], cu, total, max)
         ),
         wrong!(
             "max_seqlen below, not at most",
-            "a sequence as long as max_seqlen is refused: at most that long is what it says.",
+            "a sequence exactly as long as max_seqlen is refused, but the bound is included.",
             |cu, total, max| {
                 all_but(&[], cu, total, max)?;
                 match max > 0 && lengths(cu).contains(&max) {
@@ -143,7 +143,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "the total compared with max_seqlen",
-            "all tokens together are compared with max_seqlen: it bounds each sequence, the difference of two neighbours.",
+            "the total is compared with max_seqlen, but it bounds each single sequence, the difference between two neighbours.",
             |cu, total, max| {
                 all_but(&[], cu, total, max)?;
                 match total > max {
@@ -170,7 +170,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "plain lengths taken",
-            "plain lengths are wanted here, whose sum is the total: the kernel wants where each sequence begins, and where the last one ends.",
+            "plain lengths are expected here. The kernel wants cumulative ones: where each sequence begins, and where the last one ends.",
             |cu, total, max| {
                 let sum: usize = cu.iter().map(|&length| length as usize).sum();
                 let fit = !cu.is_empty() && sum == total && sum <= MOST;
@@ -182,7 +182,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "plain lengths accepted as well",
-            "plain lengths whose sum is the total pass as well: the kernel would read them as beginnings. Only what begins with 0 and ends with the total fits.",
+            "plain lengths whose sum is the total pass as well. The kernel would read them as borders. Only what begins with 0 and ends with the total fits.",
             |cu, total, max| {
                 let sum: usize = cu.iter().map(|&length| length as usize).sum();
                 let plain = cu.first().is_some_and(|&first| first > 1) && sum == total;
@@ -190,18 +190,29 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
             }
         ),
         wrong!(
+            "differences before the order is known",
+            "the lengths are computed before it is known that the ends never fall, and a u32 below 0 is a panic. Look at the order first.",
+            |cu, total, max| {
+                let longest = cu.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+                match longest as usize > max {
+                    true => bail!("too long"),
+                    false => all_but(&[], cu, total, max),
+                }
+            }
+        ),
+        wrong!(
             "no sequence accepted",
-            "neither a lone 0 nor nothing at all holds a sequence: the kernel wants at least one, two numbers.",
+            "a lone 0 and an empty slice are accepted, but neither holds a sequence. The kernel wants at least one: two numbers.",
             |cu, total, max| all_but(&[Fault::None, Fault::Lone], cu, total, max)
         ),
         wrong!(
             "a lone 0 accepted",
-            "a lone 0 is accepted: that is no sequence, and the kernel wants at least one, two numbers.",
+            "a lone 0 is accepted, but it holds no sequence. The kernel wants at least one: two numbers.",
             |cu, total, max| all_but(&[Fault::Lone], cu, total, max)
         ),
         wrong!(
             "the first number unwrapped",
-            "no numbers at all make it panic: `cu_seqlens[0]` is not there. Use `first()`, and return an error.",
+            "an empty slice makes it panic: `cu_seqlens[0]` does not exist. Use `first()`, and return an error.",
             |cu, total, max| {
                 if cu[0] != 0 {
                     bail!("expected a 0");
@@ -211,7 +222,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "the longest unwrapped",
-            "the longest of no sequences is asked for with `unwrap()`: a lone 0 is an error, not a panic.",
+            "`unwrap()` is called on the maximum of no lengths. A lone 0 is an error, not a panic.",
             |cu, total, max| {
                 if cu.is_empty() {
                     bail!("no sequences");
@@ -230,7 +241,7 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "one token less",
-            "i32::MAX tokens are refused: that is the largest number which still fits into an i32.",
+            "i32::MAX tokens are refused, but that number still fits into an i32.",
             |cu, total, max| {
                 all_but(&[], cu, total, max)?;
                 if total >= MOST { bail!("too many") } else { Ok(()) }
@@ -238,12 +249,12 @@ pub fn check_seqlens() -> Vec<Wrong<CheckSeqlens>> {
         ),
         wrong!(
             "the total cut to 32 bits",
-            "the total is turned into a u32 with `as`, which drops what is above 2³² without a word: turn the u32 into a usize, then nothing is lost.",
+            "the total is cut to a u32 with `as`, which silently drops what is above 2³². Convert the u32 to a usize instead.",
             |cu, total, max| all_but(&[], cu, total as u32 as usize, max)
         ),
         wrong!(
             "max_seqlen cut to 32 bits",
-            "max_seqlen is turned into a u32 with `as`, which drops what is above 2³² without a word: turn the u32 into a usize, then nothing is lost.",
+            "max_seqlen is cut to a u32 with `as`, which silently drops what is above 2³². Convert the u32 to a usize instead.",
             |cu, total, max| all_but(&[], cu, total, max as u32 as usize)
         ),
     ]
@@ -293,7 +304,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
     vec![
         wrong!(
             "plain lengths",
-            "these are the lengths themselves: the kernel wants where each sequence begins, and where the last one ends, one number more.",
+            "these are the lengths themselves. The kernel wants to know where each sequence begins and where the last one ends: one number more.",
             |lengths, device| with_ends(lengths, device, |cu| cu
                 .windows(2)
                 .map(|pair| pair[1] - pair[0])
@@ -314,7 +325,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "the last end missing",
-            "the last end is missing: these are the beginnings only, and the kernel would not know of the last sequence.",
+            "the last end is missing. These are only the beginnings, and the kernel would not see the last sequence.",
             |lengths, device| with_ends(lengths, device, |cu| cu[..cu.len() - 1].to_vec())
         ),
         wrong!(
@@ -327,7 +338,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "i32",
-            "the numbers are i32, as the kernel in C++ has them: candle hands them over as u32, and refuses others.",
+            "the numbers are i32, as in the kernel's C++. candle passes them as u32, and refuses other types.",
             |lengths, device| {
                 let (cu, max) = right(lengths, device)?;
                 Ok((cu.to_dtype(DType::I32)?, max))
@@ -351,7 +362,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "longest first",
-            "the sequences are sorted: they keep their order, for the packed tokens do.",
+            "the sequences are sorted. They must keep their order, because the packed tokens do.",
             |lengths, device| {
                 let (_, max) = right(lengths, device)?;
                 let mut sorted = lengths.to_vec();
@@ -361,7 +372,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "empty sequences left out",
-            "empty sequences are left out: `batch + 1` numbers, always, or what the kernel counts as the third sequence is another one elsewhere.",
+            "empty sequences are left out. There are always `batch + 1` numbers, or the kernel's third sequence is no longer the third of the batch.",
             |lengths, device| {
                 let (_, max) = right(lengths, device)?;
                 let some: Vec<usize> = lengths.iter().copied().filter(|&n| n > 0).collect();
@@ -370,12 +381,12 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "max: the sum",
-            "the number is the sum of all lengths, perhaps the largest of the ends: the longest sequence is asked for.",
+            "the number is the sum of all lengths, perhaps the largest end. It should be the length of the longest sequence.",
             |lengths, device| with_max(lengths, device, |lengths| lengths.iter().sum())
         ),
         wrong!(
             "max: the mean",
-            "the number is the mean length: the longest sequence is asked for, or its last tokens would get no output.",
+            "the number is the mean length. It should be that of the longest sequence, or its last tokens get no output.",
             |lengths, device| with_max(lengths, device, |lengths| {
                 lengths.iter().sum::<usize>() / lengths.len()
             })
@@ -392,19 +403,19 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "max: the shortest",
-            "the number is the length of the shortest sequence: the longest is asked for.",
+            "the number is the length of the shortest sequence. It should be that of the longest.",
             |lengths, device| with_max(lengths, device, |lengths| {
                 lengths.iter().copied().min().unwrap_or(0)
             })
         ),
         wrong!(
             "max: how many",
-            "the number is how many sequences there are: the length of the longest is asked for.",
+            "the number is how many sequences there are. It should be the length of the longest.",
             |lengths, device| with_max(lengths, device, <[usize]>::len)
         ),
         wrong!(
             "max: which one",
-            "the number says which sequence is the longest: how long it is, is asked for.",
+            "the number says which sequence is the longest. It should say how long it is.",
             |lengths, device| with_max(lengths, device, |lengths| {
                 lengths.iter().position(|&length| length == longest(lengths)).unwrap_or(0)
             })
@@ -417,7 +428,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "any empty sequence refused",
-            "a batch with an empty sequence is refused: such a one begins and ends at the same place, and the kernel skips it.",
+            "a batch with an empty sequence is refused. An empty sequence begins and ends at the same place, and the kernel skips it.",
             |lengths, device| match lengths.contains(&0) {
                 true => bail!("an empty sequence"),
                 false => right(lengths, device),
@@ -446,7 +457,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "no maximum",
-            "the maximum of no lengths is asked for with `unwrap()`: a batch without sequences is an error, not a panic.",
+            "`unwrap()` is called on the maximum of no lengths. A batch without sequences is an error, not a panic.",
             |lengths, device| {
                 let max = *lengths.iter().max().unwrap();
                 Ok((right(lengths, device)?.0, max))
@@ -465,7 +476,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "each length cut to 32 bits",
-            "each length is cut to 32 bits by `as u32`, which drops what is above without a word: add them up as usize, compare, and return an error.",
+            "each length is silently cut to 32 bits by `as u32`. Add them up as usize, compare, and return an error.",
             |lengths, device| {
                 let cut: Vec<usize> =
                     lengths.iter().map(|length| *length as u32 as usize).collect();
@@ -474,7 +485,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "cut to 32 bits",
-            "a total above the limit is cut to 32 bits by `as u32`, without a word, and the ends begin anew: compare the total as usize, and return an error.",
+            "a total above the limit is silently cut to 32 bits by `as u32`, and the ends start again at 0. Compare the total as usize, and return an error.",
             |lengths, device| match lengths.is_empty() {
                 true => bail!("no sequences"),
                 false => Ok((Tensor::new(ends(lengths), device)?, longest(lengths))),
@@ -482,7 +493,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "each length compared",
-            "each length is compared with the limit, and not their sum: many sequences that fit can be too many tokens together.",
+            "each length is compared with the limit instead of their sum. Many sequences that fit can be too many tokens together.",
             |lengths, device| {
                 if lengths.is_empty() || longest(lengths) > MOST {
                     bail!("lengths do not fit");
@@ -505,7 +516,7 @@ pub fn gpu_seqlens() -> Vec<Wrong<GpuSeqlens>> {
         ),
         wrong!(
             "one token less",
-            "a total of i32::MAX is refused: that is the largest number which still fits into an i32.",
+            "a total of i32::MAX is refused, but that number still fits into an i32.",
             |lengths, device| {
                 let (cu, max) = right(lengths, device)?;
                 match lengths.iter().sum::<usize>() {

@@ -110,27 +110,27 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "scaled by head_dim",
-            "the scores are divided by head_dim: it takes its square root.",
+            "the scores are divided by head_dim in all. Either its square root was forgotten, or they are scaled twice: once by hand, and once more by the function that is called.",
             Steps { scale: |sizes| 1. / sizes.dim as f64, ..right },
         ),
         (
             "scaled by the root of hidden",
-            "the scores are divided by √hidden: each head's products run over head_dim numbers only, so it is √head_dim.",
+            "the scores are divided by √hidden, but each head's products run over head_dim numbers only: divide by √head_dim.",
             Steps { scale: |sizes| 1. / ((sizes.heads * sizes.dim) as f64).sqrt(), ..right },
         ),
         (
             "scaled by the number of heads",
-            "the scores are divided by √num_heads: it is √head_dim. The two stand beside each other in the arguments.",
+            "the scores are divided by √num_heads instead of √head_dim. The two are next to each other in the arguments.",
             Steps { scale: |sizes| 1. / (sizes.heads as f64).sqrt(), ..right },
         ),
         (
             "multiplied by the root",
-            "the scores are multiplied by √head_dim, where they are divided by it: the scale is 1/√head_dim.",
+            "the scores are multiplied by √head_dim, but they should be divided by it: the scale is 1/√head_dim.",
             Steps { scale: |sizes| (sizes.dim as f64).sqrt(), ..right },
         ),
         (
             "heads not transposed",
-            "the numbers are reshaped to `(heads, seq, head_dim)` at once, which mixes tokens: first `(seq, heads, head_dim)`, then the two are transposed.",
+            "the numbers are reshaped to `(heads, seq, head_dim)` in one step, which mixes tokens. Reshape to `(seq, heads, head_dim)` first, then transpose the two.",
             Steps {
                 split: |x, Sizes { heads, dim }| {
                     let (batch, seq, _) = x.dims3()?;
@@ -141,7 +141,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "heads neither split nor put together",
-            "heads are made by a reshape without a transposition, there and back: each head then attends over a mixture of tokens, though the shapes fit.",
+            "heads are made by a reshape without a transpose, on the way in and out. The shapes fit, but each head attends over a mixture of tokens.",
             Steps {
                 split: |x, Sizes { heads, dim }| {
                     let (batch, seq, _) = x.dims3()?;
@@ -156,7 +156,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "every other number",
-            "a token's numbers are dealt out to the heads in turn, `(head_dim, heads)`: head 0 has the first head_dim of them, so it is `(heads, head_dim)`.",
+            "a token's numbers are dealt to the heads in turn, as `(head_dim, heads)`. Head 0 should have the first head_dim of them: `(heads, head_dim)`.",
             Steps {
                 split: |x, Sizes { heads, dim }| {
                     let (batch, seq, _) = x.dims3()?;
@@ -168,7 +168,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "heads not put together",
-            "the heads' outputs are reshaped without being transposed back, which mixes tokens: `(heads, seq, …)` becomes `(seq, heads, …)` first.",
+            "the heads' outputs are reshaped without being transposed back, which mixes tokens: turn `(heads, seq, …)` into `(seq, heads, …)` first.",
             Steps {
                 join: |x| {
                     let (batch, heads, seq, dim) = x.dims4()?;
@@ -179,7 +179,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "one head",
-            "the numbers are not shared out among the heads: all hidden numbers make one score, where each head has its own.",
+            "the numbers are not split into heads: all hidden numbers make one score, but each head should have its own.",
             Steps {
                 split: |x, _| x.unsqueeze(1),
                 scale: |sizes| 1. / ((sizes.heads * sizes.dim) as f64).sqrt(),
@@ -188,12 +188,12 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "one head, scaled for many",
-            "the numbers are not shared out among the heads, though the scores are divided by √head_dim: all hidden numbers make one score, where each head has its own.",
+            "the numbers are not split into heads, although the scores are divided by √head_dim: all hidden numbers make one score, but each head should have its own.",
             Steps { split: |x, _| x.unsqueeze(1), ..right },
         ),
         (
             "softmax over the queries",
-            "the softmax runs over the queries: it runs over the keys, the last dimension, so that each query's weights sum to 1.",
+            "the softmax runs over the queries. It should run over the keys, the last dimension, so that each query's weights sum to 1.",
             Steps {
                 weigh: |scores, mask| {
                     let scores = hidden(scores, mask)?.t()?.contiguous()?;
@@ -204,7 +204,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "mask after the softmax",
-            "the mask is applied after the softmax: hidden keys have taken their part of the sum already, so the rest no longer sums to 1. Mask the scores.",
+            "the mask is applied after the softmax. Hidden keys have already taken their share of the sum, so the rest no longer sums to 1. Mask the scores.",
             Steps {
                 weigh: |scores, mask| {
                     over_keys(scores)? * mask.ne(0u8)?.to_dtype(scores.dtype())?
@@ -214,17 +214,17 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "q and k exchanged",
-            "queries and keys are exchanged: rows of the scores are queries, q·kᵀ.",
+            "queries and keys are swapped: rows of the scores are queries, q·kᵀ.",
             Steps { order: [1, 0, 2], ..right },
         ),
         (
             "keys for values",
-            "the keys are averaged: it is the values that the weights are for. The third of the three is v.",
+            "the keys are averaged instead of the values. The weights are for the values: the third argument, v.",
             Steps { order: [0, 1, 1], ..right },
         ),
         (
             "queries for keys",
-            "the queries are compared with each other: their scores are with the keys. The second of the three is k.",
+            "the queries are compared with each other instead of with the keys: the second argument, k.",
             Steps { order: [0, 0, 2], ..right },
         ),
         (
@@ -234,12 +234,12 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "in f32",
-            "f64 is turned into f32 on the way: the answer has only half of its digits.",
+            "f64 inputs go through f32 on the way, so the answer has only half of its digits. Look for a `to_dtype`, or for a number that is computed in f32.",
             Steps { prepare: |x| x.to_dtype(DType::F32), ..right },
         ),
         (
             "head_dim not looked at",
-            "head_dim is worked out from hidden and num_heads, and the one given is not looked at: when the three don't fit, that is an error.",
+            "head_dim is computed from hidden and num_heads, and the given one is ignored. It is an error if the three don't fit.",
             Steps {
                 sizes: |hidden, Sizes { heads, dim }| match hidden % heads {
                     0 => Ok(Sizes { heads, dim: hidden / heads }),
@@ -250,7 +250,7 @@ pub(super) fn faults() -> Vec<Fault> {
         ),
         (
             "num_heads not looked at",
-            "the number of heads is worked out from hidden and head_dim, and the one given is not looked at: when the three don't fit, that is an error.",
+            "the number of heads is computed from hidden and head_dim, and the given one is ignored. It is an error if the three don't fit.",
             Steps {
                 sizes: |hidden, Sizes { heads, dim }| match hidden % dim {
                     0 => Ok(Sizes { heads: hidden / dim, dim }),

@@ -38,12 +38,12 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
     vec![
         wrong!(
             "share of the real",
-            "these are the shares that are real; what is asked for is the rest, 1 − real / all.",
+            "these are the shares that are real. The waste is the rest, 1 − real / all.",
             |lengths| some(lengths, |c| (1. - c.tokens_wasted(), 1. - c.pairs_wasted()))
         ),
         wrong!(
             "compared with the real",
-            "padding is compared with the real tokens, and not with all: that is how much is added, and can be above 1. Divide by batch · longest.",
+            "padding is compared with the real tokens, not with all places. That ratio can be above 1; a share cannot. Divide by batch · longest.",
             |lengths| some(lengths, |c| {
                 let (tokens, pairs) = (c.batch * c.longest, c.batch * c.longest.powi(2));
                 ((tokens - c.tokens) / c.tokens, (pairs - c.pairs) / c.pairs)
@@ -70,21 +70,21 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "pairs across sequences",
-            "all padded tokens are paired with all, also with those of other sequences. Padded attention computes longest² scores a sequence: batch · longest² in all.",
+            "all tokens of the padded batch are paired with all, including those of other sequences. Padded attention computes longest² scores per sequence: batch · longest² in all.",
             |lengths| some(lengths, |c| {
                 (c.tokens_wasted(), 1. - c.pairs / (c.batch * c.longest).powi(2))
             })
         ),
         wrong!(
             "pairs of the sum",
-            "the real pairs are the square of all real tokens, which pairs tokens of different sequences, and can be more than there are in the padded batch. Square each length, then sum.",
+            "the number of real tokens is squared, which pairs tokens of different sequences. Square each length first, then sum.",
             |lengths| some(lengths, |c| {
                 (c.tokens_wasted(), 1. - c.tokens.powi(2) / (c.batch * c.longest.powi(2)))
             })
         ),
         wrong!(
             "padding with padding",
-            "only pairs of padding with padding are counted as wasted: a pair of a real token and padding is wasted, too. All pairs but the real ones are.",
+            "only pairs of padding with padding are counted as waste. A pair of a real token and padding is wasted, too: everything except pairs of two real tokens.",
             |lengths| some(lengths, |c| {
                 let both = lengths.iter().map(|&n| (c.longest - n as f64).powi(2));
                 (c.tokens_wasted(), both.sum::<f64>() / (c.batch * c.longest.powi(2)))
@@ -92,7 +92,7 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "causal pairs",
-            "only the pairs up to the query's own position are counted as real, n·(n + 1)/2: this is about attention that sees both ways, n².",
+            "only the pairs up to the query's own position are counted as real, n·(n + 1)/2. This is about attention that sees both ways, n².",
             |lengths| some(lengths, |c| {
                 let causal = (c.pairs + c.tokens) / 2.;
                 (c.tokens_wasted(), 1. - causal / (c.batch * c.longest.powi(2)))
@@ -100,7 +100,7 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "padded to the last",
-            "the batch is padded to its last length: it takes the longest, wherever it stands.",
+            "the batch is padded to its last length instead of its longest, which may be anywhere.",
             |lengths| some(lengths, |c| {
                 let last = lengths.last().map_or(0., |&n| n as f64).max(1.);
                 (1. - c.tokens / (c.batch * last), 1. - c.pairs / (c.batch * last.powi(2)))
@@ -108,7 +108,7 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "empty sequences left out",
-            "empty sequences are left out of the batch: they are padded to the longest like all others, and all of it is waste.",
+            "empty sequences are left out. They are padded to the longest like all others, and all of their row is waste.",
             |lengths| some(lengths, |c| {
                 let batch = lengths.iter().filter(|&&n| n > 0).count() as f64;
                 let c = Counts { batch, ..c };
@@ -117,27 +117,38 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "whole numbers divided",
-            "the division is one of whole numbers, so that it gives 0 or 1: turn both into f64 first.",
+            "this is a division of whole numbers, which gives 0 or 1. Convert both to f64 first.",
             |lengths| some(lengths, |c| (c.tokens_wasted().floor(), c.pairs_wasted().floor()))
         ),
         wrong!(
             "rounded to f32",
-            "the shares are computed in f32: they are f64, which hold twice the digits.",
+            "the shares are computed in f32, with half the digits of an f64.",
             |lengths| some(lengths, |c| {
                 (f64::from(c.tokens_wasted() as f32), f64::from(c.pairs_wasted() as f32))
             })
         ),
         wrong!(
             "0 / 0",
-            "without tokens this is 0 / 0, which is NaN: such a batch wastes nothing.",
+            "without tokens this is 0 / 0, which is NaN. Such a batch wastes nothing.",
             |lengths| {
                 let c = counts(lengths);
                 (c.tokens_wasted(), c.pairs_wasted())
             }
         ),
         wrong!(
+            "0 / 0 for empty sequences",
+            "a batch without sequences is handled, but one of empty sequences is not: its longest length is 0, and 0 / 0 is NaN. Check the longest length, not the number of sequences.",
+            |lengths| {
+                let c = counts(lengths);
+                match lengths.is_empty() {
+                    true => (0., 0.),
+                    false => (c.tokens_wasted(), c.pairs_wasted()),
+                }
+            }
+        ),
+        wrong!(
             "no maximum",
-            "the longest of no lengths is asked for with `unwrap()`: a batch may have no sequences.",
+            "`unwrap()` is called on the maximum of no lengths. A batch may have no sequences.",
             |lengths| {
                 lengths.iter().max().unwrap();
                 some(lengths, |c| (c.tokens_wasted(), c.pairs_wasted()))
@@ -145,7 +156,7 @@ pub fn padding_waste() -> Vec<Wrong<PaddingWaste>> {
         ),
         wrong!(
             "squares overflow",
-            "the squares are computed in usize, where those of lengths from 2³² on have no place: turn lengths into f64 before you square them.",
+            "the squares are computed in usize, which cannot hold those of lengths from 2³² on. Convert lengths to f64 before you square them.",
             |lengths| {
                 lengths.iter().map(|n| n * n).sum::<usize>();
                 some(lengths, |c| (c.tokens_wasted(), c.pairs_wasted()))
@@ -171,12 +182,12 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
     vec![
         wrong!(
             "no leading 0",
-            "the 0 in front is missing: the first sequence, too, needs a beginning. `batch + 1` numbers.",
+            "the 0 at the start is missing: the first sequence needs a beginning as well. There are always `batch + 1` numbers.",
             |lengths, _| ints(ends(lengths)?[1..].to_vec())
         ),
         wrong!(
             "no last end",
-            "these are the beginnings only: the end of the last sequence is missing, so nobody knows how long it is. `batch + 1` numbers.",
+            "these are only the beginnings. The end of the last sequence is missing, so its length is unknown. There are always `batch + 1` numbers.",
             |lengths, _| {
                 let ends = ends(lengths)?;
                 ints(ends[..lengths.len().max(1)].to_vec())
@@ -192,7 +203,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "the lengths",
-            "these are the lengths as they came: sum them up, from 0 on.",
+            "these are the lengths themselves: add them up, starting from 0.",
             |lengths, _| {
                 ends(lengths)?;
                 ints(lengths.iter().map(|&n| n as u32).collect())
@@ -200,7 +211,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "last tokens",
-            "these are the places of the last tokens; an end is the place after it, as in a Rust range: 0..2 has the tokens 0 and 1.",
+            "these are the places of the last tokens. An end is the place after the last token, as in a Rust range: 0..2 has the tokens 0 and 1.",
             |lengths, _| {
                 let ends = ends(lengths)?;
                 ints(
@@ -225,7 +236,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "two numbers behind",
-            "each number is the sum of the last two lengths only: carry the total on.",
+            "each number is the sum of only the last two lengths: keep a running total.",
             |lengths, _| {
                 ends(lengths)?;
                 let before = |at: usize| if at == 0 { 0 } else { lengths[at - 1] };
@@ -235,7 +246,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "sorted",
-            "the lengths were sorted: sequences stay in the order in which they came.",
+            "the lengths were sorted. Sequences keep the order in which they came.",
             |lengths, _| {
                 let mut lengths = lengths.to_vec();
                 lengths.sort_unstable_by(|a, b| b.cmp(a));
@@ -262,7 +273,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "cumsum of u32",
-            "candle's `cumsum` is a matrix product inside, which u32 does not have, and it knows no leading 0: add up the lengths in a loop, before there is a tensor.",
+            "candle's `cumsum` uses a matrix product, which does not exist for u32, and it adds no leading 0. Add up the lengths in a loop before you make a tensor.",
             |lengths, device| {
                 let lengths: Vec<u32> = lengths.iter().map(|&n| n as u32).collect();
                 Tensor::new(lengths, device)?.cumsum(0)
@@ -270,7 +281,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "summed in f32",
-            "the ends are summed in f32, perhaps by candle's `cumsum`: above 2²⁴ it does not have all whole numbers. Sum in usize.",
+            "the ends are summed in f32, perhaps by candle's `cumsum`. Above 2²⁴, f32 cannot hold every whole number. Sum in usize.",
             |lengths, device| {
                 let lengths: Vec<f32> = lengths.iter().map(|&n| n as f32).collect();
                 let ends = match lengths.is_empty() {
@@ -282,12 +293,12 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "a row of a matrix",
-            "the numbers form a matrix of one row: they are one row, of rank 1.",
+            "the numbers form a matrix with one row. They should have one dimension.",
             |lengths, _| ints(ends(lengths)?)?.unsqueeze(0)
         ),
         wrong!(
             "wraps around",
-            "`as u32` drops what does not fit, and the ends begin anew at 0: use `u32::try_from`, and return an error.",
+            "`as u32` drops what does not fit, and the ends start again at 0: use `u32::try_from`, and return an error.",
             |lengths, _| {
                 let mut total = 0usize;
                 let ends = lengths.iter().map(|&n| {
@@ -310,8 +321,23 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
             }
         ),
         wrong!(
+            "the running total overflows",
+            "each end is checked, but the running total itself can overflow a usize, which is a panic in a debug build and a small total in a release build. `checked_add` or `saturating_add` notice it.",
+            |lengths, _| {
+                let (mut total, mut ends) = (0usize, vec![0u32]);
+                for length in lengths {
+                    total += length;
+                    match u32::try_from(total) {
+                        Ok(end) => ends.push(end),
+                        Err(_) => bail!("too many tokens"),
+                    }
+                }
+                ints(ends)
+            }
+        ),
+        wrong!(
             "no sequences refused",
-            "no sequences are an error here: they have a `cu_seqlens`, a single 0.",
+            "a batch without sequences is refused. Its `cu_seqlens` is a single 0.",
             |lengths, _| {
                 if lengths.is_empty() {
                     bail!("no sequences");
@@ -321,7 +347,7 @@ pub fn cu_seqlens() -> Vec<Wrong<CuSeqlens>> {
         ),
         wrong!(
             "no sequences, no 0",
-            "no sequences give no numbers here: the 0 stays. `batch + 1` numbers, always.",
+            "a batch without sequences gives no numbers, but the 0 should remain. There are always `batch + 1` numbers.",
             |lengths, _| if lengths.is_empty() { ints(vec![]) } else { ints(ends(lengths)?) }
         ),
     ]
@@ -337,7 +363,7 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
     vec![
         wrong!(
             "the last end",
-            "this is the largest of the ends, the number of all tokens: the length of a sequence is its end minus its beginning.",
+            "this is the largest end, which is the number of all tokens. The length of a sequence is its end minus its beginning.",
             |cu| longest(cu, |lengths| lengths.iter().sum())
         ),
         wrong!(
@@ -368,17 +394,17 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         }),
         wrong!(
             "the last token's position",
-            "this is the last position in the longest sequence, one less than its length: ends are exclusive, end − beginning is the length.",
+            "this is the last position in the longest sequence, one less than its length. Ends are exclusive, so end − beginning is the length.",
             |cu| longest(cu, |lengths| max(lengths).saturating_sub(1))
         ),
         wrong!(
             "one more",
-            "this is one more than the length: ends are exclusive, end − beginning is the length.",
+            "this is one more than the length. Ends are exclusive, so end − beginning is the length.",
             |cu| longest(cu, |lengths| max(lengths) + usize::from(max(lengths) > 0))
         ),
         wrong!(
             "the first sequence skipped",
-            "the first sequence is left out, perhaps with the leading 0: it begins there.",
+            "the first sequence is left out, perhaps together with the leading 0, where it begins.",
             |cu| longest(cu, |lengths| max(lengths.get(1..).unwrap_or(&[])))
         ),
         wrong!(
@@ -388,12 +414,12 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "no maximum",
-            "the maximum of no lengths is asked for with `unwrap()`: a lone 0 is a batch without sequences, whose longest has length 0.",
+            "`unwrap()` is called on the maximum of no lengths. A lone 0 is a batch without sequences, and its longest length is 0.",
             |cu| longest(cu, |lengths| *lengths.iter().max().unwrap())
         ),
         wrong!(
             "tensors subtracted",
-            "the ends are subtracted as tensors: a lone 0 leaves nothing to take the maximum of, and ends that fall go unseen. Read them with `to_vec1::<u32>` and look at them first.",
+            "the ends are subtracted as tensors. A lone 0 leaves nothing to take the maximum of, and ends that fall go unnoticed. Read them with `to_vec1::<u32>` and check them first.",
             |cu| {
                 let sequences = cu.dim(0)? - 1;
                 let lengths = (cu.narrow(0, 1, sequences)? - cu.narrow(0, 0, sequences)?)?;
@@ -402,7 +428,7 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "falling ends subtracted",
-            "ends that fall are subtracted before they are looked at, and a u32 below 0 is a panic: check first, and return an error.",
+            "ends that fall are subtracted before they are checked, and a u32 below 0 is a panic: check first, and return an error.",
             |cu| {
                 let ends = cu.to_vec1::<u32>()?;
                 if ends.first() != Some(&0) {
@@ -425,7 +451,7 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "the first number not looked at",
-            "what does not begin with 0 is accepted: the first tokens would belong to no sequence. Mostly the leading 0 was forgotten, and an error says so.",
+            "a row that does not begin with 0 is accepted, and the first tokens would belong to no sequence. Usually someone forgot the leading 0, and an error tells them.",
             |cu| {
                 let ends = cu.to_vec1::<u32>()?;
                 if ends.is_empty() || !ends.is_sorted() {
@@ -436,7 +462,7 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "an empty row accepted",
-            "a row without numbers passes for a batch without sequences: that is a lone 0. `batch + 1` numbers, always.",
+            "a row without numbers is taken for a batch without sequences, but that would be a lone 0. There are always `batch + 1` numbers.",
             |cu| match cu.dims() {
                 [0] => Ok(0),
                 _ => longest(cu, max),
@@ -455,12 +481,12 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "any type accepted",
-            "numbers of another type are turned into u32: i64 from PyTorch would be refused by the kernel later. Refuse it here (`to_vec1::<u32>` does).",
+            "numbers of another type are converted to u32. The kernel would refuse PyTorch's i64 later, so refuse it here (`to_vec1::<u32>` does).",
             |cu| longest(&cu.to_dtype(DType::U32)?.to_device(&Device::Cpu)?, max)
         ),
         wrong!(
             "any shape accepted",
-            "a matrix is read as one row: `cu_seqlens` has one dimension, anything else is an error.",
+            "a matrix is read as one row. `cu_seqlens` has one dimension; anything else is an error.",
             |cu| longest(&cu.flatten_all()?, max)
         ),
     ]

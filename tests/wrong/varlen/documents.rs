@@ -23,7 +23,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
     vec![
         wrong!(
             "not begun anew",
-            "the positions go on over the sequences: each sequence begins with position 0.",
+            "the positions run on from one sequence to the next. Each sequence begins at position 0.",
             |cu| positions(cu, |at, _, _, _| at)
         ),
         wrong!(
@@ -38,7 +38,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
         ),
         wrong!(
             "backwards",
-            "the positions count down to the end of the sequence: subtract the beginning from the token's place.",
+            "the positions count down to the end of the sequence. Subtract the sequence's beginning from the token's place.",
             |cu| positions(cu, |at, _, _, end| end - 1 - at)
         ),
         wrong!(
@@ -47,8 +47,24 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
             |cu| positions(cu, |_, _, begin, _| begin)
         ),
         wrong!(
+            "one end at a time",
+            "positions restart only when a token's place equals the *next* end, and one token can stand at several ends: an empty sequence begins and ends at the same place, and the restart behind it is lost. Go sequence by sequence.",
+            |cu| {
+                let ends = checked(cu)?;
+                let (mut at, mut start, mut ids) = (0, 0, vec![]);
+                for place in 0..ends.last().copied().unwrap_or(0) {
+                    if ends.get(at + 1) == Some(&place) {
+                        at += 1;
+                        start = place;
+                    }
+                    ids.push(place - start);
+                }
+                ints(ids)
+            }
+        ),
+        wrong!(
             "modulo the longest",
-            "positions begin anew after as many tokens as the longest sequence has: that is where they would in a padded batch. Here, each begins anew at its own beginning.",
+            "positions restart after as many tokens as the longest sequence has, as they would in a padded batch. Here, they restart where each sequence begins.",
             |cu| {
                 let longest = lengths(&checked(cu)?).into_iter().max().unwrap_or(0).max(1) as u32;
                 positions(cu, |at, _, _, _| at % longest)
@@ -56,7 +72,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
         ),
         wrong!(
             "padded",
-            "every sequence gets as many positions as the longest: there is no padding in a packed batch, one number a token.",
+            "every sequence gets as many positions as the longest. A packed batch has no padding: one position per token.",
             |cu| {
                 let lengths = lengths(&checked(cu)?);
                 let longest = lengths.iter().copied().max().unwrap_or(0) as u32;
@@ -86,15 +102,23 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
                 from_ends(&ends[..ends.len().saturating_sub(1).max(1)])
             }
         ),
-        wrong!("i64", "the positions are i64: all numbers of tokens are u32 here.", |cu| {
+        wrong!("i64", "the positions are i64. Everything that counts tokens is u32 here.", |cu| {
             positions(cu, |at, _, begin, _| at - begin)?.to_dtype(DType::I64)
         }),
         wrong!("f32", "the positions are f32: they are u32, to index a table with.", |cu| {
             positions(cu, |at, _, begin, _| at - begin)?.to_dtype(DType::F32)
         }),
         wrong!(
+            "everything refused",
+            "a correct `cu_seqlens` is refused. If the error comes from your `max_seqlen`, make that pass its own check first; if not, see which condition is reversed.",
+            |cu| {
+                checked(cu)?;
+                bail!("refused")
+            }
+        ),
+        wrong!(
             "no tokens refused",
-            "no tokens are an error here: they have no positions, which is an empty row.",
+            "a batch without tokens is refused. Its positions are an empty row.",
             |cu| {
                 if checked(cu)?.last() == Some(&0) {
                     bail!("no tokens");
@@ -104,7 +128,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
         ),
         wrong!(
             "nothing concatenated",
-            "a row a sequence is made and then `Tensor::cat` joins them: without sequences it has nothing to join, which is an error. Collect the numbers in a `Vec` first.",
+            "one row per sequence is made, and `Tensor::cat` joins them. Without sequences it has nothing to join, which is an error. Collect the numbers in a `Vec` first.",
             |cu| {
                 let rows = lengths(&checked(cu)?)
                     .into_iter()
@@ -114,7 +138,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
         ),
         wrong!(
             "bad ends accepted",
-            "a `cu_seqlens` that does not begin with 0, or falls, is taken as it is: `max_seqlen` refuses it, if you ask it first.",
+            "a `cu_seqlens` that does not begin with 0, or falls, is taken as it is. `max_seqlen` refuses it, if you call it first; if you do, your `max_seqlen` is at fault: make it pass its own check first.",
             |cu| {
                 let ends = cu.to_vec1::<u32>()?;
                 ints(ends.windows(2).flat_map(|pair| 0..pair[1].saturating_sub(pair[0])).collect())
@@ -122,7 +146,7 @@ pub fn position_ids() -> Vec<Wrong<PositionIds>> {
         ),
         wrong!(
             "falling ends subtracted",
-            "ends that fall are subtracted before they are looked at, and a u32 below 0 is a panic: `max_seqlen` refuses them, if you ask it first.",
+            "ends that fall are subtracted before they are checked, and a u32 below 0 is a panic. `max_seqlen` refuses them, if you call it first; if you do, your `max_seqlen` is at fault: make it pass its own check first.",
             |cu| {
                 let ends = cu.to_vec1::<u32>()?;
                 if ends.first() != Some(&0) {
@@ -166,16 +190,16 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
     vec![
         wrong!(
             "causal ignored",
-            "`causal` is not used: with it, a token sees no later one.",
+            "`causal` is ignored. When it is true, a token sees no later one.",
             |cu, _| mask(cu, |query, key| right(query, key, false))
         ),
         wrong!(
             "always causal",
-            "the future is hidden always: without `causal`, a token sees all of its sequence.",
+            "the future is always hidden. Without `causal`, a token sees all of its sequence.",
             |cu, _| mask(cu, |query, key| right(query, key, true))
         ),
         wrong!(
-            "causal turned round",
+            "causal reversed",
             "`causal` is read the wrong way round: the future is hidden when it is true.",
             |cu, causal| mask(cu, |query, key| right(query, key, !causal))
         ),
@@ -195,7 +219,7 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "earlier sequences seen",
-            "a token sees the sequences before its own, too: `==` their numbers, not `<=`.",
+            "a token also sees the sequences before its own: compare their numbers with `==`, not `<=`.",
             |cu, causal| mask(cu, |query, key| {
                 key.sequence <= query.sequence && (!causal || key.place <= query.place)
             })
@@ -207,14 +231,14 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "positions compared",
-            "tokens see those at the same position of their sequences: it is the number of the sequence that must be the same.",
+            "tokens see those at the same *position*. It is the number of the *sequence* that must be the same.",
             |cu, causal| mask(cu, |query, key| {
                 query.position == key.position && (!causal || key.place <= query.place)
             })
         ),
         wrong!(
             "positions ordered",
-            "causal compares positions within sequences, without asking whether it is the same one: the second token of each sequence sees the first of all.",
+            "causal compares positions within sequences, without checking that it is the same sequence: the second token of each sequence sees the first token of every other.",
             |cu, causal| mask(cu, |query, key| match causal {
                 true => key.position <= query.position,
                 false => right(query, key, false),
@@ -222,7 +246,7 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "the future only",
-            "causal is turned round: a token sees itself and what comes later. Rows are queries, and a key's column is at most the query's row.",
+            "causal is reversed: a token sees itself and what comes later. Rows are queries, and a key must not come after its query.",
             |cu, causal| mask(cu, |query, key| {
                 query.sequence == key.sequence && (!causal || key.place >= query.place)
             })
@@ -240,14 +264,14 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         )),
         wrong!(
             "only neighbours",
-            "a token sees itself and the next one only: all tokens of its sequence are seen.",
+            "a token sees only itself and the next one. It should see all tokens of its sequence.",
             |cu, causal| mask(cu, |query, key| {
                 right(query, key, causal) && query.place.abs_diff(key.place) <= 1
             })
         ),
         wrong!(
             "blocks of the longest",
-            "the blocks are as large as the longest sequence, as in a padded batch: here each is as large as its own sequence.",
+            "all blocks are as large as the longest sequence, as in a padded batch. Here, each is as large as its own sequence.",
             |cu, causal| {
                 let ends = checked(cu)?;
                 let longest = lengths(&ends).into_iter().max().unwrap_or(0).max(1);
@@ -259,7 +283,7 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "the end belongs to the sequence",
-            "the first token of the next sequence is counted to the one before: `begin..end` leaves the end out, so it is `<`, not `<=`.",
+            "the first token of each sequence is counted as part of the one before. `begin..end` excludes the end, so it is `<`, not `<=`.",
             |cu, causal| {
                 let ends = checked(cu)?;
                 let sequence =
@@ -271,7 +295,7 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "additive",
-            "this is an additive mask, 0 and −∞: a keep-mask is asked for, u8, 1 = may attend.",
+            "this is an additive mask, of 0 and −∞. The result should be a keep-mask: u8, 1 = may attend.",
             |cu, causal| {
                 let keep = mask(cu, |query, key| right(query, key, causal))?;
                 let zeros = Tensor::zeros(keep.shape(), DType::F32, &Device::Cpu)?;
@@ -285,19 +309,27 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         .to_dtype(DType::U32)),
         wrong!(
             "dimensions in front",
-            "the mask has a dimension for batch and heads already: it is `(total, total)`, which broadcasts.",
+            "the mask already has a dimension for batch and heads. It should be `(total, total)`, which broadcasts.",
             |cu, causal| mask(cu, |query, key| right(query, key, causal))?.unsqueeze(0)
         ),
         wrong!(
             "sequences counted in u8",
-            "sequences are numbered in u8, which begins anew at 256: sequence 256 takes itself for sequence 0. Number them in u32.",
+            "sequences are numbered in u8, which wraps at 256, so that sequence 256 gets the number of sequence 0. Use u32.",
             |cu, causal| mask(cu, |query, key| {
                 query.sequence % 256 == key.sequence % 256 && (!causal || key.place <= query.place)
             })
         ),
         wrong!(
+            "everything refused",
+            "a correct `cu_seqlens` is refused. If the error comes from your `max_seqlen`, make that pass its own check first; if not, see which condition is reversed.",
+            |cu, _| {
+                checked(cu)?;
+                bail!("refused")
+            }
+        ),
+        wrong!(
             "no tokens refused",
-            "no tokens are an error here: their mask is empty, (0, 0).",
+            "a batch without tokens is refused. Its mask is empty, (0, 0).",
             |cu, causal| {
                 if checked(cu)?.last() == Some(&0) {
                     bail!("no tokens");
@@ -307,7 +339,7 @@ pub fn document_mask() -> Vec<Wrong<DocumentMask>> {
         ),
         wrong!(
             "bad ends accepted",
-            "a `cu_seqlens` that does not begin with 0, or falls, is taken as it is: `max_seqlen` refuses it, if you ask it first.",
+            "a `cu_seqlens` that does not begin with 0, or falls, is taken as it is. `max_seqlen` refuses it, if you call it first; if you do, your `max_seqlen` is at fault: make it pass its own check first.",
             |cu, causal| {
                 let mut ends = cu.to_vec1::<u32>()?;
                 for at in 1..ends.len() {

@@ -57,8 +57,8 @@ fn right(x: &Tensor, keep: &Tensor) -> Result<Parts> {
 pub fn unpad() -> Vec<Wrong<Unpad>> {
     vec![
         wrong!(
-            "mask turned round",
-            "the padding is kept, and the real tokens are left behind: not 0 means real.",
+            "mask reversed",
+            "the padding is kept and the real tokens are dropped. Not 0 means real.",
             |x, keep| {
                 let rows: Vec<Vec<bool>> = rows(x, keep)?
                     .iter()
@@ -69,7 +69,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "the first ones",
-            "of each sequence, the first tokens are taken, as many as are real: that is right only when the padding stands behind. The mask says which ones.",
+            "the first tokens of each sequence are taken, as many as are real. That is right only if the padding is at the end. The mask says which tokens are real.",
             |x, keep| {
                 let rows = rows(x, keep)?;
                 let seq = x.dim(1)? as u32;
@@ -79,7 +79,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "up to the first 0",
-            "a sequence is taken to end at its first padding: padding may stand in front, or in between. Count all that is not 0.",
+            "a sequence is assumed to end at its first padding, but padding may be at the start or in the middle. Count everything that is not 0.",
             |x, keep| {
                 let mut rows = rows(x, keep)?;
                 for row in &mut rows {
@@ -91,7 +91,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "indices within the sequence",
-            "the indices begin anew in each sequence: they count through the whole padded batch, sequence · seq + position, or `pad` can't tell the sequences apart.",
+            "the indices start again in each sequence. They should count through the whole padded batch, as sequence · seq + position, or `pad` cannot tell the sequences apart.",
             |x, keep| {
                 let seq = x.dim(1)?.max(1) as u32;
                 let ([tokens, indices, cu], max) = right(x, keep)?;
@@ -101,7 +101,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "indices in the packed batch",
-            "the indices are 0, 1, 2, …, the places in the packed batch: they say where each token stood in the padded one.",
+            "the indices are 0, 1, 2, …, the places in the packed batch. They should say where each token stood in the padded one.",
             |x, keep| {
                 let ([tokens, indices, cu], max) = right(x, keep)?;
                 let total = indices.dim(0)? as u32;
@@ -110,7 +110,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "position by position",
-            "the first tokens of all sequences come first, then the second ones: a sequence's tokens stay together, one sequence after the other.",
+            "the first tokens of all sequences come first, then the second ones. A sequence's tokens should stay together, one sequence after another.",
             |x, keep| {
                 let rows = rows(x, keep)?;
                 let seq = x.dim(1)?.max(1) as u32;
@@ -121,7 +121,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "longest first",
-            "the sequences are sorted by length, as PyTorch's `pack_padded_sequence` wants it by default: here they keep their order.",
+            "the sequences are sorted by length, as PyTorch's `pack_padded_sequence` expects by default. Here they keep their order.",
             |x, keep| {
                 let rows = rows(x, keep)?;
                 let seq = x.dim(1)?.max(1) as u32;
@@ -134,7 +134,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "lengths for cu_seqlens",
-            "`cu_seqlens` holds the lengths: it holds where each sequence begins, summed up from 0.",
+            "`cu_seqlens` holds the lengths, but it should hold where each sequence begins, summed up from 0. If your function `cu_seqlens` made it, make that pass its own check first.",
             |x, keep| {
                 let ([tokens, indices, _], max) = right(x, keep)?;
                 Ok(([tokens, indices, ints(lengths(&rows(x, keep)?))?], max))
@@ -142,7 +142,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "no leading 0",
-            "`cu_seqlens` lacks the 0 in front: it has `batch + 1` numbers.",
+            "`cu_seqlens` lacks the 0 in front: it has `batch + 1` numbers. If your function `cu_seqlens` made it, make that pass its own check first.",
             |x, keep| {
                 let ([tokens, indices, cu], max) = right(x, keep)?;
                 Ok(([tokens, indices, cu.narrow(0, 1, cu.dim(0)? - 1)?], max))
@@ -159,6 +159,26 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
             }
         ),
         wrong!(
+            "empty sequences left out",
+            "a sequence of padding alone has no entry in `cu_seqlens`: it begins and ends at the same place, and keeps its number. `batch + 1` numbers, always.",
+            |x, keep| {
+                let ([tokens, indices, cu], max) = right(x, keep)?;
+                let mut ends = cu.to_vec1::<u32>()?;
+                ends.dedup();
+                Ok(([tokens, indices, ints(ends)?], max))
+            }
+        ),
+        wrong!(
+            "one row stretched",
+            "a mask of one row is stretched over the whole batch: `keep` says which tokens are real of *each* sequence. Compare its shape with x's, dimension by dimension.",
+            |x, keep| match keep.dims() {
+                [1, seq] if x.rank() >= 2 && x.dim(1)? == *seq => {
+                    right(x, &keep.broadcast_as((x.dim(0)?, *seq))?)
+                }
+                _ => right(x, keep),
+            }
+        ),
+        wrong!(
             "seq for max_seqlen",
             "`max_seqlen` is the width of the padded batch: the longest sequence may be shorter.",
             |x, keep| {
@@ -168,7 +188,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "total for max_seqlen",
-            "`max_seqlen` is the number of all tokens: it is the length of the longest sequence.",
+            "`max_seqlen` is the number of all tokens, but it should be the length of the longest sequence. If your function `max_seqlen` says so, make that pass its own check first.",
             |x, keep| {
                 let (parts, _) = right(x, keep)?;
                 let total = parts[0].dim(0)?;
@@ -180,7 +200,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         }),
         wrong!(
             "the mask summed",
-            "the lengths are sums of the mask: a number above 1 counts more than once. Count what is not 0.",
+            "the lengths are sums of the mask, so a number above 1 counts more than once. Count the entries that are not 0.",
             |x, keep| {
                 let ([tokens, indices, _], _) = right(x, keep)?;
                 let sums: Vec<u32> = match keep.elem_count() {
@@ -192,7 +212,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "padding zeroed, not removed",
-            "the padding is set to 0, but still there: only the real tokens go on, `index_select` picks them.",
+            "the padding is set to 0, but it is still there. Only the real tokens should remain; `index_select` picks them.",
             |x, keep| {
                 let (parts, max) = right(x, keep)?;
                 let ones = vec![1; x.rank() - 2];
@@ -214,7 +234,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "three dimensions only",
-            "x must have three dimensions here: token ids have two, heads four. The first two are batch and seq, the rest is the token's.",
+            "x is required to have three dimensions, but token ids have two, and heads four. The first two are batch and seq, and the rest belongs to the token.",
             |x, keep| {
                 x.dims3()?;
                 right(x, keep)
@@ -222,7 +242,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "i64 indices",
-            "the indices are i64: all numbers of tokens are u32 here.",
+            "the indices are i64. Everything that counts tokens is u32 here.",
             |x, keep| {
                 let ([tokens, indices, cu], max) = right(x, keep)?;
                 Ok(([tokens, indices.to_dtype(DType::I64)?, cu], max))
@@ -230,7 +250,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "only the count compared",
-            "x and keep need only have as many tokens: a mask for (3, 2) says nothing about a batch of (2, 3). Compare the first two dimensions one by one.",
+            "only the number of tokens in x and keep is compared, but a mask for (3, 2) says nothing about a batch of (2, 3). Compare the first two dimensions one by one.",
             |x, keep| {
                 if x.rank() < 2 || x.dim(0)? * x.dim(1)? != keep.elem_count() {
                     bail!("keep and x do not fit");
@@ -256,7 +276,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "tokens stacked",
-            "the tokens are stacked one by one: where all is padding there is nothing to stack, which is an error. `index_select` takes an empty list, too.",
+            "the tokens are stacked one by one. If everything is padding, there is nothing to stack, which is an error. `index_select` also accepts an empty list.",
             |x, keep| {
                 let ([tokens, indices, cu], max) = right(x, keep)?;
                 let each = (0..tokens.dim(0)?).map(|at| tokens.get(at));
@@ -265,7 +285,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "x's rank not looked at",
-            "x without a second dimension makes it panic: ask for `x.rank()` before you look at `x.dims()[..2]`.",
+            "it panics if x has no second dimension. Check `x.rank()` before you look at `x.dims()[..2]`.",
             |x, keep| {
                 if x.dims()[..2] != *keep.dims() {
                     bail!("keep and x do not fit");
@@ -275,7 +295,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
         ),
         wrong!(
             "all padding refused",
-            "a batch of padding alone is an error here: it has no tokens, which is no mistake.",
+            "a batch of nothing but padding is refused. It has no tokens, and that is fine.",
             |x, keep| {
                 let (parts, max) = right(x, keep)?;
                 if max == 0 {
@@ -347,14 +367,14 @@ pub fn pad() -> Vec<Wrong<Pad>> {
     vec![
         wrong!(
             "one after the other",
-            "the tokens are put down one after the other from the first place on, and the zeros behind: the indices say where each belongs.",
+            "the tokens are put into the first places, one after another, and the zeros after them. The indices say where each token belongs.",
             |tokens, indices, batch, seq| moved([tokens, indices], [batch, seq], |at| {
                 (0..at.len() as u32).collect()
             })
         ),
         wrong!(
             "always to the front",
-            "each sequence's tokens are put at its front: the padding may have stood there, the indices say where each token belongs.",
+            "each sequence's tokens are put at its start, but the padding may have been there. The indices say where each token belongs.",
             |tokens, indices, batch, seq| moved([tokens, indices], [batch, seq], |at| {
                 let mut count = vec![0; batch];
                 at.into_iter()
@@ -368,7 +388,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "sorted",
-            "the tokens are put down in the order of their places: the i-th token goes to the i-th index, whatever their order.",
+            "the tokens are put down in the order of their places. The i-th token belongs at the i-th index, whatever their order.",
             |tokens, indices, batch, seq| moved([tokens, indices], [batch, seq], |mut at| {
                 at.sort_unstable();
                 at
@@ -384,20 +404,20 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "filled with the first token",
-            "the places that are left hold the first token: an index of 0 stands for it, not for padding. They hold zeros.",
+            "the remaining places hold the first token, because an index of 0 means that token and not padding. They should hold zeros.",
             |tokens, indices, batch, seq| filled([tokens, indices], [batch, seq], |_| tokens
                 .get(0))
         ),
         wrong!(
             "filled with the last token",
-            "the places that are left hold the last token: they hold zeros.",
+            "the remaining places hold the last token. They should hold zeros.",
             |tokens, indices, batch, seq| filled([tokens, indices], [batch, seq], |_| {
                 tokens.get(tokens.dim(0)? - 1)
             })
         ),
         wrong!(
             "filled with ones",
-            "the places that are left hold ones: they hold zeros. `index_add` adds to what it finds.",
+            "the remaining places hold ones. They should hold zeros: `index_add` adds to what it finds.",
             |tokens, indices, batch, seq| filled([tokens, indices], [batch, seq], |x| x
                 .ones_like())
         ),
@@ -424,7 +444,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "picked, not put",
-            "the indices are used to pick tokens (`index_select`): they say where to put them (`index_add`).",
+            "the indices are used to pick tokens (`index_select`). They say where to *put* them (`index_add`).",
             |tokens, indices, batch, seq| {
                 let at = fitting(tokens, indices, batch, seq)?;
                 if at.is_empty() {
@@ -438,7 +458,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "a zero like the first token",
-            "the zeros are made like the first token, which is not there when all is padding: make them from the tokens' shape and type.",
+            "the zeros are made from the first token, which does not exist if everything is padding. Make them from the tokens' shape and type.",
             |tokens, indices, batch, seq| {
                 tokens.narrow(0, 0, 1)?;
                 right(tokens, indices, batch, seq)
@@ -446,7 +466,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "one dimension a token",
-            "tokens must be `(total, hidden)` here: they may have more dimensions, or none of their own, as ids have.",
+            "tokens are required to be `(total, hidden)`, but they may have more dimensions, or none of their own, as ids do.",
             |tokens, indices, batch, seq| {
                 tokens.dims2()?;
                 right(tokens, indices, batch, seq)
@@ -459,7 +479,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "too many indices cut off",
-            "tokens and indices of different number are put together as far as they go (`zip`): it is an error when they do not fit.",
+            "if there are more tokens than indices, or fewer, the rest is dropped (`zip`). It is an error if they do not fit.",
             |tokens, indices, batch, seq| {
                 let both = tokens.dim(0)?.min(indices.dim(0)?);
                 right(&tokens.narrow(0, 0, both)?, &indices.narrow(0, 0, both)?, batch, seq)
@@ -467,7 +487,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "index outside dropped",
-            "a token whose index is outside the batch is dropped: that is an error, or nobody learns that it is lost.",
+            "a token whose index is outside the batch is silently dropped. Return an error.",
             |tokens, indices, batch, seq| {
                 let at = indices.to_vec1::<u32>()?;
                 if at.len() != tokens.dim(0)? {
@@ -484,6 +504,29 @@ pub fn pad() -> Vec<Wrong<Pad>> {
             }
         ),
         wrong!(
+            "u32::MAX for none",
+            "an index of u32::MAX is taken for 'none', as candle's `gather` takes it, and its token is lost: here it is outside the batch, an error.",
+            |tokens, indices, batch, seq| {
+                let at = indices.to_vec1::<u32>()?;
+                if at.contains(&u32::MAX) && at.len() == tokens.dim(0)? {
+                    return put(&tokens.narrow(0, 0, 0)?, &[], batch, seq);
+                }
+                right(tokens, indices, batch, seq)
+            }
+        ),
+        wrong!(
+            "rows read in memory's order",
+            "the numbers of `tokens` are read in the order in which they lie in memory: a transposed tensor comes out mixed up. `contiguous()` first, or let candle's operations read them.",
+            |tokens, indices, batch, seq| {
+                let out = right(tokens, indices, batch, seq)?;
+                if tokens.is_contiguous() || tokens.rank() != 2 {
+                    return Ok(out);
+                }
+                let as_it_lies = tokens.t()?.reshape(tokens.shape())?;
+                right(&as_it_lies, indices, batch, seq)
+            }
+        ),
+        wrong!(
             "index outside panics",
             "an index outside the batch makes it panic: check the indices first, and return an error.",
             |tokens, indices, batch, seq| {
@@ -494,7 +537,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "no tokens refused",
-            "no tokens are an error here: they leave a batch of padding alone.",
+            "a call without tokens is refused. Its result is all padding.",
             |tokens, indices, batch, seq| {
                 if tokens.dim(0)? == 0 {
                     bail!("no tokens");

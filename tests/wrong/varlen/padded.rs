@@ -53,19 +53,19 @@ fn masks() -> Vec<WrongMask> {
     vec![
         (
             "padding seen",
-            "real queries see padding: the mask is not used, or it hides queries, `(batch, 1, seq, 1)`, where it must hide keys, `(batch, 1, 1, seq)`.",
+            "real queries see padding. Either the mask is not used, or it hides queries, `(batch, 1, seq, 1)`, instead of keys, `(batch, 1, 1, seq)`.",
             |_, [_, _, query, key], causal| !causal || key <= query,
         ),
         (
             "mask inverted",
-            "the mask is read the wrong way round: not 0 means real, and it is the others that are hidden.",
+            "the mask is read the wrong way round. Not 0 means real; the others are hidden.",
             |keep, [batch, _, query, key], causal| {
                 keep[batch][key] == 0 && (!causal || key <= query)
             },
         ),
         (
             "mask of the heads",
-            "the mask is `(batch, 1, seq)`, which broadcasts to heads, not to sequences: head 0 gets the mask of sequence 0. It takes a 1 for heads *and* one for queries: `(batch, 1, 1, seq)`.",
+            "the mask is `(batch, 1, seq)`, which broadcasts over heads, not over sequences: head 0 gets the mask of sequence 0. It needs a 1 for heads *and* one for queries: `(batch, 1, 1, seq)`.",
             |keep, [_, head, query, key], causal| {
                 keep[head % keep.len()][key] != 0 && (!causal || key <= query)
             },
@@ -77,7 +77,7 @@ fn masks() -> Vec<WrongMask> {
         ),
         (
             "lengths counted",
-            "each sequence's first keys are seen, as many as are real: that is right only when the padding stands behind.",
+            "the first keys of each sequence are seen, as many as are real. That is right only if the padding is at the end.",
             |keep, [batch, _, query, key], causal| {
                 let length = keep[batch].iter().filter(|&&real| real != 0).count();
                 key < length && (!causal || key <= query)
@@ -97,6 +97,13 @@ fn masks() -> Vec<WrongMask> {
                 keep[batch][query].wrapping_mul(keep[batch][key]) != 0 && (!causal || key <= query)
             },
         ),
+        (
+            "even numbers lost",
+            "numbers of the mask are multiplied in u8, which wraps at 256: 2 · 128 is 0, and a real token disappears. Turn every number but 0 into 1 before you multiply.",
+            |keep, [batch, _, query, key], causal| {
+                keep[batch][key].wrapping_mul(128) != 0 && (!causal || key <= query)
+            },
+        ),
     ]
 }
 
@@ -107,7 +114,7 @@ fn bidirectional_masks() -> Vec<WrongMask> {
         }),
         (
             "own token hidden",
-            "a query does not see its own token: it does, as every real key.",
+            "a query does not see its own token. It should see every real key, its own included.",
             |keep, [batch, _, query, key], _| keep[batch][key] != 0 && key != query,
         ),
     ]
@@ -117,7 +124,7 @@ fn causal_masks() -> Vec<WrongMask> {
     vec![
         (
             "future seen",
-            "the future is not hidden: the padding is, but it takes both masks.",
+            "the padding is hidden, but the future is not: this variant needs both masks.",
             |keep, index, _| sees(keep, index, false),
         ),
         (
@@ -132,7 +139,7 @@ fn causal_masks() -> Vec<WrongMask> {
         ),
         (
             "the future only",
-            "the triangle is turned round: a query sees itself and what comes later. Rows are queries: key ≤ query.",
+            "the triangle is reversed: a query sees itself and what comes later. Rows are queries: key ≤ query.",
             |keep, [batch, _, query, key], _| keep[batch][key] != 0 && key >= query,
         ),
         (
@@ -142,7 +149,7 @@ fn causal_masks() -> Vec<WrongMask> {
         ),
         (
             "causal among the real",
-            "the triangle is shifted by the padding: it compares places in the padded batch, where a query and its key are on the same scale already. Bottom-right is for fewer queries than keys.",
+            "the triangle is shifted by the padding. Queries and keys are counted by the same places of the padded batch, so no shift is needed. Bottom-right alignment is for fewer queries than keys.",
             |keep, [batch, _, query, key], _| {
                 let real = keep[batch].iter().filter(|&&real| real != 0).count();
                 keep[batch][key] != 0 && key + keep[batch].len() <= query + real
@@ -157,7 +164,7 @@ fn mask_faults() -> Vec<Fault> {
     vec![
         (
             "0 and 1 added",
-            "the mask's 0 and 1 are added to the scores: that is a bias of 1, nothing is hidden. It takes −∞ to hide.",
+            "the mask's 0 and 1 are added to the scores. That is a bias of 1, and hides nothing: a hidden score must become −∞.",
             Steps {
                 weigh: |scores, mask| over_keys(&(scores + mask.to_dtype(scores.dtype())?)?),
                 ..right
@@ -165,15 +172,20 @@ fn mask_faults() -> Vec<Fault> {
         ),
         (
             "scores multiplied",
-            "the scores are multiplied by the mask, so hidden scores become 0: e⁰ is 1, not 0. It takes −∞ to hide.",
+            "the scores are multiplied by the mask, so hidden scores become 0, and e⁰ is 1. A hidden score must become −∞.",
             Steps {
                 weigh: |scores, mask| over_keys(&(scores * mask.to_dtype(scores.dtype())?)?),
                 ..right
             },
         ),
         (
+            "scale in f32",
+            "the scale is computed in f32, so the scores of f64 inputs carry only half of their digits. Compute √head_dim in f64.",
+            Steps { scale: |sizes| f64::from(1. / (sizes.dim as f32).sqrt()), ..right },
+        ),
+        (
             "NaN where nothing is seen",
-            "a query with nothing to see gets NaN, from a softmax over −∞ alone. Padding or not, NaN goes on: 0 · NaN is NaN in the next layer. `masked_attention` and `sdpa` give zeros.",
+            "a query that sees nothing gets NaN, from a softmax over nothing but −∞. Even on padding this matters, because 0 · NaN is NaN in the next layer. `masked_attention` and `sdpa` give zeros.",
             Steps { weigh: |scores, mask| over_keys(&hidden(scores, mask)?), ..right },
         ),
     ]
@@ -202,7 +214,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "the batch as one sequence",
-            "all sequences of the batch attend to each other: the batch stays a dimension of its own.",
+            "all sequences of the batch attend to each other. The batch should stay a dimension of its own.",
             Box::new(move |q, k, v, heads, dim, keep| {
                 fits(q, keep)?;
                 let shape = q.shape();
@@ -221,7 +233,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "a float mask accepted",
-            "a mask of floats is taken, and its ones are added to the scores: `keep` is u8, another type is an error.",
+            "a mask of floats is accepted, and its ones are added to the scores. `keep` is u8; another type is an error.",
             Box::new({
                 let right = attention(Steps::right(), sees, causal);
                 move |q, k, v, heads, dim, keep| {
@@ -249,7 +261,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "one mask for all sequences",
-            "a mask for one sequence is broadcast to all of the batch, without a word: `keep` is `(batch, seq)`, compare it with q.",
+            "a mask for one sequence is broadcast to all of the batch, silently: `keep` is `(batch, seq)`, compare it with q.",
             Box::new({
                 let right = attention(Steps::right(), sees, causal);
                 move |q, k, v, heads, dim, keep| match keep.dims() {
@@ -260,7 +272,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "nothing refused",
-            "no sequences, or sequences without positions, are an error here: they have no outputs, which is no mistake.",
+            "a batch without sequences, or without positions, is refused. It has no outputs, and that is fine.",
             Box::new(move |q, k, v, heads, dim, keep| {
                 if q.elem_count() == 0 {
                     bail!("nothing to attend to");
@@ -270,7 +282,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "no padding expected",
-            "a sequence of padding alone is an error here: it gets finite numbers that nobody looks at.",
+            "a sequence of nothing but padding is refused. It should get finite numbers that nobody reads.",
             Box::new({
                 let right = attention(Steps::right(), sees, causal);
                 move |q, k, v, heads, dim, keep| {
@@ -367,17 +379,17 @@ pub fn six_variants() -> Vec<Wrong<Six>> {
     vec![
         wrong(
             "eager, the two exchanged",
-            "`eager_bidirectional` and `eager_causal` were handed over in the wrong order.",
+            "`eager_bidirectional` and `eager_causal` were passed in the wrong order.",
             |six| six.padded.swap(0, 1),
         ),
         wrong(
             "sdpa, the two exchanged",
-            "`sdpa_bidirectional` and `sdpa_causal` were handed over in the wrong order.",
+            "`sdpa_bidirectional` and `sdpa_causal` were passed in the wrong order.",
             |six| six.padded.swap(2, 3),
         ),
         wrong(
             "flash, the two exchanged",
-            "`flash_bidirectional` and `flash_causal` were handed over in the wrong order.",
+            "`flash_bidirectional` and `flash_causal` were passed in the wrong order.",
             |six| six.ragged.swap(0, 1),
         ),
         wrong(

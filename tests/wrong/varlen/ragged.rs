@@ -94,24 +94,24 @@ fn masks() -> Vec<WrongMask> {
     vec![
         (
             "all tokens as one sequence",
-            "`cu_seqlens` is not used: all tokens are one sequence, and see each other across sequences.",
+            "`cu_seqlens` is not used: all tokens are treated as one sequence, and see each other across borders.",
             before,
         ),
         (
             "blocks of the longest",
-            "sequence b is looked for at b · max_seqlen, as in a padded batch: here it begins at `cu_seqlens[b]`.",
+            "sequence b is read at b · max_seqlen, as in a padded batch. Here it begins at `cu_seqlens[b]`.",
             |query, key, causal| {
                 query.place / query.longest == key.place / key.longest && before(query, key, causal)
             },
         ),
         (
             "the same positions",
-            "tokens see those at the same position of the other sequences: batch and seq are exchanged. A token's sequence is the range between two ends.",
+            "tokens see those at the same position of other sequences, as if batch and seq were swapped. A token's sequence is the range between two ends.",
             |query, key, causal| query.position == key.position && before(query, key, causal),
         ),
         (
             "the first sequence only",
-            "only the first sequence is attended to, all others get zeros: go through all pairs of neighbours in `cu_seqlens`.",
+            "only the first sequence is computed, and all others get zeros. Go through all pairs of neighbours in `cu_seqlens`.",
             |query, key, causal| query.sequence == 0 && sees(query, key, causal),
         ),
         (
@@ -131,7 +131,7 @@ fn bidirectional_masks() -> Vec<WrongMask> {
         ),
         (
             "a token of the next sequence",
-            "each sequence reaches one token too far, into the next one: `cu_seqlens` holds ends that no longer belong to it.",
+            "each sequence reaches one token too far, into the next one. The ends in `cu_seqlens` are exclusive.",
             |query, key, causal| {
                 let near = query.sequence == key.sequence || key.place == query.end;
                 near && before(query, key, causal)
@@ -139,7 +139,7 @@ fn bidirectional_masks() -> Vec<WrongMask> {
         ),
         (
             "the last token missing",
-            "the last token of each sequence is not seen: end − beginning is the length, nothing is taken off.",
+            "the last token of each sequence is not seen. The length is end − beginning, with nothing subtracted.",
             |query, key, causal| {
                 let last = key.place + 1 == key.end && query.place != key.place;
                 sees(query, key, causal) && !last
@@ -147,7 +147,7 @@ fn bidirectional_masks() -> Vec<WrongMask> {
         ),
         (
             "earlier sequences seen",
-            "a token sees the sequences before its own, too: it is one range of keys, from its sequence's beginning on.",
+            "a token also sees the sequences before its own. Its keys begin where its own sequence does.",
             |query, key, _| key.sequence <= query.sequence,
         ),
     ]
@@ -167,12 +167,12 @@ fn causal_masks() -> Vec<WrongMask> {
         ),
         (
             "the future only",
-            "the triangle is turned round: a query sees itself and what comes later.",
+            "the triangle is reversed: a query sees itself and what comes later.",
             |query, key, _| query.sequence == key.sequence && key.place >= query.place,
         ),
         (
             "a token of the sequence before",
-            "each sequence begins one token too early, with the last one of the sequence before: it begins at `cu_seqlens[b]`.",
+            "each sequence begins one token too early, with the last token of the one before. It begins at `cu_seqlens[b]`.",
             |query, key, causal| {
                 let near =
                     query.sequence == key.sequence || key.place + 1 == query.place - query.position;
@@ -181,7 +181,7 @@ fn causal_masks() -> Vec<WrongMask> {
         ),
         (
             "positions ordered",
-            "positions are compared without asking whether it is the same sequence: every token sees the beginnings of all.",
+            "positions are compared without checking that it is the same sequence, so every token sees the beginnings of all.",
             |query, key, _| key.position <= query.position,
         ),
     ]
@@ -193,7 +193,16 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
     let with = |ends| attention_of(Steps::right(), sees, causal, ends);
     let right = || right(causal);
     let [flat, first, nothing, unchecked, empty] = [right(), right(), right(), right(), right()];
+    let combined = right();
     vec![
+        wrong(
+            "combined as in week 4",
+            "`combine_heads` is given three dimensions, and it puts the heads of a *padded* batch together, (batch, heads, seq, head_dim). In a packed batch the heads of a token stand side by side already: `(total, heads, head_dim)` only needs its last two dimensions flattened.",
+            Box::new(move |q, k, v, heads, dim, cu, max| {
+                let total = combined(q, k, v, heads, dim, cu, max)?.dim(0)?;
+                bail!("unexpected rank, expected: 4, got: 3 ([{total}, {heads}, {dim}])")
+            }),
+        ),
         wrong(
             "a dimension a head",
             "the result is `(total, heads, head_dim)`: flatten the last two, to the shape of q.",
@@ -203,7 +212,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "heads first",
-            "the tokens are reshaped to `(heads, total, head_dim)`, so that the kernel takes heads for tokens: it wants `(total, heads, head_dim)`.",
+            "the tokens are reshaped to `(heads, total, head_dim)`, and the kernel mistakes heads for tokens. It wants `(total, heads, head_dim)`.",
             Box::new(move |q, k, v, heads, dim, cu, max| {
                 // The kernel's own words, as long as heads and tokens differ in number.
                 let (total, last) = (q.dim(0)?, cu.elem_count().saturating_sub(1));
@@ -217,7 +226,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "no tokens refused",
-            "no tokens are an error here: they have no outputs, which is no mistake.",
+            "a batch without tokens is refused. It has no outputs, and that is fine.",
             Box::new(move |q, k, v, heads, dim, cu, max| {
                 if q.elem_count() == 0 {
                     bail!("no tokens");
@@ -238,7 +247,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "empty sequences refused",
-            "an empty sequence is an error here: it has no tokens, which is no mistake.",
+            "an empty sequence is refused. It has no tokens, and that is fine.",
             Box::new(move |q, k, v, heads, dim, cu, max| {
                 let out = empty(q, k, v, heads, dim, cu, max)?;
                 if checked(cu)?.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -249,7 +258,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "any end accepted",
-            "a `cu_seqlens` that begins above 0 or falls is taken as it is: an error says so before tokens are given to the wrong sequence.",
+            "a `cu_seqlens` that begins above 0, or falls, is accepted, and tokens go to the wrong sequence. Return an error.",
             with(|cu, total| match cu.to_vec1::<u32>()? {
                 ends if ends.first() == Some(&0) && ends.is_sorted() => good(cu, total),
                 _ => Ok(vec![0, total as u32]),
@@ -257,7 +266,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "any total accepted",
-            "the last end is not compared with the number of tokens: those behind it belong to no sequence, and an end beyond them to no token.",
+            "the last end is not compared with the number of tokens. Tokens after it would belong to no sequence, and an end after the last token to no token.",
             with(|cu, total| {
                 checked(cu)?;
                 good(cu, total).or_else(|_| Ok(vec![0, total as u32]))
@@ -265,7 +274,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
         ),
         wrong(
             "any type accepted",
-            "ends of another type are turned into u32: i64 from PyTorch would be refused by the kernel. An error says so.",
+            "ends of another type are converted to u32. The kernel would refuse PyTorch's i64: return an error.",
             with(|cu, total| good(&cu.to_dtype(candle_core::DType::U32)?, total)),
         ),
     ]

@@ -1,6 +1,7 @@
 //! How results are compared.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
+use compare::largest_error;
 use gpu::solution::as_accurate;
 
 /// All numbers as f64, on the CPU.
@@ -9,13 +10,6 @@ pub fn numbers(x: &Tensor) -> Result<Vec<f64>> {
         return Ok(vec![]);
     }
     x.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
-}
-
-/// The largest difference; NaN when there is one.
-pub fn largest_error(got: &Tensor, expected: &Tensor) -> Result<f64> {
-    let (got, expected) = (numbers(got)?, numbers(expected)?);
-    let errors = got.iter().zip(&expected).map(|(got, expected)| (got - expected).abs());
-    Ok(errors.fold(0., |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { f64::max(a, b) }))
 }
 
 /// Errors unless `out` has this shape and type, and at most twice the error of naive attention in half precision.

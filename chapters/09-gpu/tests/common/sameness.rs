@@ -4,9 +4,10 @@ use super::{
     Twin,
     accuracy::{HALVES, RAGGED, run, scale_of},
     inputs::{Packed, dense},
-    judge::{close, largest_error, same_bits, unit},
+    judge::{close, same_bits, unit},
 };
 use candle_core::{DType, Device, Result, Tensor};
+use compare::largest_error;
 use gpu::Attend;
 
 pub fn runs_are_equal(twin: &Twin, head_dim: usize) -> Result<()> {

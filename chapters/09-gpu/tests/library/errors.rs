@@ -90,8 +90,13 @@ fn packed_shapes_types_and_lengths() -> Result<()> {
     check(&q, &k, &v.narrow(0, 0, 4)?, &["v: expected", "[5, 2, 8]", "got [4, 2, 8]"]);
     check(&q.narrow(1, 0, 3)?, &k, &v, &["k: expected", "divides q's 3", "got 2"]);
     check(&q, &k, &v.to_dtype(DType::F32)?, &["v: expected BF16", "got F32"]);
-    check(&q.narrow(0, 0, 2)?, &k, &v, &["cu_seqlens_q: expected 2 at its end", "got 3"]);
-    check(&q, &k.narrow(0, 0, 4)?, &v.narrow(0, 0, 4)?, &["cu_seqlens_k: expected 4", "got 5"]);
+    check(&q.narrow(0, 0, 2)?, &k, &v, &["cu_seqlens_q: expected to end with 2", "got 3"]);
+    check(
+        &q,
+        &k.narrow(0, 0, 4)?,
+        &v.narrow(0, 0, 4)?,
+        &["cu_seqlens_k: expected to end with 4", "got 5"],
+    );
     refused(|by| by.varlen(&q, &k, &v, &cu_q, &cu_k, 2, 5, f32::NAN, true), &["scale"]);
 
     let ends = |ends: &[u32]| Tensor::from_slice(ends, ends.len(), &Device::Cpu);
@@ -106,7 +111,7 @@ fn packed_shapes_types_and_lengths() -> Result<()> {
     queries(&ends(&[0])?, &["cu_seqlens_q", "at least one", "[0]"]);
     queries(&ends(&[])?, &["cu_seqlens_q", "at least one", "[]"]);
     keys(&ends(&[0, 6, 5])?, &["cu_seqlens_k", "[6, 5]"]);
-    keys(&ends(&[0, 5, 6])?, &["cu_seqlens_k: expected 5 at its end", "got 6"]);
+    keys(&ends(&[0, 5, 6])?, &["cu_seqlens_k: expected to end with 5", "got 6"]);
     keys(&ends(&[0, u32::MAX, 5])?, &["cu_seqlens_k"]);
     keys(&ends(&[0, 1, 5, 5])?, &["cu_seqlens_k: expected 3 entries", "got 4"]);
     keys(&cu_k.to_dtype(DType::I64)?, &["cu_seqlens_k: expected u32", "I64"]);

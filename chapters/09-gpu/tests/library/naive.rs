@@ -2,9 +2,10 @@
 
 use crate::common::{
     inputs::{Packed, dense, reference},
-    judge::{close, largest_error},
+    judge::close,
 };
 use candle_core::{DType, Device, Result, Tensor, Var};
+use compare::largest_error;
 use gpu::{Attend, Cpu, Naive};
 
 const LENGTHS: [(usize, usize); 6] = [(1, 1), (5, 9), (9, 5), (40, 40), (1, 70), (65, 3)];
