@@ -99,7 +99,7 @@ fn of_two_known_mistakes_with_the_same_first_breach_the_more_alike_is_named() {
     let cause = verdict.cause.unwrap();
     assert!(cause.diagnosis.starts_with("the larger of the two is taken"), "{verdict}");
     // It is not quite that mistake, and the words say so.
-    assert!(!cause.same && verdict.to_string().contains("Perhaps: the larger"), "{verdict}");
+    assert!(!cause.same && verdict.to_string().contains("Possible cause: the larger"), "{verdict}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_refusal_in_other_words_is_known() {
         Ok((Tensor::new(ends, device)?, lengths.iter().copied().max().unwrap_or(0)))
     });
     let text = verdict.to_string();
-    assert!(text.contains("Perhaps: a batch with an empty sequence is refused"), "{text}");
+    assert!(text.contains("Possible cause: a batch with an empty sequence is refused"), "{text}");
 }
 
 #[test]

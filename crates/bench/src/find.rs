@@ -13,7 +13,7 @@ pub fn place(options: &Options) -> Result<(Box<dyn Place>, Option<Card>)> {
     let processor = || Processor::new(options.threads());
     match &*options.device {
         "auto" => {
-            eprintln!("Device: cpu (auto: a card is measured when asked for, with --device cuda)");
+            eprintln!("Device: cpu (auto; to measure a card, ask with --device cuda)");
             return Ok((Box::new(processor()?), None));
         }
         "rehearsal" => {

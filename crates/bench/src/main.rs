@@ -63,7 +63,10 @@ fn run(options: &Options) -> Result<ExitCode> {
         let folders = match &options.out {
             Some(folder) => [folder.clone(), folder.clone(), folder.clone()],
             None if card::is_rehearsal(&run) => {
-                bail!("{}: a rehearsal's times say nothing, no page shows them", file.display())
+                bail!(
+                    "{}: times of a rehearsal mean nothing, so no page shows them",
+                    file.display()
+                )
             }
             None => page::folders(&root()),
         };
@@ -120,11 +123,11 @@ fn measure(
     progress.clear();
     print!("{}", page::summary(&run));
     if let Some(file) = &options.json {
-        eprintln!("Kept in {}", file.display());
+        eprintln!("Results: {}", file.display());
     }
     match run.interrupted {
         true => {
-            eprintln!("Stopped by Ctrl-C: what was measured until then stands above.");
+            eprintln!("Stopped by Ctrl-C: what has been measured so far is above.");
             Ok(ExitCode::from(INTERRUPTED))
         }
         false => Ok(ExitCode::SUCCESS),

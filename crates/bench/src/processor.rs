@@ -47,7 +47,7 @@ impl Place for Processor {
         let judge = move |results: &[_]| {
             let error = check(results)?;
             let wrong = error.is_nan() || error > TOLERANCE;
-            Ok(wrong.then(|| format!("wrong by {error:.1e}; at most {TOLERANCE:.0e} is expected")))
+            Ok(wrong.then(|| format!("wrong by {error:.1e}; at most {TOLERANCE:.0e} was expected")))
         };
         Ok((ways, Box::new(judge)))
     }

@@ -62,7 +62,7 @@ pub fn row(row: &Row, run: &Run) -> String {
     }
     let mut text = format!("{}: {}\n{}", row.name, row.title(), table.markdown());
     for left in run.left_out.iter().filter(|left| left.row == row.name) {
-        text += &format!("{} is left out: {}\n", left.way, left.why);
+        text += &format!("{} was left out: {}\n", left.way, left.why);
     }
     text
 }

@@ -189,7 +189,7 @@ pub fn footer(run: &Run) -> String {
         false => format!(" Peak on {threads}: {}.", peaks.join(", ")),
     };
     format!(
-        "(Medians of {turns}, {threads} where no number stands; {}, {} cores; Rust {}, candle {}{}; {}.{peak})",
+        "(Medians of {turns}; {threads} where no number is given; {}, {} cores; Rust {}, candle {}{}; {}.{peak})",
         machine.cpu,
         machine.cores,
         versions.rustc,

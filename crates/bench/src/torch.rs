@@ -35,7 +35,7 @@ impl Torch {
         let name = python.display();
         let mut child = command.spawn().with_context(|| format!("--torch {name}"))?;
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-            bail!("--torch {name}: its input and output can't be had")
+            bail!("--torch {name}: its input and output can't be opened")
         };
         let (to, from) = (Some(to), BufReader::new(from));
         let python = python.to_owned();
@@ -63,7 +63,7 @@ impl Torch {
         (request["span"], request["lap"]) = (span.into(), lap.into());
         let answer = self.ask(&request)?;
         let times = answer["ms"].as_array().map(|ms| ms.iter().filter_map(Value::as_f64).collect());
-        times.context("PyTorch's answer holds no times")
+        times.context("PyTorch's answer has no times")
     }
 
     /// Why a way can't be measured there, if it can't.
@@ -92,7 +92,7 @@ impl Torch {
         let mut line = String::new();
         self.from.read_line(&mut line).context("PyTorch's process has ended")?;
         let answer: Value = serde_json::from_str(&line)
-            .with_context(|| format!("expected an answer of PyTorch's process; got {line:?}"))?;
+            .with_context(|| format!("expected an answer from PyTorch's process; got {line:?}"))?;
         if let Some(error) = answer["error"].as_str() {
             bail!("PyTorch: {error}");
         }

@@ -15,7 +15,7 @@ use crate::weeks::state_of;
 pub struct Blame {
     /// Whose fault shows.
     caller: String,
-    /// What to mend: `max_seqlen`, or `varlen::max_seqlen` of another week.
+    /// What to fix: `max_seqlen`, or `varlen::max_seqlen` of another week.
     pub callee: String,
     /// How the callee stands.
     pub state: State,
@@ -25,10 +25,10 @@ impl Blame {
     /// What to do about it.
     fn advice(&self) -> &'static str {
         match self.state {
-            State::Pending => "which is not written yet: begin there",
-            State::Works => "whose edges are open: they may be the reason",
-            State::Broken => "which does not compile: mend that first",
-            _ => "which fails: mend that first",
+            State::Pending => "which is not written yet: start there",
+            State::Works => "whose edges are still open: they may be the reason",
+            State::Broken => "which does not compile: fix that first",
+            _ => "which fails: fix that first",
         }
     }
 }

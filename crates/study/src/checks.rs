@@ -88,10 +88,12 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     let untold = report.exercises.iter().find(|name| !told(name));
     let failed = report.lines.iter().any(|line| line.state == State::Failed);
     if untold.is_some() || (!finished.status.success() && !failed) {
+        let what = untold.map_or("failed without saying why".to_owned(), |name| {
+            format!("ended without reporting on `{name}`")
+        });
         bail!(
-            "the checks of `{0}` ended without a word on {1}:\n{2}\n\nType `cargo test -p {0} --test checks` to see them run.",
+            "the checks of `{0}` {what}:\n{1}\n\nType `cargo test -p {0} --test checks` to watch them run.",
             chapter.package,
-            untold.map_or("why", String::as_str),
             finished.output()
         );
     }
@@ -115,7 +117,7 @@ pub fn broken_advice(
         format!(", which `{}` uses", chapter.package)
     };
     Ok(format!(
-        "`{0}`{also} does not compile, so nothing could be checked.\nNext: mend what cargo says above in {1}, then type `cargo study check {0}`.\n      To begin again: `cargo study reset {0}` (your file is kept as a backup).",
+        "`{0}`{also} does not compile, so nothing could be checked.\nNext: fix the errors above in {1}, then type `cargo study check {0}`.\n      To start over: `cargo study reset {0}` (your file is kept as a backup).",
         at_fault.package,
         context.shown(&at_fault.exercise_path())
     ))

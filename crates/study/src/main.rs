@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("Stopped. Nothing is left half done: type the same command to begin again.");
+            eprintln!("Stopped. Nothing is left half done: type the same command to start again.");
             ExitCode::from(interrupt::EXIT_CODE)
         }
         Err(error) => {

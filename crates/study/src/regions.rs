@@ -21,17 +21,17 @@ fn region(text: &str, name: &str) -> Result<Range<usize>> {
         let comment = line.trim().strip_prefix("//").map(str::trim_start);
         let called = |mark| comment.and_then(|c| c.strip_prefix(mark)).map(str::trim) == Some(name);
         if called("ANCHOR:") && start.replace(at).is_some() {
-            bail!("`// ANCHOR: {name}` stands in the file twice");
+            bail!("`// ANCHOR: {name}` appears twice in the file");
         }
         at += line.len();
         if called("ANCHOR_END:") && end.replace(at).is_some() {
-            bail!("`// ANCHOR_END: {name}` stands in the file twice");
+            bail!("`// ANCHOR_END: {name}` appears twice in the file");
         }
     }
     match (start, end) {
         (Some(start), Some(end)) if start < end => Ok(start..end),
         _ => bail!(
-            "the lines `// ANCHOR: {name}` and `// ANCHOR_END: {name}` no longer stand around the exercise"
+            "the lines `// ANCHOR: {name}` and `// ANCHOR_END: {name}` no longer surround the exercise"
         ),
     }
 }
@@ -55,7 +55,9 @@ mod tests {
     #[test]
     fn lost_or_doubled_marks_are_an_error() {
         let lost = STUB.replace("// ANCHOR_END: ab\n", "");
-        assert!(restored(&lost, STUB, "ab").unwrap_err().to_string().contains("no longer stand"));
+        assert!(
+            restored(&lost, STUB, "ab").unwrap_err().to_string().contains("no longer surround")
+        );
         let twice = [STUB, STUB].concat();
         assert!(restored(&twice, STUB, "a").unwrap_err().to_string().contains("twice"));
     }

@@ -23,7 +23,9 @@ pub fn give(context: &Context, chapter: &Chapter, just_done: bool) -> Result<()>
     }
     match draw(context, chapter) {
         Ok(Some(said)) => println!("\n{}", said.trim_end()),
-        Ok(None) => println!("  `{again}` draws a picture with your code; it did not work now."),
+        Ok(None) => println!(
+            "  `{again}` draws the week's picture with your code; it failed just now: type it to see why."
+        ),
         Err(error) if error.is::<Interrupted>() => return Err(error),
         Err(error) => println!("  The picture could not be drawn: {error:#}"),
     }

@@ -140,9 +140,9 @@ fn a_learner_goes_from_pending_to_passed() {
     has(&course.study(&["solution", "counting::double"]).out, "x * 2");
     let progress = course.study(&["progress"]);
     has(&progress.out, "Week 2 · counting · 1 of 2 work, 1 with edges\n  ✓✓ double\n  ○ triple");
-    has(&progress.out, "Week 3 · adding · not begun, 1 exercises");
+    has(&progress.out, "Week 3 · adding · not started, 1 exercise");
     has(&progress.out, "1 of 3 exercises work (✓), 1 of them with edges (✓✓), 2 pending.");
-    has(&progress.out, "Next: book/02-counting.md, exercise `counting::triple`");
+    has(&progress.out, "Next: `counting::triple` (book/02-counting.md).");
     course.solve("3 * x");
     let check = course.study(&["check"]);
     has(&check.out, "✓✓ double\n  ✓✓ triple");
@@ -165,7 +165,7 @@ fn a_week_is_done_when_its_ideas_work_and_its_edges_are_a_round_of_their_own() {
     let parts = [
         "Week 2 is done. You can multiply.",
         "Twice two, by your code: target/figures/02-counting/mine.svg",
-        "these edges are open in 1 exercise.",
+        "1 exercise still leaves some open.",
         "  double\n    - double of nothing is nothing\n      expected 0, got 5\n      Why it matters: batches run dry.",
         "Next: read book/03-adding.md (`cargo study serve`), then type `cargo study check adding`.",
     ];
@@ -204,11 +204,11 @@ fn a_failure_of_what_is_called_is_told_as_such() {
     fs::write(course.exercise(), mine + "\nfn helper(x: u32) -> u32 { double(x) }\n").unwrap();
     let check = course.study(&["check", "counting"]);
     has(&check.out, "\nexpected 8, got 7");
-    has(&check.out, "✗ triple\n    `triple` calls your `double`, which fails: mend that first.");
+    has(&check.out, "✗ triple\n    `triple` calls your `double`, which fails: fix that first.");
     let check = course.study(&["check", "triple"]);
     has(
         &check.out,
-        "`triple` calls your `double`, which fails: mend that first.\n\nexpected 12, got 11",
+        "`triple` calls your `double`, which fails: fix that first.\n\nexpected 12, got 11",
     );
 }
 
@@ -217,7 +217,7 @@ fn what_waits_for_another_exercise_is_not_asked_for() {
     let course = Course::new();
     course.solve("triple(x) - x");
     let check = course.study(&["check", "counting"]);
-    has(&check.out, "`double` calls your `triple`, which is not written yet: begin there.");
+    has(&check.out, "`double` calls your `triple`, which is not written yet: start there.");
     has(&check.out, "Next: write `triple` in");
 }
 
@@ -236,7 +236,7 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
         &progress.out,
         "! does not compile: type `cargo study check counting`\n  ! double\n  ! triple",
     );
-    has(&progress.out, "Week 3 · adding · not begun, 1 exercises");
+    has(&progress.out, "Week 3 · adding · not started, 1 exercise");
     has(
         &progress.out,
         "0 of 3 exercises work (✓), 0 of them with edges (✓✓), 2 not compiling, 1 pending.",
@@ -261,7 +261,7 @@ fn a_week_that_can_not_be_checked_now_is_as_it_was() {
     let progress = course.study(&["progress"]).out;
     has(
         &progress,
-        "can't be checked while `counting`, which it uses, does not compile: as it was when last checked\n  ✓✓ sum",
+        "can't be checked while `counting`, which it uses, does not compile; this is how it stood when last checked\n  ✓✓ sum",
     );
     fs::write(&adding, solved + "// changed\n").unwrap();
     has(&course.study(&["progress"]).out, "does not compile\n  ! sum");
@@ -313,7 +313,7 @@ fn a_reset_keeps_what_the_learner_wrote() {
     let check = course.study(&["reset", "--check"]);
     has(
         &check.out,
-        "chapters/02-counting/src/exercise.rs is not the stub: type `cargo study reset counting`",
+        "chapters/02-counting/src/exercise.rs differs from the stub: type `cargo study reset counting`",
     );
     assert_eq!(check.code, Some(1));
 
@@ -387,7 +387,7 @@ fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
     for (arguments, says, code) in [
         (
             &["--only", "dens"][..],
-            "--only dens: no row has such a name; type `cargo study bench --list`",
+            "--only dens: no row has that name; type `cargo study bench --list`",
             1,
         ),
         (&["--rounds", "0"], "expected a whole number from 1 to 1024", 2),

@@ -228,7 +228,7 @@ fn for_all<S: Strategy<Value: Clone>>(cases: &S, holds: impl Fn(S::Value) -> Out
         Ok(()) => Ok(()),
         // The smallest case once more, now for its breach; if it panics, the caller catches it.
         Err(TestError::Fail(reason, smallest)) => holds(smallest).and_then(|()| {
-            Err(Breach::text("", "the same answer to the same input each time", reason.message()))
+            Err(Breach::text("", "the same answer each time for the same input", reason.message()))
         }),
         Err(TestError::Abort(reason)) => Err(Breach::text("", "", reason.message())),
     }

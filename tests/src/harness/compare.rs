@@ -59,7 +59,7 @@ impl Breach {
     pub fn panicked(text: &str) -> Self {
         Self::text(
             &show::last_inputs(),
-            "a value, or an error for bad input: never a panic",
+            "a value, or an error for bad input, but never a panic",
             &format!("a panic: {text}"),
         )
     }
@@ -130,10 +130,10 @@ pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Ro
         Err(Breach::text(given, &show::tensor_to(expected, digits), &got))
     };
     if got.dims() != expected.dims() {
-        return breach(show::DIGITS, "another shape");
+        return breach(show::DIGITS, "the shape differs");
     }
     if got.dtype() != expected.dtype() {
-        return breach(show::DIGITS, "another type");
+        return breach(show::DIGITS, "the type differs");
     }
     let (ours, theirs) = (show::values(got)?, show::values(expected)?);
     let largest = theirs.iter().filter(|x| x.is_finite()).fold(0f64, |max, x| max.max(x.abs()));

@@ -33,7 +33,7 @@ pub fn gradients_agree(
         return Err(Breach::text(
             &given,
             &format!("a gradient with respect to {}", all.join(", ")),
-            &format!("none for {}: backward() finds no way there from the output", lost.join(", ")),
+            &format!("none for {}: no path leads there from the output", lost.join(", ")),
         ));
     }
     for (at, (name, _)) in named.iter().enumerate() {
@@ -41,7 +41,11 @@ pub fn gradients_agree(
         let what = format!("the gradient with respect to `{name}`");
         all_finite(&given, &format!("finite values in {what}"), grad)?;
         let numeric = central_differences(&in_f64, at, loss)?;
-        all_finite(&given, &format!("finite differences for {what}"), &numeric)?;
+        all_finite(
+            &given,
+            &format!("finite outputs around the input, to estimate {what}"),
+            &numeric,
+        )?;
         close(&given, &what, grad, &numeric)?;
     }
     Ok(())
@@ -50,11 +54,14 @@ pub fn gradients_agree(
 /// The law that a gradient of `output` reaches `var`, the input `name`, and is finite: for places where differences
 /// cannot tell what is right.
 pub fn gradient_is_finite(given: &str, name: &str, var: &Var, output: &Tensor) -> Outcome {
+    let what = format!("gradient with respect to `{name}`");
     match output.sum_all()?.backward()?.get(var) {
-        Some(grad) => {
-            finite(&format!("{given}\nlooked at: the gradient of `{name}`"), Ok(grad.clone()))
-        }
-        None => Err(Breach::text(given, &format!("a gradient for `{name}`"), "none")),
+        Some(grad) => all_finite(given, &format!("finite values in the {what}"), grad),
+        None => Err(Breach::text(
+            given,
+            &format!("a {what}"),
+            "none: no path leads there from the output",
+        )),
     }
 }
 
@@ -81,7 +88,7 @@ fn central_differences(
 }
 
 fn close(given: &str, what: &str, got: &Tensor, expected: &Tensor) -> Outcome {
-    let (mut digits, mut note) = (show::DIGITS, "another shape".to_owned());
+    let (mut digits, mut note) = (show::DIGITS, "the shape differs".to_owned());
     if got.dims() == expected.dims() {
         let (ours, theirs) = (show::values(got)?, show::values(expected)?);
         let largest = theirs.iter().fold(1f64, |max, x| max.max(x.abs()));

@@ -10,9 +10,9 @@ use std::fmt;
 pub enum State {
     /// Still panics with `todo!()`.
     Pending,
-    /// All that must hold holds, the edges too: ✓✓.
+    /// Every law holds, the edges included: ✓✓.
     Passed,
-    /// The idea works, and only edges are still open: ✓.
+    /// The idea works; only edges are still open: ✓.
     Works,
     /// The idea does not work.
     Failed,
@@ -140,7 +140,7 @@ pub(super) fn failures(laws: &[LawResult]) -> impl Iterator<Item = &LawResult> {
 /// The sentence on the cause, with how sure it is.
 impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.same { "Likely cause" } else { "Perhaps" };
+        let how = if self.same { "Likely cause" } else { "Possible cause" };
         write!(out, "{how}: {}", self.diagnosis)
     }
 }
@@ -152,12 +152,14 @@ impl fmt::Display for Verdict {
         match self.state() {
             State::Pending => write!(
                 out,
-                "○ {name} is pending: it, or a function that it calls, still has a `todo!()`.\n  hint: cargo study hint {name}"
+                "○ {name} is pending: it, or a function it calls, is still a `todo!()`.\n  Hint: cargo study hint {name}"
             ),
             State::Passed => {
-                let edges =
-                    if self.laws.iter().any(LawResult::is_edge) { ", edges too" } else { "" };
-                write!(out, "✓✓ {name} passed: {hold} laws hold{edges}.")?;
+                let edges = match self.laws.iter().any(LawResult::is_edge) {
+                    true => ", edges included",
+                    false => "",
+                };
+                write!(out, "✓✓ {name} passed: {}{edges}.", held(hold))?;
                 self.write_skipped(out)
             }
             State::Skipped => {
@@ -165,9 +167,11 @@ impl fmt::Display for Verdict {
                 self.write_skipped(out)
             }
             State::Works => {
-                let open = self.failures().count();
-                let edges = if open == 1 { "One edge is" } else { "Edges are" };
-                writeln!(out, "✓ {name} works: {hold} laws hold. {edges} still open.\n")?;
+                let edges = match self.failures().count() {
+                    1 => "one edge is".to_owned(),
+                    open => format!("{open} edges are"),
+                };
+                writeln!(out, "✓ {name} works: {}; {edges} still open.\n", held(hold))?;
                 self.write_failures(out)
             }
             State::Failed => {
@@ -178,8 +182,12 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// So many further laws are named; of more, only the number is told.
+/// How many further laws are named; of the rest, only the number is told.
 const NAMED: usize = 3;
+
+fn held(laws: usize) -> String {
+    if laws == 1 { "1 law holds".to_owned() } else { format!("{laws} laws hold") }
+}
 
 impl Verdict {
     fn write_skipped(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,7 +276,10 @@ mod tests {
         ]);
         assert_eq!(works.state(), State::Works);
         let text = works.to_string();
-        assert!(text.starts_with("✓ gpu::flash_layout works: 1 laws hold. One edge is"), "{text}");
+        assert!(
+            text.starts_with("✓ gpu::flash_layout works: 1 law holds; one edge is still open."),
+            "{text}"
+        );
         assert!(text.contains("Why it matters: batches run dry."), "{text}");
     }
 

@@ -85,7 +85,7 @@ fn verdict(run: &Run) -> String {
     let met = ratios.iter().filter(|ratio| 1. / **ratio <= EXPECTED).count();
     let kind = run.versions.torch_flash.as_deref().unwrap_or("FA2");
     format!(
-        "Expected is a time within 5\u{a0}% of PyTorch's flash attention ({kind} here): {met} of {} rows keep to it.\n\n",
+        "We expect a time within 5\u{a0}% of PyTorch's flash attention ({kind} here): {met} of {} rows meet that.\n\n",
         ratios.len()
     )
 }
@@ -114,7 +114,7 @@ fn batch(run: &Run, case: &str, name: &str) -> Option<String> {
         }
     }
     Some(format!(
-        "{} sequences of up to {} tokens, {} heads, {name}; in brackets, how many times as long as ours packed:\n\n{}\n",
+        "{} sequences of up to {} tokens, {} heads, {name}; in brackets, the time relative to ours, packed:\n\n{}\n",
         shape.b,
         thousands(shape.n_k),
         shape.h_q,
@@ -163,8 +163,8 @@ pub fn footer(run: &Run, card: &Card) -> String {
         format!("PyTorch {version}{}", built.unwrap_or_default())
     }));
     format!(
-        "(Medians of {rounds}, ± half of what the middle half spans; the time between two synchronisations, divided by \
-         the runs between them. {}. With {}; {}.)",
+        "(Medians of {rounds}, ± half the interquartile range; the time between two synchronisations, divided by \
+         the number of runs between them. {}. With {}; {}.)",
         parts.join(", "),
         with.join(", "),
         run.date

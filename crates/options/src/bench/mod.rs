@@ -12,32 +12,32 @@ use std::process::{Command, Stdio};
 /// What to measure, and where the results go.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Only these rows: names divided by commas, with `*` for anything
+    /// Only these rows: names separated by commas, with `*` as a wildcard
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
-    /// How many times every way has its turn
+    /// How many turns each implementation gets
     #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
     pub rounds: usize,
-    /// Numbers of threads, divided by commas, for the kernel and PyTorch; the other ways get the last. Without it, 1
+    /// Numbers of threads, separated by commas, for the kernel and PyTorch; the others get the largest. If left out, 1
     /// and all
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = positive)]
     pub threads: Vec<usize>,
-    /// Measure PyTorch too: the Python that has it
+    /// Measure PyTorch too, with this Python
     #[arg(long, value_name = "PYTHON")]
     pub torch: Option<PathBuf>,
-    /// Where to compute: `auto` is the CPU, for a build with CUDA takes hours and must be asked for
+    /// Where to compute: `auto` is the CPU, since a build with CUDA takes hours and must be asked for
     #[arg(long, default_value = "auto", value_parser = devices())]
     pub device: String,
-    /// Keep the results here
+    /// Write the results to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Measure nothing: make the pages' tables and the figure of such a file
+    /// Measure nothing: make the pages' tables and figure from such a file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "threads", "torch", "json", "list"])]
     pub page: Option<PathBuf>,
-    /// Put these there, instead of the chapters' folders
+    /// Put them here instead of in the chapters' folders
     #[arg(long, value_name = "FOLDER", requires = "page")]
     pub out: Option<PathBuf>,
-    /// Measure nothing: name the rows
+    /// Measure nothing: list the rows
     #[arg(long)]
     pub list: bool,
 }
@@ -85,7 +85,7 @@ impl Options {
         let rows = rows::chosen(pattern, all);
         match rows.is_empty() {
             true => Err(format!(
-                "--only {pattern}: no row has such a name; type `cargo study bench --list{}` to see them all",
+                "--only {pattern}: no row has that name; type `cargo study bench --list{}` to see them all",
                 if self.device == "cuda" { " --device cuda" } else { "" }
             )),
             false => Ok(rows),
@@ -120,14 +120,14 @@ fn has_torch(python: &Path) -> Result<(), String> {
     command.args(["-c", "import torch"]).stdin(Stdio::null());
     match command.output() {
         Err(error) => Err(format!(
-            "--torch {name}: can't be started: {error}. Give the Python that has PyTorch, such as `--torch python3`"
+            "--torch {name}: can't be started: {error}. Name a Python that has PyTorch, such as `--torch python3`"
         )),
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().last().unwrap_or("it ended without a word").to_owned();
+            let last = said.lines().last().unwrap_or("it said nothing").to_owned();
             Err(format!(
-                "--torch {name}: `import torch` fails there: {last}. Type `{name} -m pip install torch`, or leave `--torch` out"
+                "--torch {name}: `import torch` fails there: {last}. Type `{name} -m pip install torch`, or leave out `--torch`"
             ))
         }
     }

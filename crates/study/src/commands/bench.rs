@@ -20,14 +20,14 @@ use crate::tools::program::Program;
           cargo study bench --device cuda --list
           cargo study bench --device cuda --torch python3 --json cuda.json
 
-The ways take turns, so that a machine that is slower for a while is so for all of them. Each cell is a median; ± is
-half of what the middle half of the runs spans. Memory is the most that was held at once beyond inputs and results;
-PyTorch's is how far its process grew. Ctrl-C ends it, and what was measured until then is kept. The first time,
-candle is compiled once more, as a release: some minutes.
+The implementations take turns, so that a machine that slows down for a while slows all of them down. Each cell is a
+median; ± is half the interquartile range. Memory is the most that was held at once beyond inputs and results; for
+PyTorch, it is how far its process grew. Ctrl-C stops, and keeps what has been measured so far. The first time, candle
+is compiled again in release mode, which takes a few minutes.
 
-With --device cuda the flash kernels are compiled too, for the card that is there: it takes NVIDIA's compiler, nvcc,
-and the first time hours. So nothing but asking for it starts that; auto is the CPU. A cell on a card is the time
-between two synchronisations, divided by the runs between them.")]
+With --device cuda the flash kernels are compiled too, for the card in this machine: that needs NVIDIA's compiler, nvcc,
+and takes hours the first time. So it happens only when asked for; auto is the CPU. A cell on a card is the time between
+two synchronisations, divided by the number of runs between them.")]
 pub struct Bench {
     #[command(flatten)]
     options: Options,
@@ -60,13 +60,13 @@ impl Bench {
         }
         if process::ask("nvcc", &["--version"]).is_none() {
             bail!(
-                "--device cuda: no `nvcc` on the PATH, NVIDIA's compiler, without which the kernels can't be built. \
-                 On a machine with a card install the CUDA toolkit, put its `bin` folder on the PATH, and type \
-                 this again. Without a card, type `cargo study bench`: it measures the CPU."
+                "--device cuda: no `nvcc` on the PATH: the kernels can't be built without NVIDIA's compiler. On a machine \
+                 with a card, install the CUDA toolkit, put its `bin` folder on the PATH, and type this again. \
+                 Without a card, type `cargo study bench`: it measures the CPU."
             );
         }
         eprintln!(
-            "Building with CUDA: hours the first time, for all flash kernels are compiled; a moment later on."
+            "Building with CUDA: this takes hours the first time, since all flash kernels are compiled, and a moment later on."
         );
         Ok(WITH_CUDA)
     }

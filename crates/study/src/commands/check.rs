@@ -19,8 +19,8 @@ use crate::ui::{Stream, bad, good, heading, open};
 /// Check your code: what passes, what is pending, and what is wrong
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study check scaling\n          cargo study check scaling::softmax\n\nWithout a name, it checks chapter after chapter up to the first where something is still to do.\n✓ the idea works · ✓✓ the edges hold too · ○ still to write · ✗ does not work yet. A week is done when every exercise has a ✓.
-The exit code is 1 when an exercise fails or the code does not compile; a pending exercise or an open edge is no failure."
+    after_help = "Examples: cargo study check scaling\n          cargo study check scaling::softmax\n\nWithout a name, it checks chapter by chapter and stops at the first with something left to do.\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet. A week is done when every exercise has a ✓.
+The exit code is 1 when an exercise fails or the code does not compile; a pending exercise or an open edge does not count as a failure."
 )]
 pub struct Check {
     /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
@@ -48,11 +48,13 @@ fn up_to_the_first_open(context: &Context, chapters: &[Chapter]) -> Result<ExitC
     for chapter in chapters {
         let standing = check(context, chapter, Scope::Passing)?;
         if standing != Standing::Done {
-            println!("\nLater chapters were not checked: `cargo study progress` shows them all.");
+            println!(
+                "\nLater chapters were not checked: `cargo study progress` shows all of them."
+            );
             return Ok(exit(standing == Standing::Failed));
         }
     }
-    println!("\nEvery exercise of the course works.");
+    println!("\nEvery exercise in the course works.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -159,7 +161,7 @@ fn tell(
             }
         }
         Scope::Passing if !edges.is_empty() => println!(
-            "  edges are open in {}: `cargo study check {}` says which, and why they matter",
+            "  edges are still open in {}: `cargo study check {}` says which, and why they matter",
             exercises(edges.len()),
             chapter.package
         ),
@@ -208,7 +210,7 @@ fn tell_failures(
     }
     if failed.len() > 1 {
         println!(
-            "\nIn full: `cargo study check {}`, or another of them.",
+            "\nTo read one of them in full: `cargo study check {}`, for example.",
             names::path(chapter, &failed[usize::from(own == 0)].exercise)
         );
     }
@@ -261,9 +263,10 @@ fn tell_pending(
 fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
     let Some(first) = lines.first() else { return };
     println!(
-        "\n{}\nThe ideas work. Here your code meets what practice brings; these edges are open in {}.",
+        "\n{}\nThe ideas work. What remains are the cases that come up in practice; {} still {} some open.",
         heading("Edges"),
-        exercises(lines.len())
+        exercises(lines.len()),
+        if lines.len() == 1 { "leaves" } else { "leave" }
     );
     for line in lines {
         println!("\n  {}", line.exercise);
@@ -279,24 +282,31 @@ fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
             println!("    {}", line.cause);
         }
     }
-    println!("\nIn full: `cargo study check {}`.", names::path(chapter, &first.exercise));
+    println!(
+        "\nTo read one in full: `cargo study check {}`.",
+        names::path(chapter, &first.exercise)
+    );
 }
 
-fn exercises(count: usize) -> String {
+/// So many exercises, in words.
+pub fn exercises(count: usize) -> String {
     if count == 1 { "1 exercise".to_owned() } else { format!("{count} exercises") }
 }
 
 /// What comes after a week that is done.
 fn after(context: &Context, chapter: &Chapter, edges_too: bool) -> Result<String> {
-    let edges =
-        if edges_too { "" } else { "\n      The edges can wait, or be mended first: as you like." };
+    let edges = if edges_too {
+        ""
+    } else {
+        "\n      The edges can wait: close them now or later, as you like."
+    };
     let chapters = context.chapters()?;
     Ok(match chapters.iter().find(|other| other.week > chapter.week) {
         Some(next) => format!(
             "Next: read book/{}.md (`cargo study serve`), then type `cargo study check {}`.{edges}\n      To compare with the course's code: `cargo study solution {}::…`.",
             next.stem, next.package, chapter.crate_name
         ),
-        None => format!("That was the last week: `cargo study progress` shows them all.{edges}"),
+        None => format!("That was the last week: `cargo study progress` shows all of them.{edges}"),
     })
 }
 

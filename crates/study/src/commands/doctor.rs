@@ -14,10 +14,10 @@ use crate::tools::binary::{KERNEL, MDBOOK, Tool};
 use crate::tools::{at_least, jupyter, python, version_in};
 use crate::ui::{Stream, bad, good, open};
 
-/// Look at this machine: what is there, what is missing, and what to type
+/// Look at this machine: what is installed, what is missing, and what to type
 #[derive(Args)]
 #[command(
-    after_help = "Example: cargo study doctor\n\nThe exit code is 1 only when something is missing that the course can't do without."
+    after_help = "Example: cargo study doctor\n\nThe exit code is 1 only when something essential is missing."
 )]
 pub struct Doctor {}
 
@@ -67,10 +67,10 @@ impl Doctor {
         }
         println!();
         if missing {
-            println!("Mend what is MISSING, then type `cargo study doctor` again.");
+            println!("Fix what is MISSING, then type `cargo study doctor` again.");
         } else {
             println!(
-                "You can start. Next: `cargo study serve` for the pages, `cargo study check` for your code."
+                "You are ready to start. Next: `cargo study serve` for the pages, `cargo study check` for your code."
             );
         }
         Ok(exit(missing))
@@ -82,10 +82,10 @@ fn rust() -> Finding {
     match answer.as_deref().and_then(version_in) {
         Some(version) if at_least(version, RUST) => Fine(version.to_owned()),
         Some(version) => Missing(format!(
-            "{version} is too old, {RUST} or later is needed: type `rustup update stable`"
+            "{version} is too old; the course needs {RUST} or later: type `rustup update stable`"
         )),
         None => Missing(format!(
-            "no rustc on the PATH, {RUST} or later is needed: install it from https://rustup.rs"
+            "no rustc on the PATH; the course needs {RUST} or later: install it from https://rustup.rs"
         )),
     }
 }
@@ -115,15 +115,15 @@ fn jupyter(context: &Context) -> Finding {
 fn cuda() -> Finding {
     let Some(card) = ask("nvidia-smi", &["--query-gpu=name", "--format=csv,noheader"]) else {
         return Later(
-            "no NVIDIA card found; only week 9 can use one, and it has a CPU twin".to_owned(),
+            "no NVIDIA card found; only week 9 can use one, and it also runs on the CPU".to_owned(),
         );
     };
     let card = card.lines().next().unwrap_or("a card").to_owned();
     match ask("nvcc", &["--version"]) {
         Some(_) => Fine(format!("{card}, with nvcc")),
-        None => Later(format!(
-            "{card} is there, but no nvcc on the PATH: install the CUDA toolkit for week 9"
-        )),
+        None => {
+            Later(format!("{card}, but no nvcc on the PATH: install the CUDA toolkit for week 9"))
+        }
     }
 }
 
@@ -138,11 +138,11 @@ fn disk(context: &Context) -> Finding {
     match on(context.root()) {
         Some(free) if free >= DISK * GIGABYTE => Fine(format!("{} GB free", free / GIGABYTE)),
         Some(free) => Missing(format!(
-            "{} GB free in {}, {DISK} GB are needed: make room; `cargo clean` frees what was built",
+            "{} GB free in {}; the course needs {DISK} GB: free some space (`cargo clean` removes what was built)",
             free / GIGABYTE,
             context.root().display()
         )),
-        None => Later(format!("free space is not known here; {DISK} GB are needed")),
+        None => Later(format!("free space is unknown; the course needs {DISK} GB")),
     }
 }
 
@@ -150,12 +150,12 @@ fn memory() -> Finding {
     let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let total = System::new_with_specifics(what).map_or(0, |system| system.total_memory());
     if total == 0 {
-        Later(format!("not known here; {MEMORY} GB are needed"))
+        Later(format!("unknown; the course needs {MEMORY} GB"))
     } else if total >= MEMORY * GIGABYTE {
         Fine(format!("{} GB", total / GIGABYTE))
     } else {
         Missing(format!(
-            "{} GB, {MEMORY} GB are needed: close other programs, or use `cargo build --jobs 1`",
+            "{} GB; the course needs {MEMORY} GB: close other programs, or set CARGO_BUILD_JOBS=1",
             total / GIGABYTE
         ))
     }

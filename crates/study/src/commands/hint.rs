@@ -1,4 +1,4 @@
-//! `cargo study hint`: one hint more at each call.
+//! `cargo study hint`: one more hint at each call.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use crate::ui::heading;
 /// Show the next hint for an exercise
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study hint scaling::softmax\n          cargo study hint scaling::softmax 1\n\nEach call shows one hint more. A number shows that hint."
+    after_help = "Examples: cargo study hint scaling::softmax\n          cargo study hint scaling::softmax 1\n\nEach call shows one more hint. A number shows that hint."
 )]
 pub struct Hint {
     /// The exercise (`scaling::softmax`, or `softmax` if only one chapter has it)

@@ -17,14 +17,14 @@ use crate::tools::jupyter::Jupyter;
 use crate::tools::scratch::Scratch;
 use crate::ui::{Stream, good};
 
-/// Open the course's notebooks in JupyterLab, with Rust as their language
+/// Open the course's notebooks in JupyterLab, with a Rust kernel
 #[derive(Args)]
 #[command(after_help = "Example: cargo study lab -- --port 9999
 
 The first time, it installs the pinned Rust kernel and JupyterLab into `.study` (five to twenty minutes) and runs the
-notebooks' first cell once, so that your first notebook starts in seconds. A second one open beside it compiles the course
-for itself, once (a minute). Needs Python 3.10 or later, or uv.
-Your own Jupyter stays as it is. On macOS and Windows the kernel's compilation cache is in your cache folder.")]
+notebooks' first cell once, so that your first notebook starts in seconds. A second notebook open at the same time compiles
+the course for itself, once (a minute). Needs Python 3.10 or later, or uv.
+Your own Jupyter is left alone. On macOS and Windows the kernel's compilation cache is in your cache folder.")]
 pub struct Lab {
     /// Do not open a browser
     #[arg(long)]
@@ -102,8 +102,11 @@ fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
     });
     fs::write(&file, notebook.to_string())
         .with_context(|| format!("can't write `{}`", file.display()))?;
-    let run =
-        jupyter.execute(&file, 0, "Compiling what notebooks use (a minute or two at first)")?;
+    let run = jupyter.execute(
+        &file,
+        0,
+        "Compiling what the notebooks use (a minute or two the first time)",
+    )?;
     if let Some(fault) = run.fault() {
         bail!(
             "the notebooks' first cell does not run:\n{fault}\n\nType `cargo build --package course` to see whether the course compiles."

@@ -20,16 +20,16 @@ use crate::ui::{Stream, bad, good};
 /// Write the pages' notebooks and run them (for authors of pages)
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study notebooks 02-scaling\n          cargo study notebooks --check\n          cargo study notebooks --solved 2\n\nOnly a page whose cells changed needs this; a change of prose does not."
+    after_help = "Examples: cargo study notebooks 02-scaling\n          cargo study notebooks --check\n          cargo study notebooks --solved 2\n\nOnly a page whose cells have changed needs this; changes to prose do not."
 )]
 pub struct Notebooks {
-    /// Pages, by stem (`02-scaling`) or week (`2`); all that have cells without it
+    /// Pages, by stem (`02-scaling`) or week (`2`); if left out, every page with cells
     stems: Vec<String>,
-    /// Change nothing: fail when an output is not what the notebook has
+    /// Change nothing: fail when an output differs from the notebook's
     #[arg(long)]
     check: bool,
     /// Change nothing: run with each solution in place of its stub, and fail unless every check passes and every other
-    /// output is what the notebook has
+    /// output equals the notebook's
     #[arg(long, conflicts_with = "check")]
     solved: bool,
 }
@@ -55,10 +55,10 @@ impl Notebooks {
             }
         }
         if failed.is_empty() {
-            eprintln!("{} of {} notebooks are up to date.", stems.len(), stems.len());
+            eprintln!("All {} notebooks are up to date.", stems.len());
         } else {
             eprintln!(
-                "Failed: {}. Mend the cells, then type `cargo study notebooks {}`.",
+                "Failed: {}. Fix the cells, then type `cargo study notebooks {}`.",
                 failed.join(", "),
                 failed.join(" ")
             );

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use workbook::Chapter;
 
-use super::check::mark;
+use super::check::{exercises, mark};
 use crate::context::Context;
 use crate::memory::States;
 use crate::names;
@@ -17,7 +17,7 @@ use crate::weeks::{Week, week};
 /// Show every exercise of every week, and what is next
 #[derive(Args)]
 #[command(
-    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ still to write · ✗ does not work yet · ! does not compile.\nOnly weeks that changed since they were last checked are checked again."
+    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet · ! does not compile.\nOnly weeks that have changed since they were last checked are checked again."
 )]
 pub struct Progress {}
 
@@ -40,7 +40,7 @@ impl Progress {
             if let Some(note) = note {
                 println!("  {note}");
             }
-            // A week that is not begun is told in one line.
+            // A week that is not started takes one line.
             if !states.iter().all(|(_, state)| *state == State::Pending) {
                 for (name, state) in &states {
                     println!("  {} {name}", mark(*state));
@@ -53,11 +53,11 @@ impl Progress {
         println!("\n{}", summary(&all));
         match next {
             Some((chapter, name)) => println!(
-                "Next: book/{}.md, exercise `{1}`: type `cargo study check {1}`.",
+                "Next: `{1}` (book/{0}.md). Type `cargo study check {1}`.",
                 chapter.stem,
                 names::path(&chapter, &name)
             ),
-            None => println!("Every exercise of the course works."),
+            None => println!("Every exercise in the course works."),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -72,7 +72,7 @@ fn broken(chapter: &Chapter) -> String {
 fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States, Option<String>)> {
     let why = format!("can't be checked while `{by}`, which it uses, does not compile");
     let (states, when) = match last {
-        Some(states) => (states, ": as it was when last checked"),
+        Some(states) => (states, "; this is how it stood when last checked"),
         None => {
             let names = chapter.exercises()?.into_iter().map(|exercise| exercise.name);
             (names.map(|name| (name, State::Broken)).collect(), "")
@@ -88,7 +88,7 @@ fn score(states: &States) -> String {
         (count(&states, State::is_done), count(&states, |state| state == State::Passed));
     match works {
         0 if states.iter().all(|state| *state == State::Pending) => {
-            format!(" · not begun, {} exercises", states.len())
+            format!(" · not started, {}", exercises(states.len()))
         }
         0 => String::new(),
         _ => format!(" · {works} of {} work, {edges} with edges", states.len()),
@@ -133,7 +133,7 @@ mod tests {
         );
         let named = |states: &[State]| states.iter().map(|state| (String::new(), *state)).collect();
         assert_eq!(score(&named(&states)), " · 2 of 6 work, 1 with edges");
-        assert_eq!(score(&named(&[Pending, Pending])), " · not begun, 2 exercises");
+        assert_eq!(score(&named(&[Pending, Pending])), " · not started, 2 exercises");
         assert_eq!(score(&named(&[Pending, Failed])), "");
     }
 }

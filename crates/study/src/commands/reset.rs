@@ -12,16 +12,16 @@ use crate::context::Context;
 use crate::names::{self, Target};
 use crate::{backup, regions};
 
-/// Begin a chapter or one exercise again; your file is kept as a backup
+/// Start a chapter or one exercise over; your file is kept as a backup
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study reset scaling\n          cargo study reset scaling::softmax\n\nThe backup stands beside the file, as exercise.backup-YYYYMMDD-HHMMSS.rs."
+    after_help = "Examples: cargo study reset scaling\n          cargo study reset scaling::softmax\n\nThe backup is next to the file: exercise.backup-YYYYMMDD-HHMMSS.rs."
 )]
 pub struct Reset {
     /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
     #[arg(required_unless_present = "check")]
     name: Option<String>,
-    /// Change nothing: fail when an exercise file is not the stub (for the course's own tests)
+    /// Change nothing: fail when an exercise file differs from its stub (for the course's own tests)
     #[arg(long)]
     check: bool,
 }
@@ -74,14 +74,14 @@ fn write(context: &Context, chapter: &Chapter, text: &str, what: &str) -> Result
     if path.exists() {
         let mine = fs::read(&path).with_context(|| format!("can't read `{}`", path.display()))?;
         if mine == text.as_bytes() {
-            println!("`{what}` is unsolved already: nothing was changed.");
+            println!("`{what}` is already unsolved: nothing was changed.");
             return Ok(ExitCode::SUCCESS);
         }
         let kept = backup::keep(&path, &backup::now())?;
         println!("Your file is kept as {}.", context.shown(&kept));
     }
     backup::replace(&path, text)?;
-    println!("{shown} has `{what}` unsolved again.\nNext: `cargo study check {what}`.");
+    println!("`{what}` is unsolved again in {shown}.\nNext: `cargo study check {what}`.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,14 +99,14 @@ fn compare(context: &Context, chapters: &[Chapter]) -> Result<ExitCode> {
         if !same {
             differing += 1;
             println!(
-                "{} is not the stub: type `cargo study reset {}`.",
+                "{} differs from the stub: type `cargo study reset {}`.",
                 context.shown(&path),
                 chapter.package
             );
         }
     }
     if differing == 0 {
-        println!("The exercise files of {} chapters are the stubs.", chapters.len());
+        println!("The exercise files of all {} chapters equal their stubs.", chapters.len());
     }
     Ok(exit(differing > 0))
 }

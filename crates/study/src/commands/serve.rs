@@ -18,7 +18,7 @@ use crate::tools::binary::MDBOOK;
     after_help = "Example: cargo study serve --port 4000\n\nThe first time, it installs the pinned mdbook into `.study/bin` (a few minutes)."
 )]
 pub struct Serve {
-    /// The port on this machine to serve at
+    /// The local port to serve on
     #[arg(long, default_value_t = 3000)]
     port: u16,
     /// Do not open a browser
@@ -51,7 +51,7 @@ impl Serve {
                 command.arg("--open");
             }
             eprintln!(
-                "The pages are at http://localhost:{port} once they are built. Ctrl-C ends this."
+                "The pages are at http://localhost:{port} once they are built. Ctrl-C stops the server."
             );
         }
         let status = process::foreground(command)?;
@@ -67,7 +67,7 @@ pub fn build_preprocessor(context: &Context) -> Result<()> {
         process::foreground(cargo(context.root(), &[&build[..], &["--quiet"]].concat()))
             .context("mdbook-cells does not compile")?;
         bail!(
-            "mdbook-cells does not compile; see above. Type `git status` to see whether a file of the course was changed."
+            "mdbook-cells does not compile; see above. Type `git status` to see whether one of the course's files was changed."
         );
     }
     Ok(())

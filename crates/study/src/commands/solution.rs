@@ -10,13 +10,13 @@ use crate::names;
 use crate::state::State;
 use crate::weeks::state_of;
 
-/// Show the course's solution of an exercise, once yours works
+/// Show the course's solution to an exercise, once yours works
 #[derive(Args)]
 #[command(after_help = "Example: cargo study solution scaling::softmax --peek")]
 pub struct Solution {
     /// The exercise (`scaling::softmax`, or `softmax` if only one chapter has it)
     exercise: String,
-    /// Show it although your own does not work yet
+    /// Show it even though yours does not work yet
     #[arg(long)]
     peek: bool,
 }
@@ -35,7 +35,7 @@ impl Solution {
                 _ => format!("{left} hints are left: `cargo study hint {path}`."),
             };
             eprintln!(
-                "`{path}` does not work yet. {hints}\nTo see the solution all the same: `cargo study solution {path} --peek`."
+                "`{path}` does not work yet. {hints}\nTo see the solution anyway: `cargo study solution {path} --peek`."
             );
             return Ok(ExitCode::FAILURE);
         }

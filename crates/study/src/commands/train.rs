@@ -26,7 +26,7 @@ use crate::weeks::{Week, state_of, week};
           cargo study train --mine
           cargo study train --resume
 
-Ctrl-C saves, and says how to go on. `--mine` asks that the exercises that the model is made of work; their edges may be open.")]
+Ctrl-C saves, and says how to continue. `--mine` needs every exercise that the model is built from to work (✓).")]
 pub struct Train {
     #[command(flatten)]
     options: Options,
@@ -46,7 +46,10 @@ const USED: [(&str, &[&str]); 2] = [
             "residual",
             "encoder_layer",
             "decoder_layer",
+            "encode",
+            "decode",
             "label_smoothing",
+            "training_step",
             "greedy_decode",
         ],
     ),
@@ -110,12 +113,12 @@ fn works(context: &Context, chapters: &[Chapter]) -> Result<bool> {
     let Some((first, _)) = open_ones.first() else {
         return Ok(true);
     };
-    eprintln!("`--mine` trains your code, and these exercises do not work yet:\n");
+    eprintln!("`--mine` trains your own code, and these exercises do not work yet:\n");
     for (path, state) in &open_ones {
         match state {
             State::Failed => eprintln!("  {} {path}", bad("✗", Stream::Err)),
             State::Broken => eprintln!("  {} {path} (does not compile)", bad("!", Stream::Err)),
-            _ => eprintln!("  {} {path} (not solved yet)", open("○", Stream::Err)),
+            _ => eprintln!("  {} {path} (not written yet)", open("○", Stream::Err)),
         }
     }
     eprintln!("\nNext: type `cargo study check {first}`.");

@@ -13,15 +13,15 @@ use crate::names;
 use crate::report::{State, Who};
 use crate::ui::{Stream, bad, good, heading, open};
 
-/// Show a table of everything that is checked: PASSED, OPEN (an edge), FAILED, BROKEN (does not compile), PENDING or SKIPPED, and why
+/// Show everything that is checked in a table: PASSED, OPEN (an edge does not hold), FAILED, BROKEN (does not compile), PENDING or SKIPPED, and why
 #[derive(Args)]
 #[command(
     after_help = "Examples: cargo study verify\n          cargo study verify scaling --solutions"
 )]
 pub struct Verify {
-    /// A chapter (`scaling`, `2`); all without it
+    /// A chapter (`scaling`, `2`); every chapter if left out
     chapter: Option<String>,
-    /// The course's solutions instead of your code
+    /// Check the course's solutions instead of your code
     #[arg(long)]
     solutions: bool,
 }
@@ -76,7 +76,7 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
             let state = if law.is_open_edge() { State::Works } else { law.state };
             let why = match state {
                 State::Passed => String::new(),
-                State::Pending => format!("{}: still `todo!()`", line.exercise),
+                State::Pending => format!("{}: still a `todo!()`", line.exercise),
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
                 State::Works | State::Failed | State::Broken => {
                     format!("{}: must hold: {}", line.exercise, law.says)

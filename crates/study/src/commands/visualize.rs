@@ -13,7 +13,7 @@ use crate::process;
 use crate::tools::program::Program;
 use crate::ui::{Stream, good};
 
-/// Draw what the heads of a model look at: a heatmap a head, as SVG and PNG
+/// Draw what the heads of a model look at: one heatmap per head, as SVG and PNG
 #[derive(Args)]
 #[command(
     after_help = "Examples: cargo study visualize --text \"The cat sat on the mat because it was tired.\"
@@ -27,8 +27,8 @@ pub struct Visualize {
     /// `minilm`, `copy`, `induction`, or a checkpoint of `cargo study train`
     #[arg(long, value_name = "NAME|FILE", default_value = "minilm")]
     model: String,
-    /// What the model reads: English for `minilm`, words that come again for `induction`, numbers from 3 to 10 for
-    /// what `cargo study train` trained
+    /// What the model reads: English for `minilm`, words that repeat for `induction`, numbers from 3 to 10 for a
+    /// checkpoint
     #[arg(long)]
     text: Option<String>,
     /// Only this layer, counted from 0
@@ -40,7 +40,7 @@ pub struct Visualize {
     /// Where to compute
     #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda", "metal"])]
     device: String,
-    /// Put the pictures here, instead of `target/figures/visualize/MODEL`
+    /// Put the pictures here instead of `target/figures/visualize/MODEL`
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
@@ -67,7 +67,7 @@ impl Visualize {
         if !drawn.status.success() {
             return Ok(ExitCode::FAILURE);
         }
-        // It names one file a line.
+        // It names one file per line.
         let files: Vec<&str> = drawn.stdout.lines().collect();
         let mut to_png = TO_PNG.command(&here);
         to_png.args(&files);

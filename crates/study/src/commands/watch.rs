@@ -14,7 +14,7 @@ use super::check::{Scope, check};
 use crate::context::Context;
 use crate::{interrupt, names};
 
-/// Check a chapter each time you save its exercise file; Ctrl-C ends it
+/// Check a chapter each time you save its exercise file; Ctrl-C stops it
 #[derive(Args)]
 #[command(
     after_help = "Example: cargo study watch scaling\n\nWithout a name, it watches every chapter."
@@ -83,5 +83,5 @@ fn is_exercise_of(path: &Path, chapter: &Chapter) -> bool {
 }
 
 fn waiting() {
-    println!("\nWaiting for you to save an exercise.rs … (Ctrl-C ends this)");
+    println!("\nWaiting for you to save an exercise.rs … (Ctrl-C stops)");
 }

@@ -33,6 +33,14 @@ pub const KERNEL: Tool = Tool {
     about: "runs Rust in notebooks; once, five to fifteen minutes",
 };
 
+/// How a tool is compiled unless the learner's environment says otherwise. It is built once, by someone who waits for it,
+/// and then runs for moments at a time: what counts is how long the build takes, not how fast the tool is.
+const LIGHT: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
 impl Tool {
     /// Where the program is, if its pinned version is there: in the course's own folder, or on the PATH.
     pub fn find(&self, context: &Context) -> Option<PathBuf> {
@@ -77,13 +85,14 @@ impl Tool {
         let scratch = scratch::Scratch::new(home)?;
         let mut command = cargo(scratch.path(), &["install", "--locked", "--force", self.name]);
         command.args(["--version", self.version]);
+        command.envs(light(|name| std::env::var_os(name).is_some()));
         command.arg("--root").arg(home).arg("--target-dir").arg(scratch.path().join("target"));
         let title = format!("{} {}", self.name, self.version);
         let started = Instant::now();
         let finished = compile(command, &title)?;
         if !finished.status.success() {
             bail!(
-                "{title} could not be installed:\n{}\n\nType the same command again when this is mended; without a network, nothing can be installed.",
+                "{title} could not be installed:\n{}\n\nFix this, then type the same command again. Nothing can be installed without a network.",
                 last_lines(&finished.stderr)
             );
         }
@@ -95,6 +104,11 @@ impl Tool {
         let file = format!("{}{}", self.name, std::env::consts::EXE_SUFFIX);
         context.home().join("bin").join(file)
     }
+}
+
+/// The settings of [`LIGHT`] that are not `set` already.
+fn light(set: impl Fn(&str) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    LIGHT.into_iter().filter(move |(name, _)| !set(name))
 }
 
 /// The end of what cargo wrote, without its progress.
@@ -111,6 +125,14 @@ fn last_lines(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_is_built_lightly_but_for_what_the_learner_has_set() {
+        let all: Vec<_> = light(|_| false).collect();
+        assert_eq!(all, LIGHT);
+        let rest: Vec<_> = light(|name| name == "CARGO_PROFILE_RELEASE_LTO").collect();
+        assert_eq!(rest, LIGHT[1..]);
+    }
 
     #[test]
     fn an_error_is_cut_out_of_the_progress() {

@@ -162,7 +162,7 @@ fn fill(context: &Context, environment: &Path, maker: &Maker) -> Result<()> {
         }
     })?;
     fetched.succeed(
-        "JupyterLab, which needs a network and a gigabyte of disk, could not be installed; type the same command again when this is mended",
+        "JupyterLab could not be installed (it needs a network and a gigabyte of disk space); fix this, then type the same command again",
     )?;
     let settings =
         serde_json::to_string_pretty(&json!({ "disabledExtensions": { ANNOUNCEMENTS: true } }))?;

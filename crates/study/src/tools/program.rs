@@ -31,7 +31,7 @@ impl Program {
         if !built.status.success() {
             process::foreground(cargo(context.root(), &[&arguments[..], &["--quiet"]].concat()))?;
             bail!(
-                "{} does not compile; see above. Type `git status` to see which files of the course were changed.",
+                "{} does not compile; see above. Type `git status` to see which of the course's files were changed.",
                 self.package
             );
         }

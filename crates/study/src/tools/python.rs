@@ -92,4 +92,4 @@ const INSTALL: &str = "  Debian, Ubuntu:  sudo apt install python3 python3-venv
   Fedora:          sudo dnf install python3
   macOS:           brew install python3
   Windows:         winget install Python.Python.3.13
-Or install uv (https://docs.astral.sh/uv), which brings a Python of its own. Pages and checks need no Python.";
+Or install uv (https://docs.astral.sh/uv), which brings its own Python. Pages and checks need no Python.";
