@@ -38,8 +38,8 @@ pub fn flow(title: &str, stages: &[Stage]) -> Result<Figure> {
     let mut last = scores(&query, &key)?; // (1, 3)
     let mut diagram = Diagram::new(title)
         .row([
-            matrix("Q", "your taste (1, 5)", Role::Query, &query)?.id("Q").at(0.23),
-            matrix("K", "their tastes (3, 5)", Role::Key, &key)?.id("K").rows(FRIENDS).at(0.725),
+            matrix("Q", "your taste (1, 5)", Role::Query, &query)?.id("Q").at(LEFT),
+            matrix("K", "their tastes (3, 5)", Role::Key, &key)?.id("K").rows(FRIENDS).at(RIGHT),
         ])
         .row([Node::step("Q · Kᵀ").at(LEFT)])
         .row([friends("scores", Role::Scores, &last)?])
@@ -97,7 +97,7 @@ pub fn flow(title: &str, stages: &[Stage]) -> Result<Figure> {
 
 /// Where what flows stands, and what enters from the right.
 const LEFT: f64 = 0.3;
-const RIGHT: f64 = 0.78;
+const RIGHT: f64 = 0.74;
 
 /// One number for each friend.
 fn friends(name: &str, role: Role, numbers: &Tensor) -> Result<Node> {

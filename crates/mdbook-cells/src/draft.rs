@@ -135,7 +135,7 @@ mod tests {
     fn text_is_gathered_and_split_at_headings() -> Result<()> {
         let page = Page::parse(
             "00-a",
-            "# Title\n\nIntro.\n\n## One\n\nText.\n\n```predict\nWhat?\n```\n\n```rust,cell,hidden\n1\n```\n\nEnd.\n",
+            "# Title\n\nIntro.\n\n## One\n\nText.\n\n```predict\nWhat?\n\n(a) 1. (b) 2.\n---\n(a).\n```\n\n```rust,cell,hidden\n1\n```\n\nEnd.\n",
             &[],
         )?;
         let notebook = notebook(&page, &|_| false)?;
@@ -150,7 +150,9 @@ mod tests {
             .collect();
         assert_eq!(sources[0], "# Title\n\nIntro.");
         assert!(sources[1].starts_with(":cache 4000\n:dep course"));
-        assert_eq!(sources[2], "## One\n\nText.\n\n> **Predict first.** What?");
+        assert!(
+            sources[2].starts_with("## One\n\nText.\n\n> **Predict first.** What?\n>\n> - (a) 1.")
+        );
         assert_eq!(sources[3..], ["1", "End."]);
         assert!(notebook.to_json()?.contains("\"id\": \"00-a-3\""));
         assert!(

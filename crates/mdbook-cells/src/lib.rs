@@ -11,7 +11,10 @@
 //! | `hidden` | is set-up: its code is folded away, on the page and in the notebook |
 //! | `figure` | is there for its picture: the page shows the output, and below it the code, folded away |
 //!
-//! In `predict`, the answer stands below a line `---`, and is folded away, too. A [`Page`] is such a text taken apart. From it come
+//! A `predict` fence holds a question, two choices or more, `(a)`, `(b)`, in a line or in a list, and below a line `---`
+//! the answer, which begins with the right letter and is folded away, too.
+//!
+//! A [`Page`] is such a text taken apart. From it come
 //! - the page for mdBook ([`preprocess`]), with formulas as MathML and the outputs of the notebook
 //!   under its cells,
 //! - the notebook ([`draft::notebook`]), not yet run,

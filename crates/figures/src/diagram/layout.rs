@@ -29,9 +29,16 @@ pub(crate) struct Place {
     pub(super) top: f64,
     pub(super) right: f64,
     pub(super) bottom: f64,
+    /// Where arrows from above and below meet it: a grid's labels stand beside that.
+    pub(super) axis: f64,
 }
 
 impl Place {
+    /// A rectangle whose axis is its middle.
+    pub(super) fn new((left, top): (f64, f64), (right, bottom): (f64, f64)) -> Self {
+        Self { left, top, right, bottom, axis: (left + right) / 2.0 }
+    }
+
     pub(super) fn middle(&self) -> (f64, f64) {
         ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
@@ -45,12 +52,10 @@ impl Place {
     }
 
     fn with(self, other: Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-        }
+        Self::new(
+            (self.left.min(other.left), self.top.min(other.top)),
+            (self.right.max(other.right), self.bottom.max(other.bottom)),
+        )
     }
 }
 
@@ -115,13 +120,11 @@ fn across(row: &[Node], top: f64, height: f64) -> Result<Vec<Place>, Fault> {
             }
         }
         x += gap;
-        let left = node.middle.map_or(x, |share| share * SHEET - size.0 / 2.0);
-        let place = Place {
-            left,
-            top: top + (height - size.1) / 2.0,
-            right: left + size.0,
-            bottom: top + (height + size.1) / 2.0,
-        };
+        let axis = size.0 / 2.0 + node.aside();
+        let left = node.middle.map_or(x, |share| share * SHEET - axis);
+        let above = top + (height - size.1) / 2.0;
+        let corners = ((left, above), (left + size.0, above + size.1));
+        let place = Place { axis: left + axis, ..Place::new(corners.0, corners.1) };
         let clear = places.last().map_or(MARGIN - 10.0, |last| last.right + 8.0);
         if left < clear || place.right > SHEET - 4.0 {
             let got = format!("{left:.0} to {:.0}", place.right);
@@ -144,12 +147,10 @@ fn frame(group: &Group, nodes: &BTreeMap<String, Place>) -> Result<Place, Fault>
     }
     let inner = all.ok_or_else(|| (what.clone(), "at least one node".into(), "none".into()))?;
     let label = inner.left + text::width(&group.label, super::node::SMALL) + FRAME;
-    let outer = Place {
-        left: inner.left - FRAME,
-        top: inner.top - FRAME - LINE,
-        right: inner.right.max(label) + FRAME,
-        bottom: inner.bottom + FRAME,
-    };
+    let outer = Place::new(
+        (inner.left - FRAME, inner.top - FRAME - LINE),
+        (inner.right.max(label) + FRAME, inner.bottom + FRAME),
+    );
     let stranger = nodes
         .iter()
         .find(|(name, place)| !group.nodes.contains(name) && place.touches(&outer, 0.0));

@@ -117,7 +117,7 @@ impl Node {
         self
     }
 
-    /// Where its middle is, from 0 at the left edge to 1 at the right one.
+    /// Where its middle is, from 0 at the left edge to 1 at the right one; of a grid, the middle of its cells.
     pub fn at(mut self, share: f64) -> Self {
         self.middle = Some(share);
         self
@@ -159,11 +159,7 @@ impl Node {
         // Bold letters are wider.
         let (name, small) =
             (1.08 * text::widest(&self.name, NAME), text::widest(&self.small, SMALL));
-        let words = if matches!(self.kind, Kind::Grid(_)) {
-            name + BESIDE + small
-        } else {
-            name.max(small)
-        };
+        let words = if matches!(self.kind, Kind::Grid(_)) { self.head() } else { name.max(small) };
         let least = self.width * sheet;
         match &self.kind {
             Kind::Note => (text::widest(&self.name, SMALL).max(least), lines),
@@ -176,6 +172,20 @@ impl Node {
                 (words.max(left + cells.0).max(least), lines + top + cells.1 + marks)
             }
         }
+    }
+
+    /// How far right of its middle its axis is: the middle of a grid's cells.
+    pub(super) fn aside(&self) -> f64 {
+        match &self.kind {
+            Kind::Grid(grid) => grid.margins().0 / 2.0,
+            _ => 0.0,
+        }
+    }
+
+    /// How wide a grid's name and its shape are.
+    pub(super) fn head(&self) -> f64 {
+        // Bold letters are wider.
+        1.08 * text::widest(&self.name, NAME) + BESIDE + text::widest(&self.small, SMALL)
     }
 
     /// How many lines of words it has. A grid's smaller ones stand behind its name.

@@ -15,8 +15,9 @@ use crate::{
 /// How much of its colour a box has, and the strongest cell.
 pub(crate) const TINT: f64 = 0.14;
 pub(crate) const STRONGEST: f64 = 0.45;
-/// An arrow's head.
+/// An arrow's head, and the radius of its bends.
 const HEAD: f64 = 9.0;
+const BEND: f64 = 8.0;
 
 pub(super) fn body(
     title: &Title,
@@ -43,7 +44,9 @@ pub(super) fn body(
         svg.text(at, "start", SMALL, false, &group.label);
     }
     for route in routes {
-        svg.arrow(&route.points);
+        // It brings what it comes from.
+        let role = rows.iter().flatten().find(|node| node.id == route.from).map(|node| node.role);
+        svg.arrow(&route.points, role.unwrap_or(Role::Plain));
         if let Some((words, at)) = &route.words {
             svg.text((at.left, at.middle().1), "start", SMALL, false, words);
         }
@@ -89,17 +92,24 @@ impl Svg {
         self.rect(place, round, &look);
     }
 
-    fn arrow(&mut self, points: &[(f64, f64)]) {
+    fn arrow(&mut self, points: &[(f64, f64)], role: Role) {
         let [.., (from_x, from_y), (x, y)] = points else { return };
         let length = (x - from_x).hypot(y - from_y).max(1e-9);
         let (dx, dy) = ((x - from_x) / length, (y - from_y) / length);
         let neck = (x - dx * HEAD, y - dy * HEAD);
-        let mut path = String::new();
-        for (i, (x, y)) in points[..points.len() - 1].iter().chain([&neck]).enumerate() {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if i == 0 { 'M' } else { 'L' });
+        let mut path = format!("M{:.1} {:.1}", points[0].0, points[0].1);
+        for ends in points.windows(3) {
+            let [before, corner, after] = [ends[0], ends[1], ends[2]];
+            let (into, out) = (towards(corner, before, BEND), towards(corner, after, BEND));
+            let _ = write!(
+                path,
+                "L{:.1} {:.1}Q{:.1} {:.1} {:.1} {:.1}",
+                into.0, into.1, corner.0, corner.1, out.0, out.1
+            );
         }
+        let _ = write!(path, "L{:.1} {:.1}", neck.0, neck.1);
         let (wx, wy) = (-dy * HEAD * 0.5, dx * HEAD * 0.5);
-        let colour = hex(BAND);
+        let colour = hex(role.colour());
         let _ = writeln!(
             self.0,
             "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n\
@@ -158,8 +168,12 @@ impl Svg {
         let (label, head) = grid.margins();
         let wide = grid.cell();
         let (middle, _) = place.middle();
-        let left = middle - (label + wide * grid.columns() as f64) / 2.0 + label;
-        self.head(node, (middle, place.top + LINE / 2.0));
+        let left = place.axis - wide * grid.columns() as f64 / 2.0;
+        // Above the cells, where there is room.
+        let half = node.head() / 2.0;
+        let fits = place.axis - half >= place.left && place.axis + half <= place.right + 1e-6;
+        let head_x = if fits { place.axis } else { middle };
+        self.head(node, (head_x, place.top + LINE / 2.0));
         let above = place.top + node.lines() as f64 * LINE;
         let top = above + head;
         for (column, words) in grid.columns.iter().enumerate() {
@@ -173,12 +187,7 @@ impl Svg {
             }
             for (column, cell) in cells.iter().enumerate() {
                 let x = left + column as f64 * wide;
-                let edges = Place {
-                    left: x + 1.0,
-                    top: y + 1.0,
-                    right: x + wide - 1.0,
-                    bottom: y + CELL - 1.0,
-                };
+                let edges = Place::new((x + 1.0, y + 1.0), (x + wide - 1.0, y + CELL - 1.0));
                 if cell.empty {
                     let look = format!(
                         "fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"4 3\"",
@@ -205,4 +214,11 @@ impl Svg {
             self.text((x, bottom + MARKS - 10.0), "middle", NAME, true, words);
         }
     }
+}
+
+/// The point `far` from `corner` on the way to `other`.
+fn towards(corner: (f64, f64), other: (f64, f64), far: f64) -> (f64, f64) {
+    let (dx, dy) = (other.0 - corner.0, other.1 - corner.1);
+    let share = (far / dx.hypot(dy).max(1e-9)).min(0.5);
+    (corner.0 + dx * share, corner.1 + dy * share)
 }

@@ -30,6 +30,8 @@ pub(super) enum Way {
 /// The points of an arrow, and its words with the place that they take.
 #[derive(Debug)]
 pub(super) struct Route {
+    /// The node that it leaves.
+    pub(super) from: String,
     pub(super) points: Vec<(f64, f64)>,
     pub(super) words: Option<(String, Place)>,
 }
@@ -64,13 +66,14 @@ pub(super) fn routes(
                 return Err((what, format!("words up to {SHEET}"), format!("{:.0}", at.right)));
             }
         }
-        routes.push(Route { points, words });
+        routes.push(Route { from: arrow.from.clone(), points, words });
     }
     Ok(routes)
 }
 
 fn points(from: Place, to: Place, way: Way) -> Vec<(f64, f64)> {
-    let ((from_x, from_y), (to_x, to_y)) = (from.middle(), to.middle());
+    let ((_, from_y), (_, to_y)) = (from.middle(), to.middle());
+    let (from_x, to_x) = (from.axis, to.axis);
     let down = to.top >= from.bottom;
     let (leave, enter) = if down { (from.bottom, to.top) } else { (from.top, to.bottom) };
     let beside = from.top < to.bottom && to.top < from.bottom;
@@ -83,7 +86,7 @@ fn points(from: Place, to: Place, way: Way) -> Vec<(f64, f64)> {
     if way == Way::Slanted {
         return vec![(from_x, leave), (to_x, enter)];
     }
-    // The narrower one's middle, where the other is above or below it.
+    // The narrower one's axis, where the other is above or below it.
     let narrow = if from.right - from.left < to.right - to.left { from_x } else { to_x };
     let shared = (from.left.max(to.left), from.right.min(to.right));
     let straight = if (shared.0..=shared.1).contains(&narrow) {
@@ -107,7 +110,7 @@ fn words_place(points: &[(f64, f64)], words: &str) -> Place {
     let wide = text::width(words, SMALL);
     let flat = (x1 - x0).abs() > (y1 - y0).abs();
     let (left, middle) = if flat { (x - wide / 2.0, y - LINE / 2.0 - 2.0) } else { (x + 9.0, y) };
-    Place { left, top: middle - 8.0, right: left + wide, bottom: middle + 8.0 }
+    Place::new((left, middle - 8.0), (left + wide, middle + 8.0))
 }
 
 fn crosses(points: &[(f64, f64)], place: &Place) -> bool {
@@ -117,8 +120,7 @@ fn crosses(points: &[(f64, f64)], place: &Place) -> bool {
         (0..=steps).any(|step| {
             let share = step as f64 / steps.max(1) as f64;
             let (x, y) = (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
-            let point = Place { left: x, top: y, right: x, bottom: y };
-            place.touches(&point, CLEAR)
+            place.touches(&Place::new((x, y), (x, y)), CLEAR)
         })
     })
 }
