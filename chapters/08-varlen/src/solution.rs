@@ -1,18 +1,5 @@
 //! Week 8, solved: packing, and attention six ways.
 
-// Given, beside what stands below (`split`, `split_packed`, `keys`):
-//   Packed { tokens, indices, cu_seqlens, max_seqlen }   what `unpad` returns
-//   flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
-//       (total, heads, head_dim) → the same: attention within each sequence
-//   sdpa(q, k, v, &options)
-//       week 7, (batch, heads, seq, head_dim) → the same; scales by 1/√head_dim
-//   SdpaOptions::default().keep(mask).causal(Causal::TopLeft)   its options
-//   masked_attention(q, k, v, Some(&mask)) → (output, weights)
-//       week 3, (…, seq, head_dim); scales by 1/√head_dim
-//   causal_mask(seq_q, seq_k, Align::TopLeft, device)    week 3, (seq_q, seq_k), u8
-//   combine_masks(a, b)                                  week 3, where both let through
-//   combine_heads(x)
-//       week 4, (batch, heads, seq, head_dim) → (batch, seq, hidden)
 use crate::{flash_attention_varlen, packed::Packed};
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use flash::{Causal, SdpaOptions, sdpa};

@@ -1,9 +1,6 @@
 //! Week 9, solved: what a GPU's kernel wants, and what it costs.
 
-// Given:
-//   Kernel::{Flash, Naive, Cpu}                         what `pick_kernel` chooses from
-//   device::AMPERE                                      (8, 0), the oldest capability that will do
-//   varlen::solution::cu_seqlens(lengths, device)       week 8: (batch + 1), u32
+// GIVEN: device::AMPERE, varlen::solution::cu_seqlens
 use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
