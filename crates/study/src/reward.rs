@@ -16,7 +16,8 @@ pub fn give(context: &Context, chapter: &Chapter, just_done: bool) -> Result<()>
         return Ok(());
     }
     let picture = context.root().join("target/figures").join(&chapter.stem).join("mine.svg");
-    let again = format!("cargo run --package {} --example mine", chapter.package);
+    let again =
+        format!("cargo run --package {} --example {}", chapter.package, chapter.picture_example());
     if !just_done && picture.is_file() {
         println!("  Your picture: {} (`{again}` draws it again)", context.shown(&picture));
         return Ok(());
@@ -34,7 +35,8 @@ pub fn give(context: &Context, chapter: &Chapter, just_done: bool) -> Result<()>
 
 /// What the drawing program says; nothing when it does not compile or fails.
 fn draw(context: &Context, chapter: &Chapter) -> Result<Option<String>> {
-    let example = ["--package", chapter.package.as_str(), "--example", "mine"];
+    let name = chapter.picture_example();
+    let example = ["--package", chapter.package.as_str(), "--example", name.as_str()];
     let build = cargo(context.root(), &[&["build"], &example[..]].concat());
     if !compile(build, "Compiling the week's picture")?.status.success() {
         return Ok(None);

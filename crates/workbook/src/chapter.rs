@@ -87,9 +87,15 @@ impl Chapter {
         self.dir.join("hints.md")
     }
 
-    /// The example that draws the week's picture with the learner's code; not every chapter has one.
+    /// The example that draws the week's picture with the learner's code. Its name holds the package's, for cargo puts
+    /// the examples of all packages into one folder.
+    pub fn picture_example(&self) -> String {
+        format!("my-{}", self.package)
+    }
+
+    /// The source of that example; not every chapter has one.
     pub fn picture_path(&self) -> PathBuf {
-        self.dir.join("examples").join("mine.rs")
+        self.dir.join("examples").join(self.picture_example()).with_extension("rs")
     }
 
     /// The helpers that are given to the exercises: what `solution.rs` brings into scope from this workspace, and what it

@@ -12,7 +12,8 @@ const STEPS: usize = 120;
 
 fn main() -> Result<(), Box<dyn Error>> {
     single_threaded_candle();
-    let settings = Settings::recipe(Task::Copy, 10..=10, NormOrder::Pre, CodePath::Mine);
+    let settings =
+        Settings::recipe(Task::Copy, 10..=10, NormOrder::Pre, CodePath::Mine);
     let mut trainer = Trainer::new(settings)?;
     for _ in 0..STEPS {
         trainer.step()?;

@@ -16,9 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let unit = x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)?;
     let scores = (scores(&unit, &unit)? / 0.3)?; // cosines, temperature 0.3
     let keep = causal_mask(x.dim(0)?, x.dim(0)?, Align::TopLeft, x.device())?;
-    let (before, after) = (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
+    let (before, after) =
+        (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
     let panels = [("no mask", &before), ("your causal mask", &after)];
-    let figure = plots::weights("A sentence before and after your mask", SENTENCE, &panels)?;
+    let figure =
+        plots::weights("A sentence before and after your mask", SENTENCE, &panels)?;
     println!(
         "Your mask and your softmax: no word looks at a later one, and each row still sums to 1:"
     );

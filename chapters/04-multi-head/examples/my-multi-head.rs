@@ -27,12 +27,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         optimizer.backward_step(&mse(&output, &batch.target)?)?;
     }
     let test = draw(1, 0)?;
-    let (_, weights) = layer.forward(&test.query, &test.key, &test.value, None, true, false)?;
-    let weights = weights.ok_or("your layer was asked for its weights, and gave none")?.get(0)?;
+    let (_, weights) =
+        layer.forward(&test.query, &test.key, &test.value, None, true, false)?;
+    let weights =
+        weights.ok_or("your layer was asked for its weights, and gave none")?.get(0)?;
     let [red, blue] = test.marks[0];
     let mut names = ["·"; SEQ];
     (names[red], names[blue]) = ("red", "blue");
-    let figure = plots::heads("Where your heads look", &weights, "query", &names.join(" "))?;
+    let figure =
+        plots::heads("Where your heads look", &weights, "query", &names.join(" "))?;
     println!(
         "Your layer after {STEPS} steps of learning to return two payloads: each head has found one:"
     );

@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (_, weights) = soft_lookup(&x, &x, &x)?;
     let figure = plots::word_map("Who attends to whom, by your lookup", SENTENCE, &weights)?;
     println!(
-        "Your soft lookup of six words in themselves. Each row shares out one word's attention:"
+        "Your soft lookup of a sentence in itself: each row shows how one word divides its attention."
     );
     println!("{}", figure.save_as("01-dot-products/mine.svg")?.display());
     Ok(())
