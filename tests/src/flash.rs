@@ -1,4 +1,4 @@
-//! Week 7: what the online softmax, tiles that are merged, the count of their traffic and the way back must hold.
+//! Week 7: what the online softmax, tiles that are merged, the count of their traffic and the backward pass must hold.
 
 mod backward;
 mod count;
@@ -42,7 +42,7 @@ const SHORT: &str =
 const NO_KEYS: &str = "a cache is empty before the first token; an attention that stops there stops the whole request.";
 const RANGE: &str = "a range that was cut wrongly gives a plausible number of tiles; an error shows up where the mistake was made.";
 const ZERO: &str =
-    "a loop over blocks of 0 never ends, or panics; an error says which argument to mend.";
+    "a loop over blocks of 0 never ends, or panics; an error says which argument is wrong.";
 
 fn pytorch() -> Result<Fixtures> {
     Fixtures::read(include_bytes!("../fixtures/flash.safetensors"))

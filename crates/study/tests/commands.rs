@@ -295,7 +295,7 @@ fn what_is_given_stands_in_the_stub() {
     let stub = fs::read_to_string(adding).unwrap();
     has(
         &stub,
-        "//! Given, and in scope or called by its path:\n//!\n//! - `double(x: u32) -> u32` (week 2): Twice `x`.\n#![allow",
+        "//! Helpers you may use, in scope or by the path shown:\n//!\n//! - `double(x: u32) -> u32` (week 2): Twice `x`.\n#![allow",
     );
 }
 

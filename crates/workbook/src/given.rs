@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use proc_macro2::TokenTree;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, ImplItem, Item, Lit, Meta, Type, UseTree, Visibility};
 
@@ -27,7 +28,7 @@ impl Given {
         let from = self.from.as_ref().map_or(String::new(), |from| format!(" ({from})"));
         let methods = match self.methods.as_slice() {
             [] => String::new(),
-            methods => format!(" With `{}`.", methods.join("`, `")),
+            methods => format!(" Methods: `{}`.", methods.join("`, `")),
         };
         format!("- `{}`{from}: {}{methods}", self.signature, self.says)
     }
@@ -195,7 +196,8 @@ impl Place {
             })?;
             return told(format!("{item}::{signature}"), attributes, vec![]);
         }
-        let methods = || self.methods(item).map(|(signature, _)| signature).collect();
+        let methods =
+            || -> Vec<String> { self.methods(item).map(|(signature, _)| signature).collect() };
         self.items.iter().find_map(|found| match found {
             Item::Fn(function) if function.sig.ident == item => {
                 let signature = self.line(&function.sig).replacen(&format!("fn {item}"), name, 1);
@@ -215,7 +217,10 @@ impl Place {
                     [] => String::new(),
                     fields => format!(" {{ {} }}", fields.join(", ")),
                 };
-                told(format!("struct {name}{fields}"), &found.attrs, methods())
+                let default =
+                    derives(&found.attrs, "Default").then(|| "default() -> Self".to_owned());
+                let methods = default.into_iter().chain(methods()).collect();
+                told(format!("struct {name}{fields}"), &found.attrs, methods)
             }
             Item::Enum(found) if found.ident == item => {
                 let variants: Vec<String> =
@@ -272,6 +277,15 @@ impl Place {
     }
 }
 
+/// Whether a type with these attributes derives `name`.
+fn derives(attributes: &[Attribute], name: &str) -> bool {
+    let is_name = |token| matches!(token, TokenTree::Ident(word) if word == name);
+    attributes.iter().filter(|attribute| attribute.path().is_ident("derive")).any(|attribute| {
+        let list = attribute.meta.require_list();
+        list.is_ok_and(|list| list.tokens.clone().into_iter().any(is_name))
+    })
+}
+
 /// The first sentence of a documentation.
 fn first_sentence(attributes: &[Attribute]) -> String {
     let mut text = String::new();
@@ -307,4 +321,93 @@ pub(crate) fn as_docs(items: &[Given], width: usize, newline: &str) -> String {
         docs += &format!("{line}{newline}");
     }
     docs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A workspace in which week 2's `solution.rs` begins with `uses`; what is given then, as Markdown.
+    fn listed(uses: &str) -> Result<Vec<String>> {
+        let folder = tempfile::tempdir()?;
+        for (file, text) in [
+            (
+                "chapters/01-dot/src/lib.rs",
+                "mod matmul;\npub mod solution;\npub use matmul::product;\n",
+            ),
+            (
+                "chapters/01-dot/src/matmul.rs",
+                "/// A product.\n///\n/// Of two.\npub fn product(a: f32,\n    b: f32) -> f32 { a * b }\n",
+            ),
+            (
+                "chapters/01-dot/src/solution.rs",
+                "/// Scores; see [`product`]. More.\npub fn scores(q: f32) -> f32 { q }\n",
+            ),
+            ("chapters/02-scale/src/lib.rs", "mod options;\npub mod solution;\n"),
+            ("chapters/02-scale/src/options.rs", OPTIONS),
+            (
+                "crates/seeded/src/lib.rs",
+                "/// Draws.\npub fn normal(seed: u64) -> u64 { seed }\n",
+            ),
+        ] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap())?;
+            fs::write(file, text)?;
+        }
+        let dir = folder.path().join("chapters").join("02-scale");
+        Ok(given(uses, "solution.rs", &dir)?.iter().map(Given::markdown).collect())
+    }
+
+    const OPTIONS: &str = "\
+/// What to do.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// How far.
+    pub scale: Option<f64>,
+    hidden: u8,
+}
+impl Options {
+    /// With a scale.
+    pub fn scale(self, scale: f64) -> Self { self }
+    fn own() {}
+}
+/// Which corner.
+pub enum Align { Left, Right(u8) }
+/// A floor.
+pub const LEAST: f32 = -1.;
+";
+
+    #[test]
+    fn what_is_imported_is_given_with_its_signature_and_first_sentence() -> Result<()> {
+        let list = listed(
+            "use candle::Tensor;\nuse crate::options::{Align, LEAST, Options};\nuse dot::{product as times, solution::scores};\n",
+        )?;
+        assert_eq!(
+            list,
+            [
+                "- `enum Align { Left, Right(u8) }`: Which corner.",
+                "- `const LEAST: f32 = -1.`: A floor.",
+                "- `struct Options { scale: Option<f64> }`: What to do. Methods: `default() -> Self`, `scale(self, scale: f64) -> Self`.",
+                "- `times(a: f32, b: f32) -> f32` (week 1): A product.",
+                "- `scores(q: f32) -> f32` (week 1): Scores; see `product`.",
+            ]
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_named_is_given_by_its_path() -> Result<()> {
+        let list = listed("// GIVEN: seeded::normal, crate::options::Options::scale\n")?;
+        assert_eq!(
+            list,
+            [
+                "- `seeded::normal(seed: u64) -> u64` (crate `seeded`): Draws.",
+                "- `Options::scale(self, scale: f64) -> Self`: With a scale.",
+            ]
+        );
+        let error = listed("// GIVEN: seeded::uniform\n").unwrap_err();
+        assert!(format!("{error:#}").contains("there is no `uniform`"), "{error:#}");
+        Ok(())
+    }
 }

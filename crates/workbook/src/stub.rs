@@ -21,7 +21,7 @@ pub(crate) fn stub(
 ) -> Result<String> {
     let ast = syn::parse_file(source).map_err(|error| {
         let at = error.span().start();
-        anyhow::anyhow!("{file}:{}: not valid Rust ({error}); mend it", at.line)
+        anyhow::anyhow!("{file}:{}: not valid Rust ({error}); fix it", at.line)
     })?;
     let regions = regions::regions(source, file)?;
     let is_exercise = |name: &str| exercises.contains(&name);
@@ -40,7 +40,7 @@ pub(crate) fn stub(
         if !edits.stubbed.contains(&region.outer.start) {
             bail!(
                 "{file}:{}: the exercise `{}` has no `pub fn` to solve; make its function `pub`, \
-                 or take its heading out of hints.md",
+                 or remove its heading from hints.md",
                 text::line_number(source, region.outer.start),
                 region.name
             );
@@ -60,7 +60,7 @@ pub(crate) fn stub(
     let stub = edits.apply(header, leading_docs(source));
     if let Some(at) = stub.find("crate::solution") {
         let line = stub[text::line_start(&stub, at)..text::line_end(&stub, at)].trim();
-        bail!("{file}: `{line}` would hand the solution to the stub; leave `crate::solution` out");
+        bail!("{file}: `{line}` would hand the solution to the stub; remove `crate::solution`");
     }
     Ok(stub)
 }
@@ -74,7 +74,7 @@ fn header(week: u32, crate_name: &str, given: &[Given], newline: &str) -> String
         given => {
             let list = given::as_docs(given, WIDTH, newline);
             format!(
-                "//!{newline}//! Given, and in scope or called by its path:{newline}//!{newline}{list}"
+                "//!{newline}//! Helpers you may use, in scope or by the path shown:{newline}//!{newline}{list}"
             )
         }
     };
