@@ -126,10 +126,10 @@ fn cell(words: &[String], text: &str) -> Result<CodeCell> {
     let mut cell = CodeCell::new(text, &[]);
     let name = html::extract(text);
     if cell.source.trim().is_empty() {
-        bail!("an empty cell; write its code, or mend the anchor that it includes");
+        bail!("an empty cell; write its code, or fix the anchor that it includes");
     }
     if cell.source.contains("{{#") {
-        bail!("the cell `{name}` holds an include that was not found; mend its path or anchor");
+        bail!("the cell `{name}` holds an include that was not found; fix its path or anchor");
     }
     for word in words.iter().filter(|word| !matches!(word.as_str(), "rust" | "cell")) {
         if !matches!(word.as_str(), "timing" | "hidden" | "figure") {
