@@ -6,7 +6,7 @@
 //! - [`training`]: tasks, steps, Adam, checkpoints;
 //! - [`fused`]: the same model in fewer operations, for the engine room;
 //! - [`beyond`]: positions past the trained length;
-//! - [`tokens`]: the special tokens; [`places`]: where files go; [`single`]: keeping candle to one thread;
+//! - [`tokens`]: the special tokens; [`single`]: keeping candle to one thread;
 //! - [`plots`] and [`diagrams`]: the figures; [`reason`]: errors without their backtraces.
 
 pub mod beyond;
@@ -15,7 +15,6 @@ pub mod exercise;
 pub mod fused;
 pub mod model;
 pub mod order;
-pub mod places;
 pub mod plots;
 pub mod reason;
 pub mod single;

@@ -26,8 +26,6 @@ use measure::Bench;
 use options::bench::{self, Options};
 use place::Place;
 use report::{Cell, Run};
-use std::env;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use torch::Torch;
@@ -68,7 +66,7 @@ fn run(options: &Options) -> Result<ExitCode> {
                     file.display()
                 )
             }
-            None => page::folders(&root()),
+            None => page::folders(&places::root()),
         };
         for file in page::write(&run, &folders)? {
             println!("{}", file.display());
@@ -146,11 +144,4 @@ fn compare(run: &mut Run) {
             torch("torch").or_else(|| torch("torch-varlen")).or_else(|| torch("torch-one-by-one"));
         cell.times_torch = torch.map(|torch| torch.median_ms / cell.median_ms);
     }
-}
-
-/// The course's folder: two above this package's, which cargo names to a program that it runs; else the current one.
-fn root() -> PathBuf {
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let root = package.as_deref().and_then(|package| package.ancestors().nth(2));
-    root.map_or_else(|| PathBuf::from("."), ToOwned::to_owned)
 }

@@ -3,7 +3,7 @@
 use candle_core::{Error, Result, bail};
 use std::path::{Path, PathBuf};
 
-pub use transformer::places::home;
+pub use places::home;
 
 /// The file with the weights, and its size in bytes.
 pub const WEIGHTS: (&str, u64) = ("model.safetensors", 90_868_376);

@@ -1,14 +1,12 @@
 //! Where files go.
 
+use ::places::{home, root};
 use options::train::Options;
 use std::{
     env,
     path::{Path, PathBuf},
 };
-use transformer::{
-    places::{home, root},
-    training::Settings,
-};
+use transformer::training::Settings;
 
 /// Where a training's files go.
 pub struct Places {

@@ -7,12 +7,13 @@ use candle_core::{Error, Result, bail};
 use device::{Kind, choose};
 use inside_heads::maps::LayerMaps;
 use options::Options;
+use places::root;
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use transformer::{places::root, reason::reason};
+use transformer::reason::reason;
 
 fn main() -> ExitCode {
     match Options::read(env::args().skip(1)).and_then(|options| draw(&options)) {

@@ -1,4 +1,5 @@
-//! Where the course is, and where trainings and models are kept.
+//! Where the course is, and where trainings, models and tools are kept: one answer for all programs that `cargo study`
+//! starts, so that one finds what another wrote.
 
 use std::{
     env,
@@ -14,10 +15,11 @@ pub fn root() -> PathBuf {
     named.map_or_else(built, Path::to_owned)
 }
 
-/// The course that `package` is a chapter of.
+/// The course that `package` is a chapter or a crate of.
 fn course_of(package: &Path) -> Option<&Path> {
-    let chapters = package.parent()?;
-    if chapters.file_name()? == "chapters" { chapters.parent() } else { None }
+    let folder = package.parent()?;
+    let holds_packages = ["chapters", "crates"].iter().any(|name| folder.ends_with(name));
+    folder.parent().filter(|_| holds_packages)
 }
 
 /// The folder of tools, models and trainings: `$STUDY_HOME`, or `.study` in the course's folder.
@@ -31,11 +33,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chapters_package_leads_to_the_course() {
-        assert_eq!(
-            course_of(Path::new("/a/b/chapters/05-transformer")),
-            Some(Path::new("/a/b"))
-        );
+    fn a_package_leads_to_the_course() {
+        for package in ["/a/b/chapters/05-transformer", "/a/b/crates/bench"] {
+            assert_eq!(course_of(Path::new(package)), Some(Path::new("/a/b")));
+        }
         assert_eq!(course_of(Path::new("/tmp/evcxr/ctx")), None);
         assert!(root().join("chapters").is_dir());
     }
