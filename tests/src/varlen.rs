@@ -54,7 +54,7 @@ fn ends(lengths: &[usize]) -> Result<Tensor> {
     ints(&ends)
 }
 
-/// A mask of one row a sequence, u8.
+/// A mask of one row per sequence, u8.
 fn rows<const B: usize, const S: usize>(keep: &[[u8; S]; B]) -> Result<Tensor> {
     Tensor::new(keep, &Device::Cpu)
 }

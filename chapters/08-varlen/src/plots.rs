@@ -11,7 +11,7 @@ pub const PLANS: [(&str, &[&[usize]]); 3] = [
     ("longest first", &[&[3], &[2, 2, 1, 1]]),
 ];
 
-/// A padded batch, a bar a sequence: real tokens, and the padding behind them.
+/// A padded batch, one bar per sequence: real tokens, and the padding behind them.
 pub fn padding(title: &str, lengths: &[usize]) -> Result<Figure> {
     let longest = lengths.iter().copied().max().unwrap_or(0);
     let mut bars = Bars::new(title).names(["real tokens", "padding"]).stacked();
@@ -23,7 +23,7 @@ pub fn padding(title: &str, lengths: &[usize]) -> Result<Figure> {
     let real: usize = lengths.iter().sum();
     bars.x(format!("tokens; a row is a sequence, padded to {longest}"))
         .alt(format!(
-            "{} bars of {longest} tokens, one a sequence. Together {real} tokens are real and {} are padding.",
+            "{} bars of {longest} tokens, one per sequence. Together {real} tokens are real and {} are padding.",
             lengths.len(),
             lengths.len() * longest - real,
         ))
@@ -37,12 +37,12 @@ pub fn documents(cu_seqlens: &Tensor) -> Result<Figure> {
         |causal| -> Result<Vec<u8>> { document_mask(cu_seqlens, causal)?.flatten_all()?.to_vec1() };
     let total = cu_seqlens.to_vec1::<u32>()?.last().map_or(0, |&end| end as usize);
     let panels = [("bidirectional", values(false)?), ("causal", values(true)?)];
-    Heatmap::grid("Document masks: a block a sequence", total, total, panels)
+    Heatmap::grid("Document masks: one block per sequence", total, total, panels)
         .mask()
         .x("key")
         .y("query")
         .alt(format!(
-            "Two masks of {total} by {total} cells. Bidirectional: square blocks of allowed pairs along the diagonal, one a \
+            "Two masks of {total} by {total} cells. Bidirectional: square blocks of allowed pairs along the diagonal, one per \
              sequence. Causal: of each block the lower triangle. All pairs of two sequences are hidden."
         ))
         .draw()

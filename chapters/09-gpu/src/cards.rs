@@ -86,7 +86,7 @@ impl Card {
         self.multiprocessors as f64 * Self::BANKS * self.clock
     }
 
-    /// Operations for each byte from memory, above which the memory is not what limits.
+    /// Operations per byte from memory, above which the memory is not what limits.
     pub fn ridge(&self) -> f64 {
         self.flops / self.bandwidth
     }

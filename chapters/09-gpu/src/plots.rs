@@ -14,7 +14,7 @@ const TERA: f64 = 1e12;
 pub struct Work {
     /// What it is.
     pub name: String,
-    /// Operations for each byte from memory.
+    /// Operations per byte from memory.
     pub intensity: f64,
     /// Operations a second, where they were measured.
     pub flops: Option<f64>,
@@ -32,7 +32,7 @@ impl Work {
     }
 }
 
-/// Operations for each byte from memory, for heads of `head_dim` in a type of so many bytes: with every score and every
+/// Operations per byte from memory, for heads of `head_dim` in a type of so many bytes: with every score and every
 /// weight written once and read once, and with neither.
 pub fn intensities(seq_q: usize, seq_k: usize, head_dim: usize, dtype: DType) -> (f64, f64) {
     let flops = forward_flops(1, 1, seq_q, seq_k, head_dim, false);
@@ -57,12 +57,12 @@ pub fn rooflines(title: &str, cards: &[Card], work: &[Work]) -> Result<Figure> {
             .zip(&points)
             .map(|(card, (_, y))| format!("{} {y:.1}", card.name))
             .collect();
-        alt.push(format!("{name}, {intensity:.0} a byte: {}", reached.join(", ")));
+        alt.push(format!("{name}, {intensity:.0} per byte: {}", reached.join(", ")));
         lines = lines.points(name, &points);
     }
     lines
         .alt(format!(
-            "{title}. Attainable TFLOP/s over operations for each byte, both logarithmic: each card's roof rises in proportion, \
+            "{title}. Attainable TFLOP/s over operations per byte, both logarithmic: each card's roof rises in proportion, \
              then is flat. {}.",
             alt.join("; ")
         ))
@@ -76,12 +76,12 @@ pub fn under_roof(title: &str, peak: f64, bandwidth: f64, work: &[Work]) -> Resu
     let mut alt = vec![];
     for Work { name, intensity, flops } in work {
         let reached = flops.unwrap_or_else(|| attainable(peak, bandwidth, *intensity)) / TERA;
-        alt.push(format!("{name}, {intensity:.1} a byte: {reached:.3}"));
+        alt.push(format!("{name}, {intensity:.1} per byte: {reached:.3}"));
         lines = lines.points(name, &[(*intensity, reached)]);
     }
     lines
         .alt(format!(
-            "{title}. TFLOP/s over operations for each byte, both logarithmic. The roof rises to {:.2} at {:.0} a byte, then is \
+            "{title}. TFLOP/s over operations per byte, both logarithmic. The roof rises to {:.2} at {:.0} per byte, then is \
              flat. {}.",
             peak / TERA,
             peak / bandwidth,
@@ -92,10 +92,10 @@ pub fn under_roof(title: &str, peak: f64, bandwidth: f64, work: &[Work]) -> Resu
 }
 
 fn axes(title: &str) -> Lines {
-    Lines::new(title).log_x().log_y().x("operations for each byte from memory").y("TFLOP/s")
+    Lines::new(title).log_x().log_y().x("operations per byte from memory").y("TFLOP/s")
 }
 
-/// From a quarter of an operation for each byte to 10,000; so close together that no markers are drawn.
+/// From a quarter of an operation per byte to 10,000; so close together that no markers are drawn.
 fn roof(peak: f64, bandwidth: f64) -> Vec<(f64, f64)> {
     let mut intensities: Vec<f64> =
         (0..=40).map(|step| 0.25 * 40_000f64.powf(f64::from(step) / 40.)).collect();

@@ -27,7 +27,7 @@ pub fn bandwidth(rounds: usize) -> f64 {
     2. * size_of_val(from.as_slice()) as f64 / taken[taken.len() / 2]
 }
 
-/// Seconds of a copy by one thread a part.
+/// Seconds of a copy with one thread per part.
 fn copy(from: &[f32], to: &mut [f32], part: usize) -> f64 {
     let start = Instant::now();
     thread::scope(|scope| {

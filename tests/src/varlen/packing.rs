@@ -172,6 +172,10 @@ fn unpad_laws() -> Check<Unpad> {
                 Ok(())
             },
         )
+        .law(Edges(why::COUNT), "a sequence of 300 tokens, more than a u8 can count", |f| {
+            let ids = Tensor::arange(0u32, 2 * 300, &Device::Cpu)?.reshape((2, 300))?;
+            unpad_law(f, &ids, &keep_of(&[300, 2], 300, 0)?)
+        })
         .law(
             Edges(why::REFUSED),
             "a mask of another shape is an error, even if it has as many numbers",

@@ -186,7 +186,7 @@ fn gradients(f: &Padded, keep: &Tensor) -> Outcome {
     })
 }
 
-/// One value a token, `(batch, seq, 1)`.
+/// One value per token, `(batch, seq, 1)`.
 fn column<const B: usize, const S: usize>(values: &[[f32; S]; B]) -> Result<Tensor> {
     matrix(values)?.unsqueeze(2)
 }

@@ -134,7 +134,7 @@ fn mean_of(values: &[f32], lengths: &[usize]) -> Result<Sequences> {
     Ok(Sequences { x, heads: Heads { num: 1, dim: 1 }, lengths: lengths.into() })
 }
 
-/// One value a token, `(total, 1)`.
+/// One value per token, `(total, 1)`.
 fn column(values: &[f32]) -> Result<Tensor> {
     Tensor::from_slice(values, (values.len(), 1), &Device::Cpu)
 }

@@ -419,7 +419,7 @@ pub fn max_seqlen() -> Vec<Wrong<MaxSeqlen>> {
         ),
         wrong!(
             "tensors subtracted",
-            "the ends are subtracted as tensors. A lone 0 leaves nothing to take the maximum of, and ends that fall go unnoticed. Read them with `to_vec1::<u32>` and check them first.",
+            "the ends are subtracted as tensors. A lone 0 leaves no length to take the maximum of (candle says \"empty tensor for reduce\"), and ends that fall go unnoticed. Read them with `to_vec1::<u32>` and check them first.",
             |cu| {
                 let sequences = cu.dim(0)? - 1;
                 let lengths = (cu.narrow(0, 1, sequences)? - cu.narrow(0, 0, sequences)?)?;

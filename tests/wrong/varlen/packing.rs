@@ -211,6 +211,16 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
             }
         ),
         wrong!(
+            "lengths summed in u8",
+            "the lengths are sums of a u8 mask, and a sum keeps that type: 300 real tokens wrap to 44. Count in a larger type, or with `count()`.",
+            |x, keep| {
+                let ([tokens, indices, _], _) = right(x, keep)?;
+                let sums: Vec<u32> =
+                    lengths(&rows(x, keep)?).into_iter().map(|length| length % 256).collect();
+                Ok(([tokens, indices, ints(ends(&sums))?], longest(&sums)))
+            }
+        ),
+        wrong!(
             "padding zeroed, not removed",
             "the padding is set to 0, but it is still there. Only the real tokens should remain; `index_select` picks them.",
             |x, keep| {
@@ -223,7 +233,7 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
             }
         ),
         wrong!(
-            "one dimension a token",
+            "one dimension per token",
             "the numbers of a token are flattened to one dimension: `(total, …)` keeps all dimensions after the first two.",
             |x, keep| {
                 let ([tokens, indices, cu], max) = right(x, keep)?;
@@ -465,7 +475,7 @@ pub fn pad() -> Vec<Wrong<Pad>> {
             }
         ),
         wrong!(
-            "one dimension a token",
+            "one dimension per token",
             "tokens are required to be `(total, hidden)`, but they may have more dimensions, or none of their own, as ids do.",
             |tokens, indices, batch, seq| {
                 tokens.dims2()?;

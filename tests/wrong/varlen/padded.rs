@@ -197,7 +197,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
     let wrong = |name, diagnosis, answer: Box<Padded>| Wrong { name, diagnosis, answer };
     vec![
         wrong(
-            "a dimension a head",
+            "a dimension per head",
             "the result is `(batch, heads, seq, head_dim)`: put the heads together again, to the shape of q.",
             Box::new(move |q, k, v, heads, dim, keep| {
                 let steps = Steps { join: |x| Ok(x.clone()), ..Steps::right() };
@@ -272,7 +272,7 @@ fn others(causal: bool) -> Vec<Wrong<Padded>> {
         ),
         wrong(
             "nothing refused",
-            "a batch without sequences, or without positions, is refused. It has no outputs, and that is fine.",
+            "a batch without sequences, or without positions, is refused; by candle, if its maximum is taken (\"empty tensor for reduce\"). It has no outputs, and that is fine.",
             Box::new(move |q, k, v, heads, dim, keep| {
                 if q.elem_count() == 0 {
                     bail!("nothing to attend to");

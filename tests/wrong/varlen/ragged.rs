@@ -204,7 +204,7 @@ fn others(causal: bool) -> Vec<Wrong<Ragged>> {
             }),
         ),
         wrong(
-            "a dimension a head",
+            "a dimension per head",
             "the result is `(total, heads, head_dim)`: flatten the last two, to the shape of q.",
             Box::new(move |q, k, v, heads, dim, cu, max| {
                 flat(q, k, v, heads, dim, cu, max)?.reshape((q.dim(0)?, heads, dim))
