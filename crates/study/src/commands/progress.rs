@@ -95,7 +95,8 @@ fn score(states: &States) -> String {
     }
 }
 
-fn summary(all: &[State]) -> String {
+/// How many exercises are done, with both steps of the verdict, and how the others stand.
+pub fn summary(all: &[State]) -> String {
     let is = |wanted| count(all, |state| state == wanted);
     let mut text = format!(
         "{} of {} exercises work (✓), {} of them with edges (✓✓)",

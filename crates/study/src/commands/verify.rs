@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use console::{StyledObject, pad_str};
 
-use super::exit;
+use super::{exit, progress};
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
 use crate::names;
@@ -45,14 +45,21 @@ impl Verify {
             chapters = vec![names::chapter(&chapters, typed)?];
         }
         let who = if self.solutions { Who::Solution } else { Who::Exercise };
-        let mut all = Vec::new();
+        let (mut all, mut states) = (Vec::new(), Vec::new());
         for chapter in &chapters {
             match checks::run(context, chapter, Errors::Hide)? {
-                Outcome::Ran(report) => all.extend(rows(&chapter.package, &report, who)),
-                Outcome::Broken(package) => all.push(broken(&chapter.package, package)),
+                Outcome::Ran(report) => {
+                    all.extend(rows(&chapter.package, &report, who));
+                    states.extend(report.of(who).into_iter().map(|line| line.state));
+                }
+                Outcome::Broken(package) => {
+                    all.push(broken(&chapter.package, package));
+                    states.extend(chapter.exercises()?.iter().map(|_| State::Broken));
+                }
             }
         }
         print(&all);
+        println!("{}", progress::summary(&states));
         Ok(exit(all.iter().any(|row| matches!(row.state, State::Failed | State::Broken))))
     }
 }
