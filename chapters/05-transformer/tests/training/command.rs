@@ -55,7 +55,7 @@ fn a_training_leaves_checkpoint_figure_and_json() {
     }
 
     let again = train(&home, &[&SHORT[..], &["--norm", "post", "--resume"]].concat());
-    has(&again.stdout, "Going on after step 2");
+    has(&again.stdout, "Resuming after step 2");
     let other = train(&home, &["--norm", "post", "--resume"]);
     has(&other.stderr, "made with batch = 2, and you ask for 32");
     assert_eq!(other.status.code(), Some(1));
@@ -117,7 +117,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     has(&answer.stdout, "saved in checkpoints");
     has(
         &answer.stdout,
-        "To go on: cargo study train --lengths 1 --batch 1 --steps 1000 --resume",
+        "To continue: cargo study train --lengths 1 --batch 1 --steps 1000 --resume",
     );
     let file = home.path().join("checkpoints/copy-pre-readable.safetensors");
     assert!(Checkpoint::load(&file).unwrap().step >= 100);

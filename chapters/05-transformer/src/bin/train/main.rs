@@ -1,4 +1,4 @@
-//! `cargo study train`: trains a Transformer, saves it, and tells what it has learnt.
+//! `cargo study train`: trains a Transformer, saves it, and says what it has learned.
 
 mod ask;
 mod panics;

@@ -1,11 +1,9 @@
 //! What came out of a training.
 
-use crate::{
-    options::Options,
-    places::{Places, shown},
-};
+use crate::places::{Places, shown};
 use candle_core::{Error, Result};
 use indicatif::HumanCount;
+use options::train::Options;
 use serde::Serialize;
 use std::{fs, path::Path, time::Instant};
 use transformer::{
@@ -51,7 +49,7 @@ pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<(
         threads: settings.threads,
     };
     println!(
-        "Trained: {} steps in {:.1} s, {} target tokens a second, last loss {:.4}",
+        "Trained: {} steps in {:.1} s, {} target tokens per second, last loss {:.4}",
         report.steps,
         report.seconds,
         HumanCount(report.target_tokens_per_second as u64),

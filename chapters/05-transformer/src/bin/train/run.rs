@@ -2,12 +2,12 @@
 
 use crate::{
     End,
-    options::Options,
     places::{Places, shown},
     progress::Progress,
     report,
 };
 use candle_core::{Error, Result};
+use options::train::Options;
 use std::{
     env,
     path::Path,
@@ -55,12 +55,12 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
     Checkpoint::probe(file)?;
     if options.resume {
         let trainer = Trainer::resume(settings, Checkpoint::load(file)?)?;
-        println!("Going on after step {} of {}", trainer.steps(), shown(file));
+        println!("Resuming after step {} from {}", trainer.steps(), shown(file));
         return Ok(trainer);
     }
     if file.exists() {
         println!(
-            "{} is from an earlier training: this one will replace it",
+            "{} is from an earlier run: this one will replace it",
             shown(file)
         );
     }
@@ -100,11 +100,11 @@ fn train(
             Some(why) if stop => {
                 warned = true;
                 progress.say(&format!(
-                    "{why}.\nThe training goes on, so nothing is lost yet. Ctrl-C once more tries again, and ends in any case."
+                    "{why}.\nTraining continues, so nothing is lost yet. Ctrl-C again retries, and stops either way."
                 ));
             }
             Some(why) => {
-                progress.say(&format!("warning: {why}.\nThe training goes on."))
+                progress.say(&format!("warning: {why}.\nTraining continues."))
             }
         }
     }
@@ -127,7 +127,7 @@ fn farewell(trainer: &Trainer, file: Option<&Path>) -> String {
     let typed: String =
         typed.map(|argument| format!("{} ", quoted(&argument))).collect();
     format!(
-        "Stopped after step {step} of {steps}, saved in {}.\nTo go on: cargo study train {typed}--resume",
+        "Stopped after step {step} of {steps}, saved in {}.\nTo continue: cargo study train {typed}--resume",
         shown(file)
     )
 }
