@@ -166,7 +166,7 @@ fn same_in_f64(
 }
 
 /// The law that `cu_seqlens` which begin above 0, fall, or are no row of u32 get an error.
-fn bad_ends_refused<T>(answer: impl Fn(&Tensor) -> Result<T>) -> Outcome {
+fn bad_ends_refused<T: 'static>(answer: impl Fn(&Tensor) -> Result<T>) -> Outcome {
     for (bad, why) in [
         (ints(&[1, 3])?, "the first sequence begins at 0"),
         (ints(&[0, 3, 2])?, "no sequence ends before it begins"),
