@@ -176,6 +176,8 @@ impl Place {
                 return match full[0].as_str() {
                     "crate" => Self::root(&self.house)?.find(&full[1..], name, houses),
                     "self" => self.find(&full[1..], name, houses),
+                    // A module of one's own comes before a crate of the same name.
+                    other if self.child(other)?.is_some() => self.find(&full, name, houses),
                     other => match houses.called(other, &self.house) {
                         Some((house, _)) => Self::root(&house)?.find(&full[1..], name, houses),
                         None => self.find(&full, name, houses),
@@ -346,10 +348,7 @@ mod tests {
             ),
             ("chapters/02-scale/src/lib.rs", "mod options;\npub mod solution;\n"),
             ("chapters/02-scale/src/options.rs", OPTIONS),
-            (
-                "crates/seeded/src/lib.rs",
-                "/// Draws.\npub fn normal(seed: u64) -> u64 { seed }\n",
-            ),
+            ("crates/seeded/src/lib.rs", "/// Draws.\npub fn normal(seed: u64) -> u64 { seed }\n"),
         ] {
             let file = folder.path().join(file);
             fs::create_dir_all(file.parent().unwrap())?;
