@@ -1,19 +1,48 @@
 //! Week 8, your code: replace each `todo!()`, then run `cargo study check varlen`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `flash_attention_varlen(q: &Tensor, k: &Tensor, v: &Tensor, cu_seqlens_q:
+//!   &Tensor, cu_seqlens_k: &Tensor, max_seqlen_q: usize, max_seqlen_k: usize,
+//!   scale: f32, causal: bool) -> Result<Tensor>`: softmax(Q·Kᵀ · scale)·V
+//!   within each sequence: as candle-flash-attn's `flash_attn_varlen`, on the
+//!   CPU.
+//! - `struct Packed { tokens: Tensor, indices: Tensor, cu_seqlens: Tensor,
+//!   max_seqlen: usize }`: The real tokens of a batch, one sequence after the
+//!   other.
+//! - `enum Causal { TopLeft, BottomRight }` (week 7): Which keys the future is:
+//!   the two readings of a triangle that is no square.
+//! - `struct SdpaOptions { mask: Option<Mask>, causal: Option<Causal>, scale:
+//!   Option<f64>, softcap: Option<f64>, window: Option<(Option<usize>,
+//!   Option<usize>)> }` (week 7): The options of an attention;
+//!   `SdpaOptions::default()` hides nothing and scales by 1/√d. Methods:
+//!   `default() -> Self`, `mask(self, mask: Mask) -> Self`, `keep(self, keep:
+//!   Tensor) -> Self`, `bias(self, bias: Tensor) -> Self`, `causal(self,
+//!   causal: Causal) -> Self`, `scale(self, scale: f64) -> Self`,
+//!   `softcap(self, softcap: f64) -> Self`, `window(self, left: impl
+//!   Into<Option<usize>>, right: impl Into<Option<usize>>) -> Self`.
+//! - `sdpa(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) ->
+//!   Result<Tensor>` (week 7): Scaled dot-product attention by what is fastest
+//!   for the device: the tiled kernel on the CPU, whatever the size; plain
+//!   candle operations elsewhere.
+//! - `enum Align { TopLeft, BottomRight }` (week 3): The corner of the scores
+//!   from which a causal mask counts.
+//! - `causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
+//!   Result<Tensor>` (week 3): A keep-mask that hides the future: query i sees
+//!   the keys up to its own position, the diagonal included.
+//! - `combine_masks(first: &Tensor, second: &Tensor) -> Result<Tensor>` (week
+//!   3): The keep-mask that lets through what both `first` and `second` let
+//!   through.
+//! - `masked_attention(query: &Tensor, key: &Tensor, value: &Tensor, mask:
+//!   Option<&Tensor>) -> Result<(Tensor, Tensor)>` (week 3): softmax(Q·Kᵀ /
+//!   √d_k + mask)·V: the output and the weights.
+//! - `combine_heads(x: &Tensor) -> Result<Tensor>` (week 4): Puts the heads of
+//!   each token side by side again: the inverse of `split_heads`.
+//! - `split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor>` (week 4):
+//!   Shares out each token's numbers among the heads: head h gets the h-th
+//!   slice of `head_dim = dim / num_heads` numbers.
 #![allow(unused)] // a stub uses nothing yet
 
-// Given, beside what stands below (`split`, `split_packed`, `keys`):
-//   Packed { tokens, indices, cu_seqlens, max_seqlen }   what `unpad` returns
-//   flash_attention_varlen(q, k, v, cu_q, cu_k, max_q, max_k, scale, causal)
-//       (total, heads, head_dim) → the same: attention within each sequence
-//   sdpa(q, k, v, &options)
-//       week 7, (batch, heads, seq, head_dim) → the same; scales by 1/√head_dim
-//   SdpaOptions::default().keep(mask).causal(Causal::TopLeft)   its options
-//   masked_attention(q, k, v, Some(&mask)) → (output, weights)
-//       week 3, (…, seq, head_dim); scales by 1/√head_dim
-//   causal_mask(seq_q, seq_k, Align::TopLeft, device)    week 3, (seq_q, seq_k), u8
-//   combine_masks(a, b)                                  week 3, where both let through
-//   combine_heads(x)
-//       week 4, (batch, heads, seq, head_dim) → (batch, seq, hidden)
 use crate::{flash_attention_varlen, packed::Packed};
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 use flash::{Causal, SdpaOptions, sdpa};

@@ -1,10 +1,16 @@
 //! Week 9, your code: replace each `todo!()`, then run `cargo study check gpu`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `enum Kernel { Flash, Naive, Cpu }`: What computes an attention.
+//! - `const device::AMPERE: (usize, usize) = (8, 0)` (crate `device`): The
+//!   compute capability from which candle-flash-attn's kernels run.
+//! - `varlen::solution::cu_seqlens(lengths: &[usize], device: &Device) ->
+//!   Result<Tensor>` (week 8): Where each sequence begins when all are packed
+//!   one after the other, and where the last one ends: lengths 2, 3, 4 → 0, 2,
+//!   5, 9.
 #![allow(unused)] // a stub uses nothing yet
 
-// Given:
-//   Kernel::{Flash, Naive, Cpu}                         what `pick_kernel` chooses from
-//   device::AMPERE                                      (8, 0), the oldest capability that will do
-//   varlen::solution::cu_seqlens(lengths, device)       week 8: (batch + 1), u32
 use crate::attend::Kernel;
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
