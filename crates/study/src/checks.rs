@@ -1,7 +1,7 @@
 //! Running a chapter's checks.
 
 use anyhow::{Context as _, Result, bail};
-use workbook::Chapter;
+use workbook::{Chapter, Exercise};
 
 use crate::cargo::{broken_package, cargo, compile};
 use crate::context::Context;
@@ -21,14 +21,15 @@ pub enum Outcome {
 /// What the checks said about one chapter.
 pub struct Report {
     lines: Vec<Line>,
-    exercises: Vec<String>,
+    exercises: Vec<Exercise>,
 }
 
 impl Report {
     /// What was said about each exercise of `who`, in the order of the exercises.
     pub fn of(&self, who: Who) -> Vec<&Line> {
         let mut lines: Vec<&Line> = self.lines.iter().filter(|line| line.who == who).collect();
-        let place = |line: &Line| self.exercises.iter().position(|name| *name == line.exercise);
+        let place =
+            |line: &Line| self.exercises.iter().position(|exercise| exercise.name == line.exercise);
         lines.sort_by_key(|line| place(line).unwrap_or(usize::MAX));
         lines
     }
@@ -41,11 +42,15 @@ impl Report {
 
     /// How all of the learner's exercises came out, in order.
     pub fn states(&self) -> States {
-        self.exercises.iter().map(|name| (name.clone(), self.state(name))).collect()
+        let state = |exercise: &Exercise| match self.state(&exercise.name) {
+            State::Pending => State::unwritten(exercise),
+            state => state,
+        };
+        self.exercises.iter().map(|exercise| (exercise.name.clone(), state(exercise))).collect()
     }
 
-    /// The names of the chapter's exercises, in order.
-    pub fn exercises(&self) -> &[String] {
+    /// The chapter's exercises, in order.
+    pub fn exercises(&self) -> &[Exercise] {
         &self.exercises
     }
 }
@@ -79,13 +84,9 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     let mut progress = Progress::start(&format!("Checking {}", chapter.package));
     let finished = process::run(command, |line| progress.detail(line))?;
     progress.clear();
-    let exercises = chapter.exercises()?;
-    let report = Report {
-        lines: report::read(&file)?,
-        exercises: exercises.into_iter().map(|exercise| exercise.name).collect(),
-    };
-    let told = |name: &String| report.of(Who::Exercise).iter().any(|line| line.exercise == *name);
-    let untold = report.exercises.iter().find(|name| !told(name));
+    let report = Report { lines: report::read(&file)?, exercises: chapter.exercises()? };
+    let told = |name: &str| report.of(Who::Exercise).iter().any(|line| line.exercise == name);
+    let untold = report.exercises.iter().map(|exercise| &exercise.name).find(|name| !told(name));
     let failed = report.lines.iter().any(|line| line.state == State::Failed);
     if untold.is_some() || (!finished.status.success() && !failed) {
         let what = untold.map_or("failed without saying why".to_owned(), |name| {

@@ -24,12 +24,29 @@ pub enum State {
     Skipped,
     /// Does not compile; no report says so.
     Broken,
+    /// Still `todo!()`, and the week is done without it; no report says so.
+    Optional,
 }
 
 impl State {
+    /// Whether the exercise does what it should.
+    pub fn works(self) -> bool {
+        matches!(self, Self::Passed | Self::Works | Self::Skipped)
+    }
+
     /// Whether the learner may go on: a week is done when all its exercises are.
     pub fn is_done(self) -> bool {
-        matches!(self, Self::Passed | Self::Works | Self::Skipped)
+        self.works() || self == Self::Optional
+    }
+
+    /// Whether nothing has been written yet.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Optional)
+    }
+
+    /// The state of an exercise that is still `todo!()`.
+    pub fn unwritten(exercise: &workbook::Exercise) -> Self {
+        if exercise.is_optional() { Self::Optional } else { Self::Pending }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use workbook::Chapter;
+use workbook::{Chapter, Exercise};
 
 use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
@@ -33,13 +33,13 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
         Some(recalled) if recalled.fresh => return Ok(Week::Known(recalled.states)),
         recalled => recalled,
     };
-    let all = |state: State| -> Result<States> {
+    let all = |state: fn(&Exercise) -> State| -> Result<States> {
         let exercises = chapter.exercises()?;
-        Ok(exercises.into_iter().map(|exercise| (exercise.name, state)).collect())
+        Ok(exercises.iter().map(|exercise| (exercise.name.clone(), state(exercise))).collect())
     };
     let mine = fs::read_to_string(chapter.exercise_path()).ok();
     if mine.is_some_and(|mine| chapter.stub_file().is_ok_and(|stub| stub == mine)) {
-        return Ok(Week::Known(all(State::Pending)?));
+        return Ok(Week::Known(all(State::unwritten)?));
     }
     match checks::run(context, chapter, Errors::Hide)? {
         Outcome::Ran(report) => Ok(Week::Known(report.states())),
@@ -47,7 +47,7 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
             let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
             Ok(Week::Blocked { by, last })
         }
-        Outcome::Broken(_) => Ok(Week::Broken(all(State::Broken)?)),
+        Outcome::Broken(_) => Ok(Week::Broken(all(|_| State::Broken)?)),
     }
 }
 
@@ -57,7 +57,8 @@ fn is_another(context: &Context, chapter: &Chapter, package: &str) -> Result<boo
     Ok(package != chapter.package && others.iter().any(|other| other.package == package))
 }
 
-/// How the learner's `exercise` of `chapter` stands; a name that is no exercise is pending.
+/// How the learner's `exercise` of `chapter` stands; a name that is no exercise is pending, and so is an optional one that
+/// is not written.
 pub fn state_of(context: &Context, chapter: &Chapter, exercise: &str) -> Result<State> {
     let states = match week(context, chapter)? {
         Week::Known(states) | Week::Broken(states) => states,
@@ -65,5 +66,6 @@ pub fn state_of(context: &Context, chapter: &Chapter, exercise: &str) -> Result<
         Week::Blocked { last: None, .. } => return Ok(State::Broken),
     };
     let found = states.into_iter().find(|(name, _)| name == exercise);
-    Ok(found.map_or(State::Pending, |(_, state)| state))
+    let found = found.map(|(_, state)| state).filter(|state| !state.is_open());
+    Ok(found.unwrap_or(State::Pending))
 }

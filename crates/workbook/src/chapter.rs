@@ -38,6 +38,13 @@ pub struct Exercise {
     pub stub: String,
 }
 
+impl Exercise {
+    /// Whether the week is done without it: its documentation begins with "Optional."
+    pub fn is_optional(&self) -> bool {
+        self.stub.trim_start().starts_with("/// Optional.")
+    }
+}
+
 impl Chapter {
     /// Reads the chapter whose folder is `dir`. Fails when the folder's name does not begin with a
     /// two-digit week, or when its `Cargo.toml` names no package.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use workbook::Chapter;
+use workbook::{Chapter, Exercise};
 
 use super::exit;
 use crate::blame::{Blame, blame};
@@ -108,9 +108,15 @@ fn tell(
 ) -> Result<Standing> {
     println!("{}", heading(&format!("Week {} · {}", chapter.week, chapter.package)));
     let wanted = |name: &str| !matches!(scope, Scope::Exercise(only) if only != name);
-    let names: Vec<&String> = report.exercises().iter().filter(|name| wanted(name)).collect();
-    for name in &names {
-        println!("  {} {name}", mark(report.state(name)));
+    let shown: Vec<&Exercise> =
+        report.exercises().iter().filter(|exercise| wanted(&exercise.name)).collect();
+    for exercise in &shown {
+        let (state, name) = (report.state(&exercise.name), &exercise.name);
+        let optional = match state {
+            State::Pending if exercise.is_optional() => " (optional)",
+            _ => "",
+        };
+        println!("  {} {name}{optional}", mark(state));
     }
     let lines = report.of(Who::Exercise);
     let failed: Vec<&Line> = lines
@@ -133,8 +139,15 @@ fn tell(
         );
         return Ok(Standing::Failed);
     }
-    let pending: Vec<&&String> =
-        names.iter().filter(|name| report.state(name) == State::Pending).collect();
+    // Whoever asks for an optional exercise wants to write it; nobody else has to.
+    let due =
+        |exercise: &&&Exercise| matches!(scope, Scope::Exercise(_)) || !exercise.is_optional();
+    let pending: Vec<&String> = shown
+        .iter()
+        .filter(due)
+        .map(|exercise| &exercise.name)
+        .filter(|name| report.state(name) == State::Pending)
+        .collect();
     if !pending.is_empty() {
         tell_pending(context, chapter, report, &pending)?;
         return Ok(Standing::Open);
@@ -154,6 +167,9 @@ fn tell(
     match scope {
         Scope::Exercise(name) => {
             if let [line] = edges[..] {
+                if let Some(blame) = blame(context, chapter, report, name)? {
+                    println!("\n{blame}");
+                }
                 println!("\n{}", line.message.trim());
             } else {
                 let path = names::path(chapter, name);
@@ -167,7 +183,7 @@ fn tell(
         ),
         Scope::Passing => {}
         Scope::Chapter => {
-            tell_edges(chapter, &edges);
+            tell_edges(context, chapter, report, &edges)?;
             println!("\n{}", after(context, chapter, edges.is_empty())?);
         }
     }
@@ -241,7 +257,7 @@ fn tell_pending(
     context: &Context,
     chapter: &Chapter,
     report: &Report,
-    pending: &[&&String],
+    pending: &[&String],
 ) -> Result<()> {
     let mut next = None;
     for name in pending {
@@ -260,8 +276,13 @@ fn tell_pending(
 }
 
 /// The round behind the ideas: each open edge, what breaks it, and why it matters.
-fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
-    let Some(first) = lines.first() else { return };
+fn tell_edges(
+    context: &Context,
+    chapter: &Chapter,
+    report: &Report,
+    lines: &[&Line],
+) -> Result<()> {
+    let Some(first) = lines.first() else { return Ok(()) };
     println!(
         "\n{}\nThe ideas work. What remains are the cases that come up in practice; {} still {} some open.",
         heading("Edges"),
@@ -270,6 +291,9 @@ fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
     );
     for line in lines {
         println!("\n  {}", line.exercise);
+        if let Some(blame) = blame(context, chapter, report, &line.exercise)? {
+            println!("    {blame}");
+        }
         let mut told = "";
         for law in line.laws.iter().filter(|law| law.is_open_edge()) {
             println!("    - {}\n      {}", law.says, law.brief);
@@ -286,6 +310,7 @@ fn tell_edges(chapter: &Chapter, lines: &[&Line]) {
         "\nTo read one in full: `cargo study check {}`.",
         names::path(chapter, &first.exercise)
     );
+    Ok(())
 }
 
 /// So many exercises, in words.
@@ -325,7 +350,7 @@ pub fn mark(state: State) -> console::StyledObject<&'static str> {
         State::Passed => good("✓✓", Stream::Out),
         State::Works => good("✓", Stream::Out),
         State::Skipped => open("–", Stream::Out),
-        State::Pending => open("○", Stream::Out),
+        State::Pending | State::Optional => open("○", Stream::Out),
         State::Failed => bad("✗", Stream::Out),
         State::Broken => bad("!", Stream::Out),
     }

@@ -41,7 +41,7 @@ impl Progress {
                 println!("  {note}");
             }
             // A week that is not started takes one line.
-            if !states.iter().all(|(_, state)| *state == State::Pending) {
+            if !states.iter().all(|(_, state)| state.is_open()) {
                 for (name, state) in &states {
                     println!("  {} {name}", mark(*state));
                 }
@@ -57,6 +57,9 @@ impl Progress {
                 chapter.stem,
                 names::path(&chapter, &name)
             ),
+            None if all.contains(&State::Optional) => {
+                println!("Every exercise in the course works, except optional ones.");
+            }
             None => println!("Every exercise in the course works."),
         }
         Ok(ExitCode::SUCCESS)
@@ -85,9 +88,9 @@ fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States,
 fn score(states: &States) -> String {
     let states: Vec<State> = states.iter().map(|(_, state)| *state).collect();
     let (works, edges) =
-        (count(&states, State::is_done), count(&states, |state| state == State::Passed));
+        (count(&states, State::works), count(&states, |state| state == State::Passed));
     match works {
-        0 if states.iter().all(|state| *state == State::Pending) => {
+        0 if states.iter().all(|state| state.is_open()) => {
             format!(" · not started, {}", exercises(states.len()))
         }
         0 => String::new(),
@@ -100,7 +103,7 @@ pub fn summary(all: &[State]) -> String {
     let is = |wanted| count(all, |state| state == wanted);
     let mut text = format!(
         "{} of {} exercises work (✓), {} of them with edges (✓✓)",
-        count(all, State::is_done),
+        count(all, State::works),
         all.len(),
         is(State::Passed)
     );
@@ -108,6 +111,7 @@ pub fn summary(all: &[State]) -> String {
         (is(State::Failed), "failing"),
         (is(State::Broken), "not compiling"),
         (is(State::Pending), "pending"),
+        (is(State::Optional), "optional"),
     ] {
         if number > 0 {
             text += &format!(", {number} {word}");
@@ -136,5 +140,18 @@ mod tests {
         assert_eq!(score(&named(&states)), " · 2 of 6 work, 1 with edges");
         assert_eq!(score(&named(&[Pending, Pending])), " · not started, 2 exercises");
         assert_eq!(score(&named(&[Pending, Failed])), "");
+    }
+
+    #[test]
+    fn a_week_is_done_without_its_optional_exercises() {
+        use State::{Optional, Passed, Pending};
+        assert!([Optional, Passed].iter().all(|state| state.is_done()));
+        assert_eq!(
+            summary(&[Optional, Passed]),
+            "1 of 2 exercises work (✓), 1 of them with edges (✓✓), 1 optional."
+        );
+        let named = |states: &[State]| states.iter().map(|state| (String::new(), *state)).collect();
+        assert_eq!(score(&named(&[Optional, Passed])), " · 1 of 2 work, 1 with edges");
+        assert_eq!(score(&named(&[Optional, Pending])), " · not started, 2 exercises");
     }
 }

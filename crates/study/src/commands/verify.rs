@@ -83,7 +83,7 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
             let state = if law.is_open_edge() { State::Works } else { law.state };
             let why = match state {
                 State::Passed => String::new(),
-                State::Pending => format!("{}: still a `todo!()`", line.exercise),
+                State::Pending | State::Optional => format!("{}: still a `todo!()`", line.exercise),
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
                 State::Works | State::Failed | State::Broken => {
                     format!("{}: must hold: {}", line.exercise, law.says)
@@ -124,7 +124,7 @@ fn gravity(state: State) -> u8 {
     match state {
         State::Passed => 0,
         State::Skipped => 1,
-        State::Pending => 2,
+        State::Pending | State::Optional => 2,
         State::Works => 3,
         State::Failed => 4,
         State::Broken => 5,
@@ -182,7 +182,7 @@ fn word(state: State) -> StyledObject<&'static str> {
         State::Works => open("OPEN", Stream::Out),
         State::Broken => bad("BROKEN", Stream::Out),
         State::Failed => bad("FAILED", Stream::Out),
-        State::Pending => open("PENDING", Stream::Out),
+        State::Pending | State::Optional => open("PENDING", Stream::Out),
         State::Skipped => open("SKIPPED", Stream::Out),
     }
 }
