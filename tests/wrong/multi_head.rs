@@ -64,6 +64,16 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
             |x, heads| split_right(x, heads)?.transpose(2, 3)?.contiguous()
         ),
         wrong!(
+            "heads before the batch",
+            "the heads come first, before the batch: the batch stays in front, (batch, num_heads, seq, head_dim).",
+            |x, heads| split_right(x, heads)?.transpose(0, 1)?.contiguous()
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches `x`: it was detached, or its numbers were copied out of the tensor and into a new one. Use operations on tensors.",
+            |x, heads| split_right(&x.detach(), heads)
+        ),
+        wrong!(
             "not contiguous",
             "the values are right, but the tensor is a transposed view: write it out in its new order, since matrix products over four dimensions refuse some views.",
             |x, heads| {
@@ -132,6 +142,11 @@ pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
             "three dimensions go through",
             "a tensor of three dimensions goes through: then a token's own numbers are taken for heads, or a missing head is guessed. Refuse it.",
             |x| if x.rank() == 3 { x.flatten_from(1) } else { combine_right(x) }
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches `x`: it was detached, or its numbers were copied out of the tensor and into a new one. Use operations on tensors.",
+            |x| combine_right(&x.detach())
         ),
         wrong!(
             "heads averaged",
@@ -206,7 +221,23 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
                 if groups < 2 {
                     bail!("groups");
                 }
-                let heads = (0..x.dim(1)? * groups).map(|head| x.narrow(1, head / groups, 1));
+                repeated(x, groups)
+            }
+        ),
+        wrong!(
+            "gradient lost",
+            "the values are right, but no gradient reaches `x`: it was detached, or its numbers were copied out of the tensor and into a new one. Use operations on tensors.",
+            |x, groups| repeated(&x.detach(), groups)
+        ),
+        wrong!(
+            "gradient of one copy only",
+            "the gradient is that of one copy: all copies of a head are that head, so their gradients add up.",
+            |x, groups| {
+                let copies = repeated(x, groups)?;
+                let heads = (0..x.dim(1)? * groups).map(|head| {
+                    let copy = copies.narrow(1, head, 1)?;
+                    Ok(if head % groups == 0 { copy } else { copy.detach() })
+                });
                 Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 1)
             }
         ),
@@ -219,6 +250,13 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
             }
         ),
     ]
+}
+
+/// The right repetition.
+fn repeated(x: &Tensor, groups: usize) -> Result<Tensor> {
+    some_groups(groups)?;
+    let heads = (0..x.dim(1)? * groups).map(|head| x.narrow(1, head / groups, 1));
+    Tensor::cat(&heads.collect::<Result<Vec<_>>>()?, 1)
 }
 
 fn some_groups(groups: usize) -> Result<()> {
@@ -253,6 +291,14 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
             "a share of `rate` is dropped, but at the wrong end of the draws: a number is dropped where its draw is *below* `rate`.",
             |x, rate, seed| (x * mask(x, rate, seed, |draw, rate| draw.lt(1. - rate))?)?
                 / (1. - rate)
+        ),
+        wrong!(
+            "a draw equal to the rate dropped",
+            "a number whose draw equals `rate` is dropped: only draws *below* the rate drop. It matters where a run must be repeated to the last bit.",
+            |x, rate, seed| match rate {
+                0. => Ok(x.clone()),
+                _ => (x * mask(x, rate, seed, |draw, rate| draw.gt(rate))?)? / (1. - rate),
+            }
         ),
         wrong!(
             "multiplied by 1 − rate",

@@ -30,10 +30,13 @@ mod tests {
     fn its_numbers_are_those_of_the_function() -> Result<()> {
         let [query, key, value] = films()?;
         let keep = Tensor::new(&[[1u8, 1, 0]], &Device::Cpu)?;
-        let output = solution::masked_attention(&query, &key, &value, Some(&keep), None)?.0;
+        let output = solution::masked_attention(&query, &key, &value, Some(&keep))?.0;
         let stars = format!("{:.2} stars", output.to_vec2::<f32>()?[0][0]);
         let figure = masked_attention()?;
-        assert!(figure.alt().contains(&stars) && figure.svg().contains(">−∞</text>"), "{stars}");
+        assert!(
+            figure.alt().contains(&stars) && figure.svg().contains(">−∞</text>"),
+            "{stars}"
+        );
         Ok(())
     }
 }

@@ -1,4 +1,29 @@
 //! Week 3, your code: replace each `todo!()`, then run `cargo study check masking`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `enum Align { TopLeft, BottomRight }`: The corner of the scores from which
+//!   a causal mask counts.
+//! - `enum Convention { OneAttends, OneHides, Additive }`: What the numbers of
+//!   a mask mean.
+//! - `const HIDES: f64 = -1000.`: A conversion takes a key for hidden where an
+//!   additive mask is at most this: e^−1000 is 0 in every float type.
+//! - `expect_all(allowed: &Tensor, expected: &str) -> Result<()>`: An error
+//!   unless `allowed` (u8, any shape) is 1 everywhere; `expected` says which
+//!   numbers the mask should hold.
+//! - `expect_u8(mask: &Tensor) -> Result<()>`: An error unless `mask` is u8, as
+//!   a keep-mask must be.
+//! - `scores(query: &Tensor, key: &Tensor) -> Result<Tensor>` (week 1): Every
+//!   query's dot product with every key: Q·Kᵀ.
+//! - `weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor>`
+//!   (week 1): Mixes the values by weight: each output row is Σⱼ weightsᵢⱼ ·
+//!   valueⱼ.
+//! - `softmax(logits: &Tensor) -> Result<Tensor>` (week 2): exp(logits) over
+//!   its sum, row by row along the last dimension: weights from 0 to 1 that sum
+//!   to one.
+//! - `seeded::normal(seed: u64, shape: impl Into<Shape>) -> Result<Tensor>`
+//!   (crate `seeded`): Draws from the standard normal distribution (mean 0,
+//!   variance 1): `shape`, f32, on the CPU.
 #![allow(unused)] // a stub uses nothing yet
 
 use crate::{
@@ -134,8 +159,9 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`,
 /// of one float type; `mask` broadcasts to `(…, seq_q, seq_k)`, as in
 /// [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
-/// Gradients go through both. No keys give zeros and empty weights for every
-/// query, no queries give no outputs. Errors when the shapes do not fit.
+/// Gradients go through both, to query, key, value and an additive mask. No keys
+/// give zeros and empty weights for every query, no queries give no outputs.
+/// Errors when the shapes do not fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,

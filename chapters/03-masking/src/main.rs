@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use dot_products::{solution::scores, words::WordVectors};
 use figures::Figure;
 use masking::{
-    Align, Convention, plots,
+    Align, Convention, diagrams, plots,
     solution::{
         causal_mask, from_keep, leaks_future, masked_attention, masked_softmax,
     },
@@ -40,6 +40,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         "masked",
         masked_softmax(&scores, Some(&nothing))?.to_vec2::<f32>()?
     );
+    diagrams::masked_attention()?.save(folder.join("attention.svg"))?;
     plots::alignments(2, 4)?.save(folder.join("wide.svg"))?;
     plots::alignments(4, 2)?.save(folder.join("tall.svg"))?;
     sentence()?.save(folder.join("sentence.svg"))?;

@@ -208,8 +208,9 @@ pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> 
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k, d_v)`,
 /// of one float type; `mask` broadcasts to `(…, seq_q, seq_k)`, as in
 /// [`masked_softmax`] → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`.
-/// Gradients go through both. No keys give zeros and empty weights for every
-/// query, no queries give no outputs. Errors when the shapes do not fit.
+/// Gradients go through both, to query, key, value and an additive mask. No keys
+/// give zeros and empty weights for every query, no queries give no outputs.
+/// Errors when the shapes do not fit.
 pub fn masked_attention(
     query: &Tensor,
     key: &Tensor,

@@ -34,7 +34,7 @@ impl MultiHeadConfig {
         self.embed_dim / self.num_heads.max(1)
     }
 
-    /// How many numbers a token's keys take over all heads, and its values: `num_kv_heads · head_dim`.
+    /// How many numbers a token's key has over all heads, and its value as well: `num_kv_heads · head_dim`.
     pub fn kv_dim(&self) -> usize {
         self.num_kv_heads * self.head_dim()
     }

@@ -15,7 +15,8 @@ pub fn split_combine() -> Result<Figure> {
     let lie = x.reshape(heads.shape())?;
     let back = combine_heads(&heads)?;
     let head = |from: &Tensor, at: usize, id: &str| -> Result<Node> {
-        Ok(cells(&format!("head {at}"), "(3, 2)", &from.i((0, at))?)?.id(format!("{id} {at}")))
+        Ok(cells(&format!("head {at}"), "(3, 2)", &from.i((0, at))?)?
+            .id(format!("{id} {at}")))
     };
     Diagram::new("Split, attend, combine: rows stay tokens")
         .row([Node::note("A number says which token it is of, a colour which head.")])
@@ -74,7 +75,9 @@ mod tests {
 
     #[test]
     fn a_reshape_alone_mixes_tokens() -> Result<()> {
-        assert!(split_combine()?.alt().contains("rows of tokens 0 and 0, 0 and 0, 1 and 1"));
+        assert!(
+            split_combine()?.alt().contains("rows of tokens 0 and 0, 0 and 0, 1 and 1")
+        );
         Ok(())
     }
 }

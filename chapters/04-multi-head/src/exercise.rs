@@ -1,4 +1,28 @@
 //! Week 4, your code: replace each `todo!()`, then run `cargo study check multi_head`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `struct MultiHeadConfig { embed_dim: usize, num_heads: usize,
+//!   num_kv_heads: usize, dropout: f64, bias: bool }`: The sizes of a
+//!   multi-head attention. Methods: `new(embed_dim: usize, num_heads: usize) ->
+//!   Self`, `head_dim(&self) -> usize`, `kv_dim(&self) -> usize`,
+//!   `validate(&self) -> Result<()>`, `inputs_fit(&self, query: &Tensor, key:
+//!   &Tensor, value: &Tensor, attn_mask: Option<&Tensor>) -> Result<()>`.
+//! - `project(layer: &Linear, x: &Tensor) -> Result<Tensor>`: `x·Wᵀ + b`, token
+//!   by token.
+//! - `struct SeedStream`: Seeds for dropout: a new one for each call, the same
+//!   ones in each run. Methods: `new(first: u64) -> Self`, `named(name: &str)
+//!   -> Self`, `restart(&self, first: u64)`, `next_seed(&self) -> u64`.
+//! - `scores(query: &Tensor, key: &Tensor) -> Result<Tensor>` (week 1): Every
+//!   query's dot product with every key: Q·Kᵀ.
+//! - `weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor>`
+//!   (week 1): Mixes the values by weight: each output row is Σⱼ weightsᵢⱼ ·
+//!   valueⱼ.
+//! - `masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor>`
+//!   (week 3): The softmax of `scores` over the keys that `mask` lets each
+//!   query see; a row with nothing to see gets zeros.
+//! - `seeded::uniform(seed: u64, shape: impl Into<Shape>) -> Result<Tensor>`
+//!   (crate `seeded`): Draws uniformly from `[0, 1)`: `shape`, f32, on the CPU.
 #![allow(unused)] // a stub uses nothing yet
 
 use crate::{config::MultiHeadConfig, projection::project, seeds::SeedStream};
@@ -11,9 +35,9 @@ use masking::solution::masked_softmax;
 /// Shares out each token's numbers among the heads: head h gets the h-th slice of
 /// `head_dim = dim / num_heads` numbers.
 ///
-/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous. No
-/// tokens give no tokens. Errors when `num_heads` does not divide `dim`, and when
-/// it is 0.
+/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous, of
+/// the type of `x`; the gradient goes through. No tokens give no tokens. Errors
+/// when `num_heads` does not divide `dim`, and when it is 0.
 pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
     todo!()
 }
@@ -23,7 +47,8 @@ pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
 /// Puts the heads of each token side by side again: the inverse of `split_heads`.
 ///
 /// `x` `(batch, num_heads, seq, head_dim)` → `(batch, seq, num_heads ·
-/// head_dim)`. No tokens give no tokens. Errors unless `x` has four dimensions.
+/// head_dim)`, of the type of `x`; the gradient goes through. No tokens give no
+/// tokens. Errors unless `x` has four dimensions.
 pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -55,7 +80,9 @@ pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 /// shares it: with `groups` 3, heads 0 1 become 0 0 0 1 1 1.
 ///
 /// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq,
-/// head_dim)`; with `groups` 1 nothing changes. Errors when `groups` is 0.
+/// head_dim)`, of the type of `x`; with `groups` 1 nothing changes. The gradient
+/// of a head is the sum over its copies. No tokens give no tokens. Errors when
+/// `groups` is 0.
 pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
     todo!()
 }
@@ -82,8 +109,8 @@ impl MultiHeadAttention {
     /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
     /// The seeds of dropout are `SeedStream::named(&vb.prefix())`, made from the
-    /// layer's name, for example `encoder.0`. Errors when `config.validate()`
-    /// does or a weight is missing.
+    /// layer's name, for example `encoder.0`. Errors when the sizes are invalid
+    /// (see `config.validate()`) or a weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         todo!()
     }
@@ -95,12 +122,13 @@ impl MultiHeadAttention {
     /// embed_dim)`, of the weights' type, f32 or f64; `attn_mask` is a keep-mask
     /// (u8, 1 = may attend) or an additive mask of that type, and broadcasts to
     /// `(batch, num_heads, seq_q, seq_k)`. Output `(batch, seq_q, embed_dim)`,
-    /// weights `(batch, num_heads, seq_q, seq_k)`. Gradients go through both.
+    /// weights `(batch, num_heads, seq_q, seq_k)`. Gradients go through both, to
+    /// the projections, the three inputs and an additive mask.
     ///
     /// Weights are dropped only in training (`train`), and only then is a seed
     /// taken. The weights returned are those before dropout. A query that may
     /// see nothing gets weights of 0, so its output is the bias of `out_proj`.
-    /// Errors when a shape does not fit: `self.config.inputs_fit(…)` tells.
+    /// Errors when a shape does not fit (see `self.config.inputs_fit(…)`).
     pub fn forward(
         &self,
         query: &Tensor,

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Result};
 use candle_nn::VarBuilder;
 use multi_head::{
-    MultiHeadAttention, MultiHeadConfig, plots, retrieval,
+    MultiHeadAttention, MultiHeadConfig, diagrams, plots, retrieval,
     solution::{attention_flops, head_diversity, kv_cache_bytes, parameter_count},
     weights::seeded_weights,
 };
@@ -14,6 +14,7 @@ const STEPS: usize = 400;
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let folder = Path::new("target/figures/04-multi-head");
     fs::create_dir_all(folder)?;
+    diagrams::split_combine()?.save(folder.join("split.svg"))?;
     train(folder)?;
     cache(folder)?;
     cost(folder)?;
@@ -83,7 +84,7 @@ fn cost(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
     let vars = seeded_weights(&config, 1)?;
     let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
     let layer = MultiHeadAttention::new(&config, vb)?;
-    println!("\nSelf-attention, 64 numbers a token, 4 heads, best of 5:\n");
+    println!("\nSelf-attention, 64 numbers per token, 4 heads, best of 5:\n");
     println!("tokens  GFLOP      ms");
     let mut measured = Vec::new();
     for seq in [64, 128, 256, 512, 1024, 2048] {

@@ -36,7 +36,7 @@ pub struct Batch {
 /// Draws `size` sequences.
 pub fn draw(size: usize, seed: u64) -> Result<Batch> {
     let places = seeded::uniform(seed, (size, 2))?.to_vec2::<f32>()?;
-    // The seeds of no places, or payloads would hang together with them.
+    // Seeds that no places have, or the payloads would depend on the places.
     let payloads =
         seeded::normal(seed ^ 1 << 32, (size, SEQ, PAYLOAD))?.to_vec3::<f32>()?;
     let (mut key, mut value) = (Vec::new(), Vec::new());

@@ -11,9 +11,9 @@ use masking::solution::masked_softmax;
 /// Shares out each token's numbers among the heads: head h gets the h-th slice of
 /// `head_dim = dim / num_heads` numbers.
 ///
-/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous. No
-/// tokens give no tokens. Errors when `num_heads` does not divide `dim`, and when
-/// it is 0.
+/// `x` `(batch, seq, dim)` → `(batch, num_heads, seq, head_dim)`, contiguous, of
+/// the type of `x`; the gradient goes through. No tokens give no tokens. Errors
+/// when `num_heads` does not divide `dim`, and when it is 0.
 pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
     let (batch, seq, dim) = x.dims3()?;
     if num_heads == 0 || dim % num_heads != 0 {
@@ -32,7 +32,8 @@ pub fn split_heads(x: &Tensor, num_heads: usize) -> Result<Tensor> {
 /// Puts the heads of each token side by side again: the inverse of `split_heads`.
 ///
 /// `x` `(batch, num_heads, seq, head_dim)` → `(batch, seq, num_heads ·
-/// head_dim)`. No tokens give no tokens. Errors unless `x` has four dimensions.
+/// head_dim)`, of the type of `x`; the gradient goes through. No tokens give no
+/// tokens. Errors unless `x` has four dimensions.
 pub fn combine_heads(x: &Tensor) -> Result<Tensor> {
     let (batch, num_heads, seq, head_dim) = x.dims4()?;
     x.transpose(1, 2)? // (batch, seq, num_heads, head_dim)
@@ -76,7 +77,9 @@ pub fn dropout(x: &Tensor, rate: f64, seed: u64) -> Result<Tensor> {
 /// shares it: with `groups` 3, heads 0 1 become 0 0 0 1 1 1.
 ///
 /// `x` `(batch, kv_heads, seq, head_dim)` → `(batch, kv_heads · groups, seq,
-/// head_dim)`; with `groups` 1 nothing changes. Errors when `groups` is 0.
+/// head_dim)`, of the type of `x`; with `groups` 1 nothing changes. The gradient
+/// of a head is the sum over its copies. No tokens give no tokens. Errors when
+/// `groups` is 0.
 pub fn repeat_kv(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (batch, kv_heads, seq, head_dim) = x.dims4()?;
     if groups == 0 {
@@ -112,8 +115,8 @@ impl MultiHeadAttention {
     /// `k_proj` and `v_proj` have `num_kv_heads · head_dim` outputs.
     ///
     /// The seeds of dropout are `SeedStream::named(&vb.prefix())`, made from the
-    /// layer's name, for example `encoder.0`. Errors when `config.validate()`
-    /// does or a weight is missing.
+    /// layer's name, for example `encoder.0`. Errors when the sizes are invalid
+    /// (see `config.validate()`) or a weight is missing.
     pub fn new(config: &MultiHeadConfig, vb: VarBuilder) -> Result<Self> {
         config.validate()?;
         let (embed_dim, kv_dim) = (config.embed_dim, config.kv_dim());
@@ -135,12 +138,13 @@ impl MultiHeadAttention {
     /// embed_dim)`, of the weights' type, f32 or f64; `attn_mask` is a keep-mask
     /// (u8, 1 = may attend) or an additive mask of that type, and broadcasts to
     /// `(batch, num_heads, seq_q, seq_k)`. Output `(batch, seq_q, embed_dim)`,
-    /// weights `(batch, num_heads, seq_q, seq_k)`. Gradients go through both.
+    /// weights `(batch, num_heads, seq_q, seq_k)`. Gradients go through both, to
+    /// the projections, the three inputs and an additive mask.
     ///
     /// Weights are dropped only in training (`train`), and only then is a seed
     /// taken. The weights returned are those before dropout. A query that may
     /// see nothing gets weights of 0, so its output is the bias of `out_proj`.
-    /// Errors when a shape does not fit: `self.config.inputs_fit(…)` tells.
+    /// Errors when a shape does not fit (see `self.config.inputs_fit(…)`).
     pub fn forward(
         &self,
         query: &Tensor,

@@ -124,6 +124,25 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
                 softmax_law(f, &scores, &additive(&padding)?, &expected, 4)
             },
         )
+        .law(
+            Masks,
+            "a mask of one row, (1, seq_k) or (seq_k), holds for every query; one of one column, (seq_q, 1), for every key",
+            |f| {
+                let scores = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
+                let rows = matrix(&[[0.5, 0.5, 0.], [0.5, 0.5, 0.]])?;
+                let third = 1f32 / 3.;
+                let columns = matrix(&[[third, third, third], [0., 0., 0.]])?;
+                for (keep, expected) in [
+                    (mask(&[[1, 1, 0]])?, &rows),
+                    (mask(&[[1, 1, 0]])?.squeeze(0)?, &rows),
+                    (mask(&[[1], [0]])?, &columns),
+                ] {
+                    softmax_law(f, &scores, &keep, expected, 4)?;
+                    softmax_law(f, &scores, &additive(&keep)?, expected, 4)?;
+                }
+                Ok(())
+            },
+        )
         .law(Weights, "a hidden score of 200 takes nothing: the mask comes before the softmax", |f| {
             let scores = matrix(&[[200., 0., 0.]])?;
             softmax_law(f, &scores, &mask(&[[0, 1, 1]])?, &matrix(&[[0., 0.5, 0.5]])?, 4)
@@ -225,7 +244,15 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             refuse("u32 is neither a keep-mask nor of the scores' type", &zeros(&[2, 2], DType::U32)?)?;
             refuse("an additive mask has the scores' type", &zeros(&[2, 2], DType::F64)?)?;
             refuse("the mask has 3 keys, the scores have 2", &zeros(&[2, 3], DType::U8)?)?;
-            refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::F32)?)
+            refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::F32)?)?;
+            refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::U8)?)
+        })
+        .law(Edges(why::REFUSED), "scores are not stretched to the mask: one row of scores and a mask of two are an error", |f| {
+            let scores = matrix(&[[1., 2.]])?;
+            [DType::U8, DType::F32].into_iter().try_for_each(|dtype| {
+                let wide = Tensor::ones((2, 2), dtype, &Device::Cpu)?;
+                refused(&softmax_given(&scores, &wide), "the mask has more rows than the scores", f(&scores, Some(&wide)))
+            })
         })
 }
 
@@ -411,6 +438,15 @@ fn attention_laws() -> Check<MaskedAttention> {
             let named = [("query", &query), ("key", &key)];
             let weights = |inputs: &[Tensor]| Ok(f(&inputs[0], &inputs[1], &v.to_dtype(DType::F64)?, Some(&keep))?.1);
             showing(&keep, gradients_agree(&named, weights))
+        })
+        .law(Gradients, "the gradient reaches an additive mask: a bias may be learned", |f| {
+            let [query, key, v] = attention_inputs(39, &[], [2, 3, 2, 2])?;
+            let [query, key, v] = [query, key, v].map(|x| x.to_dtype(DType::F64));
+            let (query, key, v, bias) = (query?, key?, v?, seeded::normal(42, (2, 3))?);
+            let given = inputs(&[("query", &query), ("key", &key), ("value", &v)]);
+            let output = |inputs: &[Tensor]| Ok(f(&query, &key, &v, Some(&inputs[0]))?.0);
+            gradients_agree(&[("mask", &bias)], output)
+                .map_err(|breach| Breach { given: format!("{given}\n{}", breach.given), ..breach })
         })
         .law(Edges(why::HALF), "f16 in, f16 out, and the same for bf16", |f| {
             let keep = mask(&[[1, 0, 1], [1, 1, 0]])?;

@@ -189,7 +189,7 @@ fn padding_laws() -> Check<PaddingMask> {
         })
 }
 
-/// Checks `padding_lengths`: `(batch, 1, 1, seq_k)`, u8, to one length a sequence.
+/// Checks `padding_lengths`: `(batch, 1, 1, seq_k)`, u8, to one length per sequence.
 pub fn padding_lengths(answer: impl Fn(&Tensor) -> Result<Vec<usize>> + 'static) -> Verdict {
     lengths_laws().judge(&answer)
 }

@@ -715,6 +715,20 @@ fn gradients(check: Check<Build>) -> Check<Build> {
                 })
             },
         )
+        .law(Gradients, "the gradient reaches an additive mask: a bias may be learned", |build| {
+            let spec = MultiHeadSpec::new(4, 2);
+            let [query, key, value] = draw(23, 1, 2, 3, 4)?.map(|x| x.to_dtype(DType::F64));
+            let case = [query?, key?, value?];
+            let forward = layer(build, spec, &in_f64(params(spec, 23)?)?)?;
+            let bias = seeded::normal(24, (2, 2, 3))?;
+            gradients_agree(&[("attn_mask", &bias)], |inputs| {
+                Ok(attend(&forward, &case, Some(&inputs[0]))?.0)
+            })
+            .map_err(|breach| Breach {
+                given: format!("{}\n{}", given(spec, &case, None), breach.given),
+                ..breach
+            })
+        })
 }
 
 fn edges(check: Check<Build>) -> Check<Build> {

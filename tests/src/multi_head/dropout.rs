@@ -104,6 +104,15 @@ fn dropout_laws() -> Check<Dropout> {
             let x = seeded::normal(9, (2, 3))?;
             gradients_agree(&[("x", &x)], |inputs| f(&inputs[0], 0., 9))
         })
+        .law(
+            Edges(why::LIMIT),
+            "a draw that equals the rate is not below it: its number stays",
+            move |f| {
+                let x = row(&[1., 1., 1.])?;
+                let draws = show::values(&seeded::uniform(3, x.shape())?)?;
+                law(f, &x, draws[1], 3)
+            },
+        )
         .law(Edges(why::REFUSED), "a rate outside [0, 1) is an error", |f| {
             let x = row(&[1., 2.])?;
             for rate in [1., 1.5, -0.1, f64::NAN] {

@@ -267,8 +267,10 @@ fn diversity_laws() -> Check<Diversity> {
             refused(&given, "there is no pair of heads", f(&single))
         })
         .law(Edges(why::EMPTY), "no query is an error: a mean over nothing is 0 / 0", |f| {
-            let none = Tensor::zeros((1, 2, 0, 3), DType::F32, &Device::Cpu)?;
-            let given = inputs(&[("weights", &none)]);
-            refused(&given, "there is no query to compare", f(&none))
+            [(1, 2, 0, 3), (0, 2, 1, 3)].into_iter().try_for_each(|shape| {
+                let none = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+                let given = inputs(&[("weights", &none)]);
+                refused(&given, "there is no query to compare", f(&none))
+            })
         })
 }

@@ -322,8 +322,35 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             }
         ),
         wrong!(
+            "mask of one dimension refused",
+            "a mask (seq_k) is refused because it has no dimension for the queries: `broadcast_as` adds the dimensions that a mask lacks.",
+            |scores, mask| {
+                if let Some(mask) = mask {
+                    mask.dim(D::Minus2)?; // an error for one dimension
+                }
+                right(scores, mask)
+            }
+        ),
+        wrong!(
+            "scores stretched to the mask",
+            "scores of one row are stretched to a mask of several, so the weights have more rows than there are queries: the mask is broadcast to the scores' shape, never the other way.",
+            |scores, mask| match mask {
+                Some(mask) if mask.rank() == scores.rank() => {
+                    right(
+                        &scores
+                            .broadcast_as(
+                                scores.shape().broadcast_shape_binary_op(mask.shape(), "mask")?,
+                            )?
+                            .contiguous()?,
+                        Some(mask),
+                    )
+                }
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
             "no keys refused",
-            "scores without keys are an error here: there are no weights to give, as in any row with nothing to see. The result is empty, of the scores' shape.",
+            "scores without keys or queries are an error here (candle's `max` refuses an empty tensor): there is nothing to weigh, so look for that first and return an empty result of the scores' shape.",
             |scores, mask| {
                 if scores.elem_count() == 0 {
                     bail!("no scores");
@@ -458,6 +485,13 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
                     attention([query, key, value], |scores| right(scores, mask))?;
                 Ok((output, weights.detach()))
             }
+        ),
+        wrong!(
+            "gradient of the mask lost",
+            "the values are right, but no gradient reaches an additive mask: it was detached. A bias may be learned.",
+            |query, key, value, mask| attention([query, key, value], |scores| {
+                right(scores, mask.map(Tensor::detach).as_ref())
+            })
         ),
         wrong!(
             "candle's own matmul",

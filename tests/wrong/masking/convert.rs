@@ -68,6 +68,17 @@ pub fn keep_to_additive() -> Vec<Wrong<ToAdditive>> {
             }
         ),
         wrong!(
+            "half precision refused",
+            "f16 and bf16 are refused: they are float types too, and models run in them. `dtype.is_float()` knows them all.",
+            |keep, dtype| {
+                check(keep, dtype)?;
+                if ![DType::F32, DType::F64].contains(&dtype) {
+                    bail!("f32 or f64");
+                }
+                zero_or(keep, dtype, f64::NEG_INFINITY)
+            }
+        ),
+        wrong!(
             "wanted type not checked",
             "an integer type goes through, and in it −∞ becomes some other number: refuse types that are not float types.",
             |keep, dtype| {
@@ -180,6 +191,39 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
                 only_float(additive.dtype())?;
                 let forbidden = (additive.ne(0.)? * additive.gt(-1000.)?)?;
                 everywhere(&forbidden.eq(0u8)?)?;
+                additive.eq(0.)
+            }
+        ),
+        wrong!(
+            "nearly 0 counts as 0",
+            "a number close to 0 is taken for 0: it is a bias, however small, and a keep-mask cannot hold it.",
+            |additive| {
+                only_float(additive.dtype())?;
+                let keep = additive.abs()?.le(1e-5)?;
+                everywhere(&(&keep + additive.le(-1000.)?)?)?;
+                Ok(keep)
+            }
+        ),
+        wrong!(
+            "only f32 taken",
+            "additive masks of other float types are refused: scores, and so their masks, may be f16, bf16 or f64.",
+            |additive| {
+                if additive.dtype() != DType::F32 {
+                    bail!("f32");
+                }
+                lawful(additive)?;
+                additive.eq(0.)
+            }
+        ),
+        wrong!(
+            "0 recognised by its sign",
+            "−0 is refused: it equals 0, so compare with 0 instead of looking at signs or bits.",
+            |additive| {
+                lawful(additive)?;
+                let values = additive.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+                if values.iter().any(|x| *x == 0. && x.is_sign_negative()) {
+                    bail!("-0");
+                }
                 additive.eq(0.)
             }
         ),

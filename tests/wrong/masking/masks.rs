@@ -174,6 +174,25 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
                 .reshape((lengths.len(), seq_k))
         ),
         wrong!(
+            "one dimension between batch and keys",
+            "the shape has three dimensions: against scores of (batch, heads, seq_q, seq_k) its batch would be taken for heads. Two sizes of 1 stand between batch and keys.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?.reshape((
+                lengths.len(),
+                1,
+                seq_k
+            ))
+        ),
+        wrong!(
+            "full length refused",
+            "a length equal to `seq_k` is refused: that is a sequence without padding. Only a longer one does not fit.",
+            |lengths, seq_k, _| {
+                if lengths.iter().any(|&length| length >= seq_k) {
+                    bail!("too long");
+                }
+                padding(lengths, seq_k, |key, length| key < length)
+            }
+        ),
+        wrong!(
             "too long goes through",
             "a length above `seq_k` goes through: it points to a bug in the caller, so refuse it with `bail!`.",
             |lengths, seq_k, _| {
@@ -245,6 +264,19 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
                 let rows = rows(keep)?;
                 real_first(rows.get(..1).unwrap_or_default())?;
                 Ok(rows.iter().map(|row| count(row, 1)).collect())
+            }
+        ),
+        wrong!(
+            "length 0 refused",
+            "a sequence without real keys is refused: its length is 0, which `padding_mask` takes as well.",
+            |keep| {
+                let rows = rows(keep)?;
+                real_first(&rows)?;
+                let lengths: Vec<usize> = rows.iter().map(|row| count(row, 1)).collect();
+                if lengths.contains(&0) {
+                    bail!("no real keys");
+                }
+                Ok(lengths)
             }
         ),
         wrong!(

@@ -57,6 +57,7 @@ enum Fault {
     DropoutRenormalised,
     SeedInEvaluation,
     WeightsDetached,
+    MaskDetached,
     ScaleInF32,
 }
 use Fault::*;
@@ -192,6 +193,7 @@ impl Layer {
             }
             return match self.fault {
                 AdditiveIgnored => Ok(zeros),
+                MaskDetached => Ok(mask.detach()),
                 MaskBeforeScale => mask / (self.spec.head_dim() as f64).sqrt(),
                 _ => Ok(mask),
             };
@@ -529,7 +531,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             HeadsTiled,
             "key-value heads tiled",
-            "key-value heads are handed out as 0 1 0 1: a group is made of neighbours, 0 0 1 1."
+            "key-value heads are repeated as 0 1 0 1: neighbouring query heads share one, 0 0 1 1."
         ),
         faulty!(
             KvNotRepeated,
@@ -580,6 +582,11 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             WeightsDetached,
             "returned weights detached",
             "the values are right, but the returned weights are detached: a loss computed from them teaches the layer nothing."
+        ),
+        faulty!(
+            MaskDetached,
+            "gradient of the mask lost",
+            "the values are right, but no gradient reaches an additive mask: it was detached. A bias may be learned."
         ),
         faulty!(
             ScaleInF32,
