@@ -216,6 +216,18 @@ fn a_failure_of_what_is_called_is_told_as_such() {
 }
 
 #[test]
+fn an_open_edge_may_come_from_what_is_called() {
+    let course = Course::new();
+    course.solve("if x == 0 { 5 } else { 2 * x }");
+    course.solve("double(x) + x");
+    let check = course.study(&["check", "counting"]);
+    let blamed =
+        "`triple` calls your `double`, whose edges are still open: they may be the reason.";
+    has(&check.out, &format!("\n  triple\n    {blamed}\n    - triple of nothing is nothing"));
+    has(&course.study(&["check", "triple"]).out, &format!("\n{blamed}\n\nexpected 0, got 5"));
+}
+
+#[test]
 fn what_waits_for_another_exercise_is_not_asked_for() {
     let course = Course::new();
     course.solve("triple(x) - x");
@@ -261,9 +273,14 @@ fn a_week_that_can_not_be_checked_now_is_as_it_was() {
     fs::write(&adding, &solved).unwrap();
     assert_eq!(course.study(&["check", "adding"]).code, Some(0));
     course.solve("\"two\"");
-    let progress = course.study(&["progress"]).out;
+    // Nothing that it is made of has changed.
+    has(&course.study(&["progress"]).out, "Week 3 · adding · 1 of 1 work, 1 with edges\n  ✓✓ sum");
+    // Now the checks have, as after an update of the course.
+    let checks = course.folder.path().join("chapters/03-adding/tests/checks.rs");
+    let text = fs::read_to_string(&checks).unwrap();
+    fs::write(&checks, text + "// updated\n").unwrap();
     has(
-        &progress,
+        &course.study(&["progress"]).out,
         "can't be checked while `counting`, which it uses, does not compile; this is how it stood when last checked\n  ✓✓ sum",
     );
     fs::write(&adding, solved + "// changed\n").unwrap();

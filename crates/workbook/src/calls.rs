@@ -275,7 +275,9 @@ pub struct Attention;
 /// Like `split()`.
 impl Attention {
     pub fn new() -> Self { own() }
-    pub fn forward(&self) { CALL }
+    pub fn forward(&self) {
+        CALL
+    }
 }
 ";
 
@@ -296,7 +298,7 @@ impl Attention {
         assert_eq!(called("Attention", "1", "1"), ["own"]);
         assert_eq!(called("Attention", "split(x)", "1"), ["own", "split"]);
         assert_eq!(called("Attention", "map(drop)", "1"), ["own", "drop"]);
-        assert_eq!(called("Attention", "let split = split(x)", "1"), ["own", "split"]);
+        assert_eq!(called("Attention", "let split = split(x);", "1"), ["own", "split"]);
         assert_eq!(called("own", "1", "vec![split ()]; Attention::new()"), ["split", "Attention"]);
         assert_eq!(called("drop", "1", "1"), ["repeat"]);
         assert_eq!(

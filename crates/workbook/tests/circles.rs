@@ -110,7 +110,8 @@ impl Tree {
     }
 
     fn add(&mut self, file: &Path, children: &Path, name: Name) {
-        let source = fs::read_to_string(file).unwrap();
+        let source =
+            fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let tokens: TokenStream = source.parse().unwrap_or_else(|_| panic!("{}", file.display()));
         let (mut module, mut files) = (Module::default(), vec![]);
         module.read(tokens, &mut files);
@@ -118,7 +119,14 @@ impl Tree {
             let own = children.join(&child);
             let flat = children.join(format!("{child}.rs"));
             let (file, below) = match path {
-                Some(path) => (file.parent().unwrap().join(path), own),
+                Some(path) => {
+                    let file = file.parent().unwrap().join(path);
+                    // A `mod.rs` has its children beside it, another file in a folder of its name.
+                    let beside = file.file_name().is_some_and(|name| name == "mod.rs");
+                    let below =
+                        if beside { file.with_file_name("") } else { file.with_extension("") };
+                    (file, below)
+                }
                 None if flat.is_file() => (flat, own),
                 None => (own.join("mod.rs"), own),
             };
