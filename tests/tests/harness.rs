@@ -40,9 +40,9 @@ fn a_wrong_answer_fails_with_law_example_cause_and_next_step_in_this_order() {
     let text = verdict.to_string();
     let parts = [
         "What must hold: large logits",
-        "given    logits: [2, 2] f32",
-        "expected [2, 2] f32",
-        "got      [2, 2] f32",
+        "given    logits: [2] f32",
+        "expected [2] f32",
+        "got      [2] f32",
         "NaN",
         "Likely cause: exp() overflows",
         "Next: cargo study hint scaling::softmax",
