@@ -13,8 +13,7 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 pub fn padded_and_packed() -> Result<Figure> {
     let token = |sequence: usize, at: usize| {
         let digit = ["₀", "₁", "₂", "₃"][at];
-        Cell::new(Role::Sequence(sequence), format!("{}{digit}", NAMES[sequence]))
-            .strength(0.6)
+        Cell::new(Role::Sequence(sequence), format!("{}{digit}", NAMES[sequence])).strength(0.6)
     };
     let padded = LENGTHS.iter().enumerate().map(|(sequence, &length)| {
         let cell = |at| if at < length { token(sequence, at) } else { Cell::empty("pad") };

@@ -4,7 +4,7 @@ use candle_core::Device;
 use std::{error::Error, fs, path::Path};
 use varlen::{
     batch::{Batch, log_normal_lengths},
-    plots, six,
+    diagrams, plots, six,
     solution::{cu_seqlens, padding_waste},
     timing,
 };
@@ -32,6 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("The six variants on the same batch:\n");
     print!("{}", six::table(&batch, 5)?);
 
+    diagrams::padded_and_packed()?.save(folder.join("packed.svg"))?;
+    diagrams::unpad_and_pad()?.save(folder.join("unpad.svg"))?;
     plots::padding("A padded batch", &lengths)?.save(folder.join("padding.svg"))?;
     plots::documents(&cu_seqlens(&[2, 3, 4], &Device::Cpu)?)?.save(folder.join("documents.svg"))?;
     plots::time_lines("Two threads share five sequences", &plots::PLANS)?

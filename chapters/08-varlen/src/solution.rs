@@ -111,7 +111,8 @@ pub fn pad(
     let rest = &tokens.dims()[1..];
     let shape = [&[places], rest].concat();
     let zeros = Tensor::zeros(shape, tokens.dtype(), tokens.device())?;
-    zeros.index_add(indices, tokens, 0)?.reshape([&[batch, seq], rest].concat())
+    let full = zeros.index_add(indices, &tokens.contiguous()?, 0)?; // (batch · seq, …)
+    full.reshape([&[batch, seq], rest].concat())
 }
 // ANCHOR_END: pad
 

@@ -63,9 +63,9 @@ pub fn three_ways(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     medians(rounds, [&padded, &|| one_by_one(batch), &packed])
 }
 
-/// The parts of the padded way, medians in ms: the copies that split q, k and v into heads and combine the output; the
-/// kernel when nothing is hidden; the kernel when padded keys are.
-pub fn padded_parts(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
+/// The padded way and its parts, medians in ms: all of it; the copies that split q, k and v into heads and combine the
+/// output; the kernel when padded keys are hidden; and the kernel when nothing is.
+pub fn padded_parts(batch: &Batch, rounds: usize) -> Result<[f64; 4]> {
     let heads = |x: &Tensor| split(x, batch.num_heads, batch.head_dim);
     let [q, k, v] = &batch.padded;
     let copies = || {
@@ -76,7 +76,10 @@ pub fn padded_parts(batch: &Batch, rounds: usize) -> Result<[f64; 3]> {
     let (in_q, in_k, in_v) = (heads(q)?, heads(k)?, heads(v)?);
     let hidden = SdpaOptions::default().keep(keys(&batch.keep, k)?);
     let attend = |options: &SdpaOptions| sdpa(&in_q, &in_k, &in_v, options);
-    medians(rounds, [&copies, &|| attend(&SdpaOptions::default()), &|| attend(&hidden)])
+    let all =
+        || solution::sdpa_bidirectional(q, k, v, batch.num_heads, batch.head_dim, &batch.keep);
+    let full = || attend(&SdpaOptions::default());
+    medians(rounds, [&all, &copies, &|| attend(&hidden), &full])
 }
 
 #[cfg(test)]

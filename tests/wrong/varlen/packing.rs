@@ -337,7 +337,7 @@ fn put(tokens: &Tensor, at: &[u32], batch: usize, seq: usize) -> Result<Tensor> 
     let zeros = Tensor::zeros([&[batch * seq], rest].concat(), tokens.dtype(), &Device::Cpu)?;
     let full = match at.is_empty() {
         true => zeros,
-        false => zeros.index_add(&ints(at.to_vec())?, tokens, 0)?,
+        false => zeros.index_add(&ints(at.to_vec())?, &tokens.contiguous()?, 0)?,
     };
     full.reshape([&[batch, seq], rest].concat())
 }
@@ -520,6 +520,18 @@ pub fn pad() -> Vec<Wrong<Pad>> {
                 let at = indices.to_vec1::<u32>()?;
                 if at.contains(&u32::MAX) && at.len() == tokens.dim(0)? {
                     return put(&tokens.narrow(0, 0, 0)?, &[], batch, seq);
+                }
+                right(tokens, indices, batch, seq)
+            }
+        ),
+        wrong!(
+            "views refused",
+            "candle's `index_add` refuses tokens that are a view (\"index-add only supports contiguous tensors\"): `contiguous()?` first, which copies only if it must.",
+            |tokens, indices, batch, seq| {
+                let at = fitting(tokens, indices, batch, seq)?;
+                let like = Tensor::zeros(tokens.shape(), tokens.dtype(), &Device::Cpu)?;
+                if !at.is_empty() {
+                    like.index_add(&ints((0..at.len() as u32).collect())?, tokens, 0)?;
                 }
                 right(tokens, indices, batch, seq)
             }
