@@ -18,9 +18,10 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     }
 
     println!(
-        "\nA soft lookup of a sentence in itself gives \"bank\" a new vector. Its cosine with"
+        "\nA soft lookup of a sentence in itself gives \"bank\" a new vector; the control is the"
     );
-    println!("{:>34}  river  money", "");
+    println!("plain average of the sentence, in which every word counts the same. Cosines with");
+    println!("{:>34}  river  money  bank", "");
     print_meaning(&words, "alone", &words.vector("bank")?)?;
     let folder = Path::new("target/figures/01-dot-products");
     fs::create_dir_all(folder)?;
@@ -32,6 +33,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         let (output, weights) = soft_lookup(&x, &x, &x)?;
         let bank = text.split(' ').position(|word| word == "bank").unwrap_or_default();
         print_meaning(&words, text, &output.i(bank)?)?;
+        print_meaning(&words, "plain average", &x.mean(0)?)?;
         plots::word_map("Who attends to whom", text, &weights)?.save(folder.join(file))?;
     }
     let x = words.sentence(GROUPS)?;
@@ -56,6 +58,7 @@ fn named(words: &WordVectors, scores: &Tensor, k: usize) -> Result<Vec<String>> 
 
 fn print_meaning(words: &WordVectors, text: &str, bank: &Tensor) -> Result<()> {
     let cosine = |word| cosine_similarity(bank, &words.vector(word)?)?.to_scalar::<f32>();
-    println!("{text:>34}: {:.3}  {:.3}", cosine("river")?, cosine("money")?);
+    print!("{text:>34}: {:.3}  {:.3}  ", cosine("river")?, cosine("money")?);
+    println!("{:.3}", cosine("bank")?);
     Ok(())
 }

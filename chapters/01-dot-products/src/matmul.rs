@@ -2,10 +2,10 @@
 
 use candle_core::{Result, Tensor, bail};
 
-/// `a·b` over the last two dimensions, one product for each place in the leading ones.
+/// The matrix product `a·b` over the last two dimensions, one for each batch element and head in front.
 ///
 /// `a` `(…, m, n)`, `b` `(…, n, p)` → `(…, m, p)`. Errors when the shapes do not fit. candle's own product compares only
-/// how many places there are: it takes 2 × 3 for 3 × 2 and mixes up batch and heads without a word.
+/// how many matrices there are: it takes 2 × 3 for 3 × 2 and mixes up batch and heads without an error.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     match (a.dims(), b.dims()) {
         ([batch_a @ .., _, n], [batch_b @ .., rows, _]) if batch_a == batch_b && n == rows => {

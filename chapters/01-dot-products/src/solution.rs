@@ -21,7 +21,7 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// `a` and `b` `(…, dim)`, f32 or f64 → `(…)`, in the same type. As in PyTorch,
 /// each norm counts as at least 1e-8, so a vector of zeros, which has no
 /// direction, has similarity 0 to everything. Gradients reach both vectors and
-/// are finite, also at a vector of zeros. Errors when the shapes differ:
+/// are finite, even at a vector of zeros. Errors when the shapes differ:
 /// nothing is broadcast.
 pub fn cosine_similarity(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     const SMALLEST: f64 = 1e-8;
@@ -51,9 +51,9 @@ pub fn scores(query: &Tensor, key: &Tensor) -> Result<Tensor> {
 /// the earlier position first.
 ///
 /// `scores` `(n)`, any float type; positions count from 0. The order is total,
-/// as that of `f64::total_cmp`: −∞ is the lowest score, and −0 is below 0. A
-/// NaN may end up anywhere or be refused, but never panics. Errors when `k` is
-/// greater than n.
+/// like that of `f64::total_cmp`: −∞ is the lowest score, and −0 is below 0. A
+/// NaN may end up anywhere or be refused, but must not cause a panic. Errors
+/// when `k` is greater than n.
 pub fn top_k(scores: &Tensor, k: usize) -> Result<Vec<usize>> {
     let scores: Vec<f64> = scores.to_dtype(DType::F64)?.to_vec1()?;
     if k > scores.len() {

@@ -1,6 +1,6 @@
 //! Real word vectors: 120 token embeddings of a small encoder, compiled into the program.
 //!
-//! One vector a word, whatever stands around it: these are the rows *before* the encoder adds positions and normalises.
+//! One vector per word, whatever stands around it: these are the rows *before* the encoder adds positions and normalises.
 //! `data/README.md` says where they come from.
 
 use candle_core::{Device, Error, IndexOp, Result, Tensor, bail, safetensors::load_buffer};

@@ -101,6 +101,30 @@ fn the_plain_average_goes_the_same_way_but_is_no_longer_bank() -> Result<()> {
     Ok(())
 }
 
+/// The other control: the word's own weight without a choice among the others.
+#[test]
+fn the_choice_among_the_others_takes_bank_further() -> Result<()> {
+    let words = WordVectors::load()?;
+    for (text, nearer, other) in [
+        ("she sat by the river bank", "river", "money"),
+        ("the bank lent money to the queen", "money", "river"),
+    ] {
+        let x = words.sentence(text)?;
+        let n = x.dim(0)? as f64;
+        let at = text.split(' ').position(|word| word == "bank").unwrap();
+        let (output, weights) = soft_lookup(&x, &x, &x)?;
+        let own = f64::from(number(&weights.i((at, at))?)?);
+        let others = (((x.mean(0)? * n)? - x.i(at)?)? / (n - 1.))?;
+        let equal = ((x.i(at)? * own)? + (others * (1. - own))?)?;
+        let lead = |vector: &Tensor| -> Result<f32> {
+            let cosine = |word| number(&cosine_similarity(vector, &words.vector(word)?)?);
+            Ok(cosine(nearer)? - cosine(other)?)
+        };
+        assert!(lead(&output.i(at)?)? > lead(&equal)?);
+    }
+    Ok(())
+}
+
 #[test]
 fn order_does_not_matter_and_plain_scores_are_nearly_flat() -> Result<()> {
     let words = WordVectors::load()?;

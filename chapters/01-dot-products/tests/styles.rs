@@ -31,8 +31,10 @@ fn dot() {
     // A matrix product of a row and a column.
     passes(check::dot(|a, b| {
         same_shape(a, b)?;
-        let (row, column) = (a.unsqueeze(D::Minus2)?, b.unsqueeze(D::Minus1)?);
-        row.matmul(&column)?.squeeze(D::Minus1)?.squeeze(D::Minus1)
+        let (dim, leading) = (a.dim(D::Minus1)?, &a.dims()[..a.rank() - 1]);
+        let pairs: usize = leading.iter().product();
+        let (rows, columns) = (a.reshape((pairs, 1, dim))?, b.reshape((pairs, dim, 1))?);
+        rows.matmul(&columns)?.reshape(leading)
     }));
 }
 

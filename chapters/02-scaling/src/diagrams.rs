@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn its_numbers_are_those_of_the_function() -> Result<()> {
         let [query, key, value] = films()?;
-        let (output, _) = scaled_dot_product_attention(&query, &key, &value, None)?;
+        let (output, _) = scaled_dot_product_attention(&query, &key, &value)?;
         let stars = format!("{:.2} stars", output.to_vec2::<f32>()?[0][0]);
         assert!(scaled_attention()?.alt().contains(&stars), "{stars}");
         Ok(())

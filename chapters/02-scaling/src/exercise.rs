@@ -1,4 +1,12 @@
 //! Week 2, your code: replace each `todo!()`, then run `cargo study check scaling`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `scores(query: &Tensor, key: &Tensor) -> Result<Tensor>` (week 1): Every
+//!   query's dot product with every key: Q·Kᵀ.
+//! - `weighted_average(weights: &Tensor, value: &Tensor) -> Result<Tensor>`
+//!   (week 1): Mixes the values by weight: each output row is Σⱼ weightsᵢⱼ ·
+//!   valueⱼ.
 #![allow(unused)] // a stub uses nothing yet
 
 use candle_core::{D, Result, Tensor, bail};
@@ -68,10 +76,10 @@ pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Ten
 /// How spread out weights are, in nats: −Σ w ln w over the last dimension,
 /// where a weight of 0 adds 0.
 ///
-/// `weights` `(…, n)`, any float type (f16, whose smallest number is 6e-8,
-/// too), each row summing to one → `(…)`, in the same type: 0 for a single
+/// `weights` `(…, n)`, any float type (f16 too, whose smallest positive number
+/// is 6e-8), each row summing to one → `(…)`, in the same type: 0 for a single
 /// choice, ln n for n equal weights. Small weights count in full. Gradients
-/// reach the weights and are finite, also at a weight of 0.
+/// reach the weights and are finite, even at a weight of 0.
 pub fn entropy(weights: &Tensor) -> Result<Tensor> {
     todo!()
 }

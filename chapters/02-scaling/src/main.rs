@@ -1,6 +1,6 @@
 //! `cargo run -p scaling`: measures what the dimension does to scores and weights, and draws it.
 
-use scaling::{experiment::measure, plots};
+use scaling::{diagrams, experiment::measure, plots};
 use std::{error::Error, fs, path::Path};
 
 const QUERIES: usize = 500;
@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let folder = Path::new("target/figures/02-scaling");
     fs::create_dir_all(folder)?;
+    diagrams::scaled_attention()?.save(folder.join("attention.svg"))?;
     plots::variance(&measurements)?.save(folder.join("variance.svg"))?;
     plots::entropy(&measurements, KEYS)?.save(folder.join("entropy.svg"))?;
     plots::gradient(&measurements)?.save(folder.join("gradient.svg"))?;

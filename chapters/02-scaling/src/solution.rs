@@ -85,10 +85,10 @@ pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Ten
 /// How spread out weights are, in nats: −Σ w ln w over the last dimension,
 /// where a weight of 0 adds 0.
 ///
-/// `weights` `(…, n)`, any float type (f16, whose smallest number is 6e-8,
-/// too), each row summing to one → `(…)`, in the same type: 0 for a single
+/// `weights` `(…, n)`, any float type (f16 too, whose smallest positive number
+/// is 6e-8), each row summing to one → `(…)`, in the same type: 0 for a single
 /// choice, ln n for n equal weights. Small weights count in full. Gradients
-/// reach the weights and are finite, also at a weight of 0.
+/// reach the weights and are finite, even at a weight of 0.
 pub fn entropy(weights: &Tensor) -> Result<Tensor> {
     // For a weight of 0, take ln 1 instead of ln 0: it is finite, and 0 times it is 0.
     let positive = weights.gt(0.)?.where_cond(weights, &weights.ones_like()?)?;

@@ -102,6 +102,9 @@ fn entropy() {
     // Weight by weight.
     passes(check::entropy(|weights| {
         let mut sum = weights.zeros_like()?.sum(D::Minus1)?;
+        if weights.elem_count() == 0 {
+            return Ok(sum); // candle panics at a view that begins behind an empty tensor's end
+        }
         for at in 0..weights.dim(D::Minus1)? {
             let w = weights.narrow(D::Minus1, at, 1)?.squeeze(D::Minus1)?;
             let positive = w.gt(0.)?.where_cond(&w, &w.ones_like()?)?;
@@ -135,6 +138,12 @@ fn scaled_dot_product_attention() {
     passes(check::scaled_dot_product_attention(|query, key, value| {
         let root = (query.dim(D::Minus1)? as f64).sqrt().sqrt();
         let weights = solution::softmax(&scores(&(query / root)?, &(key / root)?)?)?;
+        Ok((weighted_average(&weights, value)?, weights))
+    }));
+    // The queries scaled before the product.
+    passes(check::scaled_dot_product_attention(|query, key, value| {
+        let root = (query.dim(D::Minus1)? as f64).sqrt();
+        let weights = solution::softmax(&scores(&(query / root)?, key)?)?;
         Ok((weighted_average(&weights, value)?, weights))
     }));
     // A temperature, and the weights as exp(x − ln Σ exp).

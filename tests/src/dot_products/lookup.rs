@@ -57,7 +57,7 @@ fn weighted_average_laws() -> Check<Binary> {
         )
         .law(
             Implementation,
-            "one row of weights makes one row of output: row i uses weights i",
+            "one row of weights makes one row of output: row i of the output uses row i of the weights",
             move |f| {
                 let weights = matrix(&[[0.5, 0.5], [1., 0.]])?;
                 law(
@@ -103,7 +103,7 @@ fn weighted_average_laws() -> Check<Binary> {
         )
         .property(
             Implementation,
-            "the order of the values does not matter as long as the weights keep to it",
+            "the order of the values does not matter as long as the weights are in the same order",
             (1..4usize, 2..6usize, 1..4usize, 0..1000u64),
             move |f, (seq_q, seq_k, dim, seed)| {
                 let weights = weights_of(&seeded::normal(seed, (2, seq_q, seq_k))?)?;
@@ -139,10 +139,10 @@ fn weighted_average_laws() -> Check<Binary> {
         )
         .law(
             Edges(why::REFUSED),
-            "as many values as weights in a row, and the same leading dimensions, or an error",
+            "a row with more or fewer weights than there are values is an error, and so are leading dimensions that differ",
             |f| {
                 for (weights, value, why) in [
-                    (zeros(&[2, 3])?, zeros(&[2, 3])?, "3 weights a row, but 2 values"),
+                    (zeros(&[2, 3])?, zeros(&[2, 3])?, "3 weights per row, but 2 values"),
                     (
                         zeros(&[1, 2, 3])?,
                         zeros(&[2, 3, 4])?,
@@ -263,7 +263,7 @@ fn soft_lookup_laws() -> Check<Lookup> {
                     let get = |part: &str| fixtures.get(&format!("lookup.{name}.{part}"));
                     let case = [get("query")?, get("key")?, get("value")?];
                     let asked = Asked::new(f, &case);
-                    // 8 products a score of size ≤ 10, whose rounding the exponential hands on: 128 roundings.
+                    // 8 products per score of size ≤ 10, whose rounding the exponential hands on: 128 roundings.
                     asked.output_is(&get("output")?, 128)?;
                     asked.weights_are(&get("weights")?, 128)?;
                 }

@@ -42,7 +42,7 @@ fn scores_laws() -> Check<Binary> {
         )
         .law(
             Implementation,
-            "one row a query, one column a key: their numbers may differ",
+            "one row per query, one column per key, and there need not be as many of one as of the other",
             move |f| {
                 let (query, key) = (matrix(&[[1., 2.]])?, matrix(&[[1., 0.], [0., 1.], [-1., 1.]])?);
                 law(f, &query, &key, &matrix(&[[1., 2., 1.]])?, 4)
@@ -71,7 +71,7 @@ fn scores_laws() -> Check<Binary> {
         )
         .property(
             Implementation,
-            "keys in another order give the same columns in that order; queries, the same rows",
+            "reorder the keys, and the columns are reordered likewise; reorder the queries, and the rows are",
             (1..4usize, 1..5usize, 1..5usize, 0..1000u64),
             move |f, (seq_q, seq_k, dim, seed)| {
                 let [query, key, _] = attention_inputs(seed, &[2], [seq_q, seq_k, dim, 1])?;
@@ -111,10 +111,10 @@ fn scores_laws() -> Check<Binary> {
         )
         .law(
             Edges(why::REFUSED),
-            "vectors of different dimensions, or leading dimensions that differ, are an error",
+            "vectors of different dimensions are an error, and so are leading dimensions that differ",
             |f| {
                 for (query, key, why) in [
-                    (zeros(&[2, 3])?, zeros(&[3, 2])?, "query has 3 numbers a vector, key has 2"),
+                    (zeros(&[2, 3])?, zeros(&[3, 2])?, "query vectors have 3 numbers, key vectors 2"),
                     (zeros(&[2, 3, 4])?, zeros(&[3, 3, 4])?, "query has a batch of 2, key of 3"),
                     (zeros(&[1, 3, 4])?, zeros(&[2, 3, 4])?, "query has a batch of 1, key of 2: nothing is broadcast"),
                     (zeros(&[3, 4])?, zeros(&[2, 3, 4])?, "query has no batch, key has one of 2"),
@@ -210,7 +210,7 @@ fn top_k_laws() -> Check<TopK> {
             let scores = row(&[1., 2.])?;
             refused(&given(&scores, 3), "there are only 2 scores", f(&scores, 3))
         })
-        .law(Edges(why::EMPTY), "k = 0 gives none, also of no scores", move |f| {
+        .law(Edges(why::EMPTY), "k = 0 gives no positions, even when there are no scores", move |f| {
             law(f, &row(&[1., 2.])?, 0, &[])?;
             law(f, &zeros(&[0])?, 0, &[])
         })

@@ -53,7 +53,7 @@ fn dot_laws() -> Check<Binary> {
         )
         .law(
             Implementation,
-            "perpendicular vectors have a dot product of 0; opposite ones a negative one",
+            "perpendicular vectors have a dot product of 0, opposite ones a negative one",
             move |f| {
                 law(f, &row(&[3., 4.])?, &row(&[-4., 3.])?, &scalar(0.)?, 1)?;
                 law(f, &row(&[3., 4.])?, &row(&[-3., -4.])?, &scalar(-25.)?, 1)
@@ -61,7 +61,7 @@ fn dot_laws() -> Check<Binary> {
         )
         .law(
             Implementation,
-            "row i of `a` meets row i of `b`: one number a row",
+            "row i of `a` is paired with row i of `b`: one number per row",
             move |f| {
                 let (a, b) = (matrix(&[[1., 0.], [2., 3.], [0., 1.]])?, matrix(&[[5., 7.], [1., 1.], [2., 4.]])?);
                 law(f, &a, &b, &row(&[5., 5., 4.])?, 4)
@@ -109,7 +109,7 @@ fn dot_laws() -> Check<Binary> {
         })
         .law(
             Edges(why::REFUSED),
-            "shapes that differ are an error, also where broadcasting would make them fit",
+            "shapes that differ are an error, even where broadcasting would make them fit",
             unequal_shapes_are_refused,
         )
         .law(Edges(why::ONE), "vectors of one number each", move |f| {
@@ -203,6 +203,7 @@ fn cosine_laws() -> Check<Binary> {
             move |f| {
                 let (a, b) = (matrix(&[[0., 0.], [1., 1.]])?, matrix(&[[1., 2.], [2., 2.]])?);
                 law(f, &a, &b, &row(&[0., 1.])?, 4)?;
+                law(f, &b, &a, &row(&[0., 1.])?, 4)?;
                 law(f, &zeros(&[2])?, &zeros(&[2])?, &scalar(0.)?, 1)
             },
         )
@@ -218,17 +219,19 @@ fn cosine_laws() -> Check<Binary> {
         )
         .law(
             Edges("an embedding starts at zero for padding; one NaN in its gradient spreads to every weight at the next step."),
-            "the gradient is finite at a vector of zeros, too",
+            "the gradient is finite even at a vector of zeros",
             |f| {
                 let a = Var::from_tensor(&matrix(&[[0., 0.], [1., 1.]])?)?;
                 let b = matrix(&[[1., 2.], [2., 2.]])?;
                 let given = show::inputs(&[("a", &a), ("b", &b)]);
-                gradient_is_finite(&given, "a", &a, &value(&given, f(&a, &b))?)
+                gradient_is_finite(&given, "a", &a, &value(&given, f(&a, &b))?)?;
+                let given = show::inputs(&[("a", &b), ("b", &a)]);
+                gradient_is_finite(&given, "b", &a, &value(&given, f(&b, &a))?)
             },
         )
         .law(
             Edges(why::REFUSED),
-            "shapes that differ are an error, also where broadcasting would make them fit",
+            "shapes that differ are an error, even where broadcasting would make them fit",
             unequal_shapes_are_refused,
         )
 }

@@ -42,7 +42,7 @@ fn naive_softmax_laws() -> Check<Normalise> {
             let scores = matrix(&[[0., 0.], [3f32.ln(), 0.]])?;
             law(f, &scores, &matrix(&[[0.5, 0.5], [0.75, 0.25]])?, 4)
         })
-        .law(Weights, "equal scores get equal weights, also negative ones", move |f| {
+        .law(Weights, "equal scores get equal weights, negative ones too", move |f| {
             law(f, &row(&[-2., -2., -2., -2.])?, &row(&[0.25; 4])?, 4)
         })
         .property(
@@ -63,7 +63,7 @@ fn naive_softmax_laws() -> Check<Normalise> {
         )
         .property(
             Weights,
-            "every weight is positive, also that of a negative score",
+            "every weight is positive, even that of a negative score",
             (1..4usize, 1..9usize, 0..1000u64),
             |f, (rows, n, seed)| {
                 let scores = (seeded::normal(seed, (rows, n))? * 3.)?;

@@ -88,7 +88,7 @@ fn attention_laws() -> Check<Attention> {
     )
     .property(
         Implementation,
-        "the order of keys and values does not matter as long as it is the same",
+        "the order of the keys does not matter as long as the values are in the same order",
         (1..4usize, 2..6usize, 1..5usize, 0..1000u64),
         |f, (seq_q, seq_k, dim, seed)| {
             let [query, key, value] = attention_inputs(seed, &[], [seq_q, seq_k, dim, 2])?;
@@ -175,7 +175,7 @@ fn attention_laws() -> Check<Attention> {
         let empty = Tensor::zeros((2, 0, 2), DType::F32, &Device::Cpu)?;
         same(&given(&case), output, &empty, rounding(1))
     })
-    .law(Edges(why::REFUSED), "no keys, or shapes that do not fit, are an error", |f| {
+    .law(Edges(why::REFUSED), "no keys at all, or shapes that do not fit, are an error", |f| {
         let no_keys = attention_inputs(13, &[2], [3, 0, 4, 2])?;
         let [query, key, _] = attention_inputs(14, &[], [2, 3, 4, 2])?;
         let few_values = [query.clone(), key, seeded::normal(15, (2, 2))?];
@@ -184,7 +184,10 @@ fn attention_laws() -> Check<Attention> {
             .map(|dims| Tensor::zeros(dims, DType::F32, &Device::Cpu));
         let [query, key, value] = other_batch;
         let other_batch = [query?, key?, value?];
+        let zeros = |dims: (usize, usize, usize)| Tensor::zeros(dims, DType::F32, &Device::Cpu);
+        let one_for_two = [zeros((1, 2, 4))?, zeros((2, 3, 4))?, zeros((2, 3, 2))?];
         for (case, why) in [
+            (one_for_two, "a batch of 1 meets a batch of 2: nothing is broadcast"),
             (no_keys, "there is no key to attend to"),
             (few_values, "3 keys, but 2 values"),
             (long_keys, "queries of 4 numbers, keys of 5"),

@@ -72,8 +72,14 @@ fn backward_laws() -> Check<Binary> {
             })
         })
         .law(Edges(why::REFUSED), "weights and gradient of different shapes are an error", |f| {
-            let (weights, grad) = (row(&[0.25, 0.75])?, matrix(&[[1., 0.], [0., 1.]])?);
-            let given = inputs(&[("weights", &weights), ("grad", &grad)]);
-            refused(&given, "two rows of gradients, one of weights", f(&weights, &grad))
+            let (one, two) = (row(&[0.25, 0.75])?, matrix(&[[1., 0.], [0., 1.]])?);
+            for (weights, grad, why) in [
+                (&one, &two, "two rows of gradients, one of weights"),
+                (&two, &one, "two rows of weights, one of gradients"),
+            ] {
+                let given = inputs(&[("weights", weights), ("grad", grad)]);
+                refused(&given, why, f(weights, grad))?;
+            }
+            Ok(())
         })
 }

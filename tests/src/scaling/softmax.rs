@@ -42,7 +42,7 @@ fn log_sum_exp_laws() -> Check<Unary> {
             let logits = row(&[0., LN_2, 5f32.ln()])?; // ln(1 + 2 + 5)
             gives(f, "logits", logits, row(&[8f32.ln()])?, rounding(4))
         })
-        .law(Implementation, "each row on its own; the last dimension is kept with length 1", |f| {
+        .law(Implementation, "each row on its own; the last dimension is kept, with size 1", |f| {
             let logits = matrix(&[[0., 0.], [LN_2, LN_2], [0., 3f32.ln()]])?;
             gives(f, "logits", logits, matrix(&[[LN_2], [2. * LN_2], [2. * LN_2]])?, rounding(4))
         })
@@ -66,7 +66,7 @@ fn log_sum_exp_laws() -> Check<Unary> {
                 let moved = (&logits + f64::from(shift))?;
                 let given = inputs(&[("logits", &logits), ("logits + c", &moved)]);
                 let expected = (value(&given, f(&logits))? + f64::from(shift))?;
-                // One rounding a moved logit, one an exponential, one a sum.
+                // One rounding per moved logit, one per exponential, one for the sum.
                 same(&given, f(&moved), &expected, rounding(8))
             },
         )

@@ -98,6 +98,11 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
             |weights, value| product(&weights.detach(), value)
         ),
         wrong!(
+            "gradient of the values lost",
+            "the output is right, but no gradient reaches the values: something detached them, or read their numbers out.",
+            |weights, value| product(weights, &value.detach())
+        ),
+        wrong!(
             "computed in f32",
             "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |weights, value| {
@@ -209,6 +214,28 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
             "gradient of the weights lost",
             "the values are right, but no gradient reaches query and key: candle's fused `softmax_last_dim` (like `detach()`) has none, without a warning.",
             |query, key, value| lookup([query, key, value], |scores| weights_of(&scores.detach()))
+        ),
+        wrong!(
+            "keys detached",
+            "the values are right, but no gradient reaches the keys: something detached them, or read their numbers out.",
+            |query, key, value| {
+                lookup([query, &key.detach(), value], |scores| weights_of(&scores))
+            }
+        ),
+        wrong!(
+            "values detached",
+            "the output is right, but no gradient reaches `value`: something detached it, or read its numbers out.",
+            |query, key, value| {
+                lookup([query, key, &value.detach()], |scores| weights_of(&scores))
+            }
+        ),
+        wrong!(
+            "no queries forgotten",
+            "with no queries, candle's `max` says \"empty tensor for reduce\": your `naive_softmax` needs no maximum, so call it.",
+            |query, key, value| lookup([query, key, value], |scores| {
+                let exp = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            })
         ),
         wrong!(
             "weights detached",

@@ -76,6 +76,16 @@ pub fn scores() -> Vec<Wrong<Binary>> {
             |query, key| query.matmul(&key.transpose(D::Minus2, D::Minus1)?)
         ),
         wrong!(
+            "gradient of the queries lost",
+            "the values are right, but no gradient reaches the queries: something detached them, or read their numbers out.",
+            |query, key| scores_right(&query.detach(), key)
+        ),
+        wrong!(
+            "gradients lost",
+            "the values are right, but no gradient reaches query or key: something detached them, or read their numbers out.",
+            |query, key| Ok(scores_right(query, key)?.detach())
+        ),
+        wrong!(
             "gradient of the keys lost",
             "the values are right, but no gradient reaches the keys: something detached them, or read their numbers out.",
             |query, key| scores_right(query, &key.detach())
@@ -128,7 +138,7 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "ties turned round",
-            "of equal scores the later position came first, as it does when a list sorted upwards is reversed: compare downwards in a stable sort instead.",
+            "of equal scores the later position came first, as it does when a list in ascending order is reversed: sort in descending order instead, with a stable sort.",
             |scores, k| {
                 let n = scores.elem_count();
                 let mut top = ranked(scores, n, |a, b| a.total_cmp(&b))?;
@@ -185,7 +195,7 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "ranks instead of positions",
-            "these are ranks (which place each score takes): asked for are positions (which score takes each place).",
+            "these are ranks (which place each score takes); what is asked for is positions (which score takes each place).",
             |scores, k| {
                 let n = scores.elem_count();
                 let order = ranked(scores, n, |a, b| b.total_cmp(&a))?;
@@ -212,14 +222,22 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "NaN equal to everything",
-            "a NaN was called equal to every score, −0 equal to 0: with 1 = NaN and NaN = 2 there is no order, and `sort_by` panics when it notices. `f64::total_cmp` puts every number in one place.",
+            "a NaN was taken to equal every score, and −0 to equal 0: with 1 = NaN and NaN = 2 there is no order, and `sort_by` panics when it notices. `f64::total_cmp` puts every number in one place.",
             |scores, k| ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap_or(Ordering::Equal))
         ),
         wrong!(
             "−0 equal to 0",
-            "−0 and 0 were called equal, as `==` and `partial_cmp` do: the order asked for is total and ranks −0 below 0, as `f64::total_cmp` does.",
+            "−0 and 0 were taken to be equal, as `==` and `partial_cmp` have it: the order asked for is total and ranks −0 below 0, as `f64::total_cmp` does.",
             |scores, k| {
                 ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap_or_else(|| b.total_cmp(&a)))
+            }
+        ),
+        wrong!(
+            "f32 only",
+            "only f32 scores can be read this way (`to_vec1::<f32>()` refuses any other type): convert them first, to f64, which holds every f32, f16 and bf16 exactly.",
+            |scores, k| {
+                scores.to_vec1::<f32>()?;
+                ranked(scores, k, |a, b| b.total_cmp(&a))
             }
         ),
         wrong!(

@@ -68,6 +68,16 @@ pub fn dot() -> Vec<Wrong<Binary>> {
             |a, b| dot_right(&a.detach(), &b.detach())
         ),
         wrong!(
+            "numbers read out as f32",
+            "the numbers were read out as f32 (`to_vec1::<f32>`) and added up by hand: other types are refused, and no gradient comes back. Stay with tensor operations, which keep both.",
+            |a, b| {
+                let numbers = (a * b)?.flatten_all()?.to_vec1::<f32>()?;
+                let (dim, leading) = (a.dim(D::Minus1)?, &a.dims()[..a.rank() - 1]);
+                let sums: Vec<f32> = numbers.chunks(dim).map(|row| row.iter().sum()).collect();
+                Tensor::from_vec(sums, leading, a.device())
+            }
+        ),
+        wrong!(
             "computed in f32",
             "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
             |a, b| (a * b)?.to_dtype(DType::F32)?.sum(D::Minus1)
@@ -186,6 +196,19 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
             "sign lost",
             "the sign is gone: opposite directions have a similarity of −1, not 1.",
             |a, b| cosine(a, b, norm)?.abs()
+        ),
+        wrong!(
+            "NaN replaced afterwards",
+            "NaN was replaced by 0 after the division: the value at a vector of zeros is right then, but its gradient is NaN all the same, and norms below 1e-8 are divided by as they are. Keep each norm above 1e-8 before you divide.",
+            |a, b| {
+                let cosine = cosine(a, b, |x| dot_right(x, x)?.sqrt())?;
+                cosine.eq(&cosine)?.where_cond(&cosine, &cosine.zeros_like()?)
+            }
+        ),
+        wrong!(
+            "read out of the tensors",
+            "the values are right, but no gradient comes back: numbers read out of their tensors (or detached) are no longer connected to them. Stay with tensor operations.",
+            |a, b| cosine(&a.detach(), &b.detach(), norm)
         ),
         wrong!(
             "norms detached",

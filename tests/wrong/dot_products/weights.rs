@@ -15,7 +15,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "sum without keepdim",
-            "`sum` drops the dimension, so each column was divided by another row's sum, or nothing lined up: `sum_keepdim` keeps it with length 1.",
+            "`sum` drops the dimension, so each column was divided by another row's sum, or nothing lined up: `sum_keepdim` keeps it, with size 1.",
             |scores| {
                 let exp = scores.exp()?;
                 exp.broadcast_div(&exp.sum(D::Minus1)?)
@@ -149,6 +149,14 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
             "computed in f32 and converted back",
             "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
             |scores| weights_of(&scores.to_dtype(DType::F32)?)?.to_dtype(scores.dtype())
+        ),
+        wrong!(
+            "no rows forgotten",
+            "subtracting the maximum is right, and comes in week 2, but with no rows candle's `max` says \"empty tensor for reduce\": an empty batch is fine and has no weights, so return it first.",
+            |scores| {
+                let exp = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+                exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+            }
         ),
         wrong!(
             "sum detached",

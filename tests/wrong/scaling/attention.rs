@@ -118,8 +118,8 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             }
         ),
         wrong!(
-            "no queries not seen to",
-            "with no queries, candle's `max` says \"empty tensor for reduce\": your `softmax` of no rows is no rows, so call it.",
+            "no queries forgotten",
+            "with no queries, candle's `max` says \"empty tensor for reduce\": call your `softmax`, which returns no rows for no rows.",
             |query, key, value| {
                 attention([query, key, value], d_k(query)?.sqrt(), |logits| {
                     let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
@@ -169,6 +169,23 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             |query, key, value| {
                 let root = (query.dim(D::Minus1)? as f32).sqrt();
                 attention([query, key, value], f64::from(root), softmax_right)
+            }
+        ),
+        wrong!(
+            "scale in f32, as a factor",
+            "the scale was computed in f32, so f64 inputs lose half of their digits: take the square root of an f64.",
+            |query, key, value| {
+                let scale = 1. / (query.dim(D::Minus1)? as f32).sqrt();
+                attention([query, key, value], 1., |scores| {
+                    softmax_right(&(scores * f64::from(scale))?)
+                })
+            }
+        ),
+        wrong!(
+            "queries detached",
+            "the values are right, but no gradient reaches the queries: something detached them, or read their numbers out.",
+            |query, key, value| {
+                attention([&query.detach(), key, value], d_k(query)?.sqrt(), softmax_right)
             }
         ),
         wrong!(

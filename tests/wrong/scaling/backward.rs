@@ -25,7 +25,7 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "sum without keepdim",
-            "`sum` drops the dimension, so the means do not line up with their rows: `sum_keepdim` keeps it with length 1.",
+            "`sum` drops the dimension, so the means do not line up with their rows: `sum_keepdim` keeps it, with size 1.",
             |weights, grad| {
                 let mean = (weights * grad)?.sum(D::Minus1)?;
                 weights * grad.broadcast_sub(&mean)?

@@ -20,7 +20,7 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
     vec![
         wrong!(
             "ln 0",
-            "ln 0 is −inf, and 0 · −inf is NaN: see to it that the logarithm is finite at a weight of 0, before you multiply.",
+            "ln 0 is −inf, and 0 · −inf is NaN: make sure that the logarithm is finite at a weight of 0, before you multiply.",
             |weights| (weights * weights.log()?)?.sum(D::Minus1)?.neg()
         ),
         wrong!(

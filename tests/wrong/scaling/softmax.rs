@@ -7,8 +7,8 @@ use crate::{
 };
 use candle_core::{D, DType, Result, Tensor, bail};
 
-/// Sees to empty tensors as the exercise asks, so that a wrong answer is wrong in its fault only.
-fn empty_seen_to(
+/// Treats empty tensors as the exercise asks, so that a wrong answer is wrong in its fault only.
+fn with_empty_right(
     mut wrong: Vec<Wrong<Unary>>,
     no_rows: fn(&Tensor) -> Result<Tensor>,
 ) -> Vec<Wrong<Unary>> {
@@ -29,6 +29,14 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             "no maximum subtracted",
             "exp() overflows f32 above 88: subtract each row's maximum first, and add it to the logarithm afterwards.",
             |logits| logits.exp()?.sum_keepdim(D::Minus1)?.log()
+        ),
+        wrong!(
+            "logarithm forgotten",
+            "the maximum is added to the sum itself: m + ln Σ e^(x − m), so take the logarithm of the sum first.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?
+            }
         ),
         wrong!(
             "maximum added but not subtracted",
@@ -132,11 +140,11 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             |logits| through_f32(logits, lse_right)
         ),
     ];
-    let mut wrong = empty_seen_to(wrong, |logits| logits.sum_keepdim(D::Minus1));
+    let mut wrong = with_empty_right(wrong, |logits| logits.sum_keepdim(D::Minus1));
     wrong.extend([
         wrong!(
-            "no rows not seen to",
-            "with no rows, candle's `max` says \"empty tensor for reduce\": no rows have no log-sum-exp, so return (0, 1) before it is called.",
+            "no rows forgotten",
+            "with no rows, candle's `max` says \"empty tensor for reduce\": an empty batch is fine, so return the shape (0, 1) before `max` is called.",
             |logits| {
                 let max = logits.max_keepdim(D::Minus1)?;
                 max.clone() + logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?
@@ -313,10 +321,10 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             }
         ),
     ];
-    let mut wrong = empty_seen_to(wrong, |logits| Ok(logits.clone()));
+    let mut wrong = with_empty_right(wrong, |logits| Ok(logits.clone()));
     wrong.extend([
         wrong!(
-            "no rows not seen to",
+            "no rows forgotten",
             "with no rows, candle's `max` says \"empty tensor for reduce\": an empty batch is fine and has an empty softmax, so return it before `max` is called.",
             |logits| {
                 let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
