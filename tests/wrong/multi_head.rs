@@ -28,7 +28,14 @@ fn split_right(x: &Tensor, heads: usize) -> Result<Tensor> {
 
 /// The right combination.
 fn combine_right(x: &Tensor) -> Result<Tensor> {
-    x.transpose(1, 2)?.flatten_from(2)
+    let (batch, heads, seq, head_dim) = x.dims4()?;
+    x.transpose(1, 2)?.reshape((batch, seq, heads * head_dim))
+}
+
+/// The numbers in a new tensor of f32, as a loop over vectors leaves them.
+fn copied(x: &Tensor) -> Result<Tensor> {
+    let numbers = x.flatten_all()?.to_vec1::<f32>()?;
+    Tensor::from_vec(numbers, x.shape(), x.device())
 }
 
 pub fn split_heads() -> Vec<Wrong<Regroup>> {
@@ -62,6 +69,31 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
             "head_dim before seq",
             "each head's matrix is transposed: its rows must be tokens, (seq, head_dim).",
             |x, heads| split_right(x, heads)?.transpose(2, 3)?.contiguous()
+        ),
+        wrong!(
+            "copied as f32",
+            "the numbers are copied out of the tensor as f32: other types are an error then, and no gradient comes back from a copy. Use operations on tensors.",
+            |x, heads| split_right(&copied(x)?, heads)
+        ),
+        wrong!(
+            "numbers left over",
+            "numbers that no head gets are dropped in silence: `num_heads` must divide the size of the last dimension, so refuse it otherwise.",
+            |x, heads| {
+                if heads == 0 {
+                    bail!("no heads");
+                }
+                let head_dim = x.dim(D::Minus1)? / heads;
+                split_right(&x.narrow(2, 0, head_dim * heads)?, heads)
+            }
+        ),
+        wrong!(
+            "slices of nothing stacked",
+            "candle panics when empty slices are stacked: without tokens there is nothing to slice. `reshape` and `transpose` take an empty tensor; or look for it first.",
+            |x, heads| {
+                let head_dim = head_dim(x, heads)?;
+                let slices = (0..heads).map(|head| x.narrow(2, head * head_dim, head_dim));
+                Tensor::stack(&slices.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
+            }
         ),
         wrong!(
             "heads before the batch",
@@ -149,6 +181,11 @@ pub fn combine_heads() -> Vec<Wrong<CombineHeads>> {
             |x| combine_right(&x.detach())
         ),
         wrong!(
+            "copied as f32",
+            "the numbers are copied out of the tensor as f32: other types are an error then, and no gradient comes back from a copy. Use operations on tensors.",
+            |x| combine_right(&copied(x)?)
+        ),
+        wrong!(
             "heads averaged",
             "the heads are averaged into one: put them side by side, so that a token has heads · head_dim numbers again.",
             |x| x.mean(1)
@@ -228,6 +265,11 @@ pub fn repeat_kv() -> Vec<Wrong<Regroup>> {
             "gradient lost",
             "the values are right, but no gradient reaches `x`: it was detached, or its numbers were copied out of the tensor and into a new one. Use operations on tensors.",
             |x, groups| repeated(&x.detach(), groups)
+        ),
+        wrong!(
+            "copied as f32",
+            "the numbers are copied out of the tensor as f32: other types are an error then, and no gradient comes back from a copy. Use operations on tensors.",
+            |x, groups| repeated(&copied(x)?, groups)
         ),
         wrong!(
             "gradient of one copy only",
@@ -325,6 +367,33 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
                 let draws = seeded::uniform(seed, dims)?;
                 let keep = draws.ge(rate)?.to_dtype(x.dtype())?;
                 x.broadcast_mul(&keep)? / (1. - rate)
+            }
+        ),
+        wrong!(
+            "normal draws",
+            "the draws are normal: half of them are negative, so far more than a share of `rate` is dropped. They are `seeded::uniform`'s, between 0 and 1.",
+            |x, rate, seed| {
+                valid(rate)?;
+                if rate == 0. {
+                    return Ok(x.clone());
+                }
+                (x * seeded::normal(seed, x.shape())?.ge(rate)?.to_dtype(x.dtype())?)? / (1. - rate)
+            }
+        ),
+        wrong!(
+            "1 − rate in f32",
+            "1 − rate is computed in f32, so f64 numbers lose half of their digits: compute it in f64.",
+            |x, rate, seed| {
+                let kept = (x * mask(x, rate, seed, |draw, rate| draw.ge(rate))?)?;
+                if rate == 0. { Ok(kept) } else { kept / f64::from(1. - rate as f32) }
+            }
+        ),
+        wrong!(
+            "negative rate accepted",
+            "a rate below 0 was accepted: it is no probability. Ask whether the rate lies in the range, and refuse it if not.",
+            |x, rate, seed| match rate {
+                ..0. => Ok(x.clone()),
+                _ => dropped(x, rate, seed),
             }
         ),
         wrong!(
@@ -519,6 +588,40 @@ pub fn head_diversity() -> Vec<Wrong<Diversity>> {
             }
         ),
         wrong!(
+            "empty batch accepted",
+            "an empty batch was accepted: it has no queries either, and a mean over nothing is 0 / 0, which is NaN. Return an error.",
+            |weights| {
+                let (batch, heads, seq_q, _) = weights.dims4()?;
+                if heads < 2 || seq_q == 0 {
+                    bail!("no pair of heads");
+                }
+                let apart = weights.unsqueeze(1)?.broadcast_sub(&weights.unsqueeze(2)?)?;
+                apart.abs()?.sum_all()? / (2 * batch * seq_q * heads * (heads - 1)) as f64
+            }
+        ),
+        wrong!(
+            "first batch entry only",
+            "only the first batch entry counts: take the mean over all of them.",
+            |weights| {
+                two_heads(weights)?;
+                distance(&weights.narrow(0, 0, 1)?, |heads| heads * (heads - 1), 2.)
+            }
+        ),
+        wrong!(
+            "one query only",
+            "only one query of the map counts: take the mean over all of them.",
+            |weights| {
+                two_heads(weights)?;
+                let last = weights.dim(2)? - 1;
+                distance(&weights.narrow(2, last, 1)?, |heads| heads * (heads - 1), 2.)
+            }
+        ),
+        wrong!(
+            "a tensor of one number",
+            "the number is right, but it comes in a tensor of one dimension: a scalar tensor has none, the shape is ().",
+            |weights| distance(weights, |heads| heads * (heads - 1), 2.)?.reshape(1)
+        ),
+        wrong!(
             "means of the maps compared",
             "the weights were averaged over the queries before they were compared: heads that swap their keys look the same then. Compare query by query.",
             |weights| distance(
@@ -568,6 +671,23 @@ pub fn parameter_count() -> Vec<Wrong<Parameters>> {
                 [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim],
                 0
             )
+        ),
+        wrong!(
+            "no bias of the output projection",
+            "the bias of the output projection is missing: all four projections have one.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
+                let biases = if spec.bias { outs[..3].iter().sum() } else { 0 };
+                parameters(spec, outs, biases)
+            }
+        ),
+        wrong!(
+            "a single number as a bias",
+            "a bias is counted as one number: it has one for each output of its projection.",
+            |spec| {
+                let outs = [spec.embed_dim, kv_dim(spec), kv_dim(spec), spec.embed_dim];
+                parameters(spec, outs, if spec.bias { 4 } else { 0 })
+            }
         ),
         wrong!(
             "biases always",
@@ -659,6 +779,34 @@ pub fn attention_flops() -> Vec<Wrong<Flops>> {
             }
         ),
         wrong!(
+            "biases counted",
+            "the biases are counted: their additions are left out here, only the matrix products count.",
+            |spec, seq_q, seq_k| {
+                let biases = 2 * seq_q * spec.embed_dim + 2 * seq_k * kv_dim(spec);
+                projections(spec, seq_q, seq_k, kv_dim(spec))
+                    + 4 * seq_q * seq_k * spec.embed_dim
+                    + if spec.bias { biases } else { 0 }
+            }
+        ),
+        wrong!(
+            "pairs of queries",
+            "scores and average are counted for each pair of queries: it is each query with each key, seq_q · seq_k pairs.",
+            |spec, seq_q, seq_k| {
+                projections(spec, seq_q, seq_k, kv_dim(spec)) + 4 * seq_q * seq_q * spec.embed_dim
+            }
+        ),
+        wrong!(
+            "output projection over keys",
+            "the output projection is counted for each key: it runs over the outputs, one for each query.",
+            |spec, seq_q, seq_k| {
+                let output = 2 * spec.embed_dim * spec.embed_dim;
+                projections(spec, seq_q, seq_k, kv_dim(spec))
+                    + 4 * seq_q * seq_k * spec.embed_dim
+                    + output * seq_k
+                    - output * seq_q
+            }
+        ),
+        wrong!(
             "queries and keys swapped",
             "`seq_q` and `seq_k` are swapped: projections of query and output run over queries, those of key and value over keys.",
             |spec, seq_q, seq_k| {
@@ -701,6 +849,13 @@ pub fn kv_cache_bytes() -> Vec<Wrong<CacheBytes>> {
             "the cache is counted with `num_heads`: only `num_kv_heads` heads have keys and values.",
             |spec, layers, batch, seq, dtype| {
                 2 * layers * batch * seq * spec.embed_dim * dtype.size_in_bytes()
+            }
+        ),
+        wrong!(
+            "queries too",
+            "queries are counted as well: a query is used once, for its own token, and forgotten.",
+            |spec, layers, batch, seq, dtype| {
+                3 * layers * batch * seq * kv_dim(spec) * dtype.size_in_bytes()
             }
         ),
         wrong!(

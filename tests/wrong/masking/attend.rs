@@ -59,6 +59,17 @@ fn with_keep(
     }
 }
 
+/// `right`, but with scores broadcast to a keep-mask, too.
+fn with_stretched(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    match mask {
+        Some(keep) if keep.dtype() == DType::U8 && scores.elem_count() > 0 => {
+            let shape = scores.shape().broadcast_shape_binary_op(keep.shape(), "mask")?;
+            right(&scores.broadcast_as(shape)?.contiguous()?, mask)
+        }
+        mask => right(scores, mask),
+    }
+}
+
 /// The plain softmax where nothing is seen or not: NaN in rows of −∞.
 fn unguarded(scores: &Tensor, mask: Option<&Tensor>, hidden: f64) -> Result<Tensor> {
     let logits = hide(scores, mask, hidden)?;
@@ -194,6 +205,28 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             |scores, mask| with_keep(scores, mask, |scores, keep| {
                 unguarded(scores, Some(keep), -1e9)? * keep.to_dtype(scores.dtype())?
             })
+        ),
+        wrong!(
+            "lowest f32, then multiplied by the mask",
+            "hidden scores become the lowest f32, and the weights are multiplied by the mask afterwards: in f16 that number is −∞, and a row of −∞ gives NaN, which no product turns into 0.",
+            |scores, mask| with_keep(scores, mask, |scores, keep| {
+                unguarded(scores, Some(keep), f32::MIN.into())? * keep.to_dtype(scores.dtype())?
+            })
+        ),
+        wrong!(
+            "half precision comes back as f32",
+            "f16 and bf16 scores give f32 weights: a result has the type of its scores.",
+            |scores, mask| {
+                if ![DType::F16, DType::BF16].contains(&scores.dtype()) {
+                    return right(scores, mask);
+                }
+                right(scores, mask)?; // refuses what it must
+                let mask = match mask {
+                    Some(mask) if mask.dtype() != DType::U8 => Some(mask.to_dtype(DType::F32)?),
+                    mask => mask.cloned(),
+                };
+                right(&scores.to_dtype(DType::F32)?, mask.as_ref())
+            }
         ),
         wrong!(
             "lowest number",
@@ -333,20 +366,8 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         ),
         wrong!(
             "scores stretched to the mask",
-            "scores of one row are stretched to a mask of several, so the weights have more rows than there are queries: the mask is broadcast to the scores' shape, never the other way.",
-            |scores, mask| match mask {
-                Some(mask) if mask.rank() == scores.rank() => {
-                    right(
-                        &scores
-                            .broadcast_as(
-                                scores.shape().broadcast_shape_binary_op(mask.shape(), "mask")?,
-                            )?
-                            .contiguous()?,
-                        Some(mask),
-                    )
-                }
-                mask => right(scores, mask),
-            }
+            "scores are stretched to a keep-mask that has more rows, or more dimensions, than they have: the mask is broadcast to the scores' shape, never the other way.",
+            |scores, mask| with_stretched(scores, mask)
         ),
         wrong!(
             "no keys refused",
@@ -457,6 +478,27 @@ pub fn masked_attention() -> Vec<Wrong<MaskedAttention>> {
             |query, key, value, mask| {
                 let root = (query.dim(D::Minus1)? as f64).sqrt();
                 attention([query, key, value], |scores| right(&(scores / root)?, mask))
+            }
+        ),
+        wrong!(
+            "scaled by d_v",
+            "the scores are divided by the root of d_v, the dimension of the values: values take no part in the scores. It is d_k, the dimension of query and key.",
+            |query, key, value, mask| {
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                let of_values = (value.dim(D::Minus1)?.max(1) as f64).sqrt();
+                attention([query, key, value], |scores| {
+                    right(&(scores * (root / of_values))?, mask)
+                })
+            }
+        ),
+        wrong!(
+            "scores returned",
+            "the output is right, but the second tensor holds the scores: return the weights, after the softmax.",
+            |query, key, value, mask| {
+                let (output, _) = attention([query, key, value], |scores| right(scores, mask))?;
+                let root = (query.dim(D::Minus1)? as f64).sqrt();
+                let scores = (product(query, &key.transpose(D::Minus2, D::Minus1)?)? / root)?;
+                Ok((output, scores))
             }
         ),
         wrong!(

@@ -394,6 +394,28 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
             })
         ),
         wrong!(
+            "only numbers outside 0 to 1 refused",
+            "only numbers below 0 or above 1 are refused, so 0.5 and NaN go through: neither is 0 or 1. Ask which numbers are allowed, and refuse the rest.",
+            |mask, convention| match convention {
+                Convention::Additive => converted(mask, convention, || mask.ne(0.)),
+                _ => {
+                    let outside = (mask.lt(0.)? + mask.gt(1.)?)?;
+                    everywhere(&outside.eq(0u8)?)?;
+                    if convention == Convention::OneHides { mask.eq(0.) } else { mask.eq(1.) }
+                }
+            }
+        ),
+        wrong!(
+            "only u8 and f32 taken",
+            "0/1 masks of some types are refused: they may be of any number type. candle's comparisons give u8 from all of them.",
+            |mask, convention| converted(mask, convention, || {
+                if ![DType::U8, DType::F32].contains(&mask.dtype()) {
+                    bail!("u8 or f32");
+                }
+                if convention == Convention::OneHides { mask.eq(0.) } else { mask.ne(0.) }
+            })
+        ),
+        wrong!(
             "type kept",
             "the values are right, but a float mask stays a float mask: the result is u8.",
             |mask, convention| converted(mask, convention, || {
@@ -455,6 +477,22 @@ pub fn from_keep() -> Vec<Wrong<Convert>> {
                 }
                 _ => converted(keep, convention, || keep.eq(0u8)),
             }
+        ),
+        wrong!(
+            "-1e9",
+            "hidden keys get −1e9 instead of −∞: it works until a row has nothing to see, where all keys come out equal.",
+            |keep, convention| match convention {
+                Convention::Additive => {
+                    only_u8(&[keep])?;
+                    zero_or(keep, DType::F32, -1e9)
+                }
+                _ => converted(keep, convention, || keep.eq(0u8)),
+            }
+        ),
+        wrong!(
+            "one-hides as floats",
+            "one-hides comes back as f32: both 0/1 conventions are u8 here.",
+            |keep, convention| converted(keep, convention, || keep.eq(0u8)?.to_dtype(DType::F32))
         ),
         wrong!(
             "additive in f64",

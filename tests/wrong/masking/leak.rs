@@ -128,6 +128,35 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
             |attend, input| suffixes(attend, input, &(input * f64::NAN)?, |now| (0, now))
         ),
         wrong!(
+            "future cut off",
+            "the future is cut off instead of changed: then the number of tokens differs too, and products of another size round differently. Keep the tokens, and change what they hold.",
+            |attend, input| {
+                let before = attend(input)?;
+                for now in 1..input.dim(0)? {
+                    if differ(&before.narrow(0, 0, now)?, &attend(&input.narrow(0, 0, now)?)?)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        ),
+        wrong!(
+            "future in another order",
+            "the later tokens only change places: a single one cannot, and attention without a mask does not see their order. Change what they hold.",
+            |attend, input| {
+                let (before, seq) = (attend(input)?, input.dim(0)?);
+                for now in 1..seq {
+                    let order = (0..now as u32).chain((now as u32..seq as u32).rev());
+                    let order = Tensor::from_iter(order, input.device())?;
+                    let after = attend(&input.index_select(&order, 0)?)?;
+                    if differ(&before.narrow(0, 0, now)?, &after.narrow(0, 0, now)?)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        ),
+        wrong!(
             "only the first number of a token changed",
             "only a token's first number is changed: a leak through the others goes unseen. Change all of them.",
             |attend, input| {

@@ -116,6 +116,16 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.to_dtype(DType::F32)
         ),
         wrong!(
+            "u32",
+            "the values are right, but the type is u32: a keep-mask is u8.",
+            |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.to_dtype(DType::U32)
+        ),
+        wrong!(
+            "square",
+            "the mask is square, seq_k × seq_k: it has one row per query, in the shape (seq_q, seq_k).",
+            |_, seq_k, align, _| causal(seq_k, seq_k, align)
+        ),
+        wrong!(
             "additive",
             "this is an additive mask (0 and −∞): a keep-mask is u8, with 1 = may attend.",
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.to_dtype(DType::F32)?.log()
@@ -183,6 +193,27 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
             ))
         ),
         wrong!(
+            "as wide as the longest",
+            "the mask is as wide as the longest sequence: its width is `seq_k`, to which the batch was padded.",
+            |lengths, seq_k, _| {
+                fits(lengths, seq_k)?;
+                let longest = lengths.iter().copied().max().unwrap_or(0);
+                padding(lengths, longest, |key, length| key < length)
+            }
+        ),
+        wrong!(
+            "no sequences panic",
+            "without sequences there is no longest one: `max` of no lengths is `None`, and an `unwrap` panics. Compare each length with `seq_k` instead.",
+            |lengths, seq_k, _| {
+                if lengths.iter().max().expect("called `Option::unwrap()` on a `None` value")
+                    > &seq_k
+                {
+                    bail!("too long");
+                }
+                padding(lengths, seq_k, |key, length| key < length)
+            }
+        ),
+        wrong!(
             "full length refused",
             "a length equal to `seq_k` is refused: that is a sequence without padding. Only a longer one does not fit.",
             |lengths, seq_k, _| {
@@ -248,6 +279,25 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
             "holes go through",
             "the ones are counted wherever they stand: padding before a real key must be refused, since the length would stand for other keys.",
             |keep| Ok(rows(keep)?.iter().map(|row| count(row, 1)).collect())
+        ),
+        wrong!(
+            "one more than the last real key",
+            "the length is read off the last real key, and the padding before it goes through: refuse it, since the length would stand for other keys.",
+            |keep| {
+                let last = |row: &Vec<u8>| row.iter().rposition(|&real| real == 1);
+                Ok(rows(keep)?.iter().map(|row| last(row).map_or(0, |at| at + 1)).collect())
+            }
+        ),
+        wrong!(
+            "only padding in front refused",
+            "only a sequence that begins with padding is refused: padding between real keys says just as little about a length.",
+            |keep| {
+                let rows = rows(keep)?;
+                if rows.iter().any(|row| row.first() == Some(&0) && row.contains(&1)) {
+                    bail!("padding first");
+                }
+                Ok(rows.iter().map(|row| count(row, 1)).collect())
+            }
         ),
         wrong!(
             "only ones up to the first 0",
@@ -334,6 +384,14 @@ pub fn combine_masks() -> Vec<Wrong<Combine>> {
             |first, second| {
                 only_u8(&[first, second])?;
                 first.broadcast_eq(second)
+            }
+        ),
+        wrong!(
+            "floats",
+            "the values are right, but the type is f32: the product of two keep-masks is a keep-mask, u8.",
+            |first, second| {
+                only_u8(&[first, second])?;
+                first.broadcast_mul(second)?.to_dtype(DType::F32)
             }
         ),
         wrong!(

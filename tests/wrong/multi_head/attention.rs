@@ -5,8 +5,8 @@ use crate::{
     multi_head::{Build, Forward, MultiHeadSpec},
     wrong::{Wrong, wrong},
 };
-use candle_core::{D, DType, Result, Tensor, bail};
-use candle_nn::VarBuilder;
+use candle_core::{D, DType, Module, Result, Tensor, bail};
+use candle_nn::{Linear, VarBuilder};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +58,11 @@ enum Fault {
     SeedInEvaluation,
     WeightsDetached,
     MaskDetached,
+    MaskAfterSoftmax,
+    ValueWithKeyWeights,
+    ScoresReturned,
+    CandlesLinear,
+    DroppedTwice,
     ScaleInF32,
 }
 use Fault::*;
@@ -110,6 +115,9 @@ impl Layer {
 
     fn project(&self, at: usize, x: &Tensor) -> Result<Tensor> {
         let (weight, bias) = &self.projections[at];
+        if self.fault == CandlesLinear {
+            return Linear::new(weight.clone(), bias.clone()).forward(x);
+        }
         let (batch, seq, dim) = x.dims3()?;
         let square = weight.dim(0)? == weight.dim(1)?;
         let weight = match self.fault {
@@ -272,7 +280,7 @@ impl Layer {
         let query_weights = usize::from(fault == QueryWithKeyWeights && kv_heads == spec.num_heads);
         let query = self.split(&self.project(query_weights, query)?, spec.num_heads)?;
         let key = self.split(&self.project(1, key)?, kv_heads)?;
-        let value = self.project(2, value)?;
+        let value = self.project(if fault == ValueWithKeyWeights { 1 } else { 2 }, value)?;
         let value = match fault {
             ValueLengthOfQuery => value.reshape((query.dim(0)?, query.dim(2)?, value.dim(2)?))?,
             _ => value,
@@ -312,7 +320,13 @@ impl Layer {
             mask.broadcast_as(scores.shape())?;
         }
         let mask = mask.filter(|_| !(train && fault == MaskDroppedInTraining));
-        let weights = self.softmax(&scores, mask)?;
+        let weights = match mask {
+            Some(keep) if fault == MaskAfterSoftmax && keep.dtype() == DType::U8 => {
+                let keep = keep.broadcast_as(scores.shape())?.to_dtype(scores.dtype())?;
+                (self.softmax(&scores, None)? * keep)?
+            }
+            mask => self.softmax(&scores, mask)?,
+        };
         let elsewhere = [DropoutOnScores, DropoutOnOutput, DropoutForgotten].contains(&fault);
         if fault == SeedInEvaluation && !train {
             self.seed.fetch_add(1, Ordering::Relaxed);
@@ -333,11 +347,12 @@ impl Layer {
             OutputProjectionForgotten => heads,
             _ => self.project(3, &heads)?,
         };
-        let output = drop(fault == DropoutOnOutput, output)?;
+        let output = drop([DropoutOnOutput, DroppedTwice].contains(&fault), output)?;
         let weights = match fault {
             WeightsAfterDropout => kept,
             WeightsAveraged => weights.mean(1)?,
             WeightsDetached => weights.detach(),
+            ScoresReturned => scores,
             _ => weights,
         };
         let given = (need_weights || fault == WeightsAlways) && fault != WeightsNever;
@@ -587,6 +602,31 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
             MaskDetached,
             "gradient of the mask lost",
             "the values are right, but no gradient reaches an additive mask: it was detached. A bias may be learned."
+        ),
+        faulty!(
+            MaskAfterSoftmax,
+            "mask after the softmax",
+            "a keep-mask is multiplied with the weights, after the softmax: hidden keys have taken their part of the sum already. Mask the scores, with week 3's `masked_softmax`."
+        ),
+        faulty!(
+            ValueWithKeyWeights,
+            "value through k_proj",
+            "the values go through `k_proj`: they have a projection of their own, `v_proj`."
+        ),
+        faulty!(
+            ScoresReturned,
+            "scores returned",
+            "the output is right, but scores come back in place of the weights: return what the softmax gives."
+        ),
+        faulty!(
+            CandlesLinear,
+            "candle's own Linear",
+            "the projections are candle's `Linear::forward`: it gives wrong numbers for a transposed view and fails without tokens. `project`, which is given, does neither."
+        ),
+        faulty!(
+            DroppedTwice,
+            "dropped twice",
+            "numbers of the output are dropped as well: it is weights that are dropped, and nothing else."
         ),
         faulty!(
             ScaleInF32,
