@@ -5,6 +5,7 @@ use device::{Kind, choose};
 use gpu::{
     Attend, Cpu, Picked,
     cards::{CARDS, Card},
+    diagrams,
     plots::{self, Work, intensities},
     six,
 };
@@ -57,6 +58,7 @@ fn figures(folder: &Path) -> Result<()> {
         Work::counted("flash, 8,192 tokens", flash),
     ];
     let save = |figure: figures::Figure, name| figure.save(folder.join(name)).map_err(Error::wrap);
+    save(diagrams::memory_levels()?, "memory.svg")?;
     save(plots::rooflines("Four cards, on paper", &CARDS, &work)?, "rooflines.svg")?;
     let Card { name, flops, bandwidth, .. } = CARDS[2];
     let title = format!("{name}, on paper");
