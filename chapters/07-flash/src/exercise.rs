@@ -1,19 +1,33 @@
 //! Week 7, your code: replace each `todo!()`, then run `cargo study check flash`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `struct Partial { m: Tensor, l: Tensor, acc: Tensor }`: What attention
+//!   over some of the keys leaves of each query: enough to go on with other
+//!   keys. Methods: `empty(q: &Tensor, v: &Tensor) -> Result<Self>`.
+//! - `struct QueryBlock { q: Tensor, d_out: Tensor, lse: Tensor, delta: Tensor
+//!   }`: What the backward pass through a tile needs of its queries.
+//! - `blocks(len: usize, block: usize) -> Result<impl Iterator<Item =
+//!   Range<usize>>>`: The ranges `0..block`, `block..2 * block`, … up to `len`,
+//!   the last perhaps shorter; an error when `block` is 0.
+//! - `keep_tile(queries: &Range<usize>, keys: &Range<usize>, (seq_q, seq_k):
+//!   (usize, usize), like: &Tensor) -> Result<Tensor>`: A tile of the causal
+//!   mask, bottom-right, for these queries and keys of sequences that are
+//!   `seq_q` and `seq_k` long as a whole: u8, 1 = may attend, on the device of
+//!   `like`.
+//! - `lengths(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<(usize, usize)>`:
+//!   How many queries and keys there are, `(seq_q, seq_k)`, or an error when
+//!   shapes do not fit.
+//! - `tile_scores(q: &Tensor, k: &Tensor, scale: f64, keep: Option<&Tensor>) ->
+//!   Result<Tensor>`: The scores of a tile: q·kᵀ · `scale`, −∞ where `keep` is
+//!   0; an error when shapes do not fit.
+//! - `zero_if_infinite(x: &Tensor) -> Result<Tensor>`: `x` with 0 in place of
+//!   −∞, for a maximum or a log-sum-exp that will be subtracted.
+//! - `matmul(a: &Tensor, b: &Tensor) -> Result<Tensor>` (week 1): The matrix
+//!   product `a·b` over the last two dimensions, one for each batch element and
+//!   head in front.
 #![allow(unused)] // a stub uses nothing yet
 
-// Given, in `tiles.rs`:
-//   tile_scores(q, k, scale, keep) -> Result<Tensor>: q·kᵀ · scale, −∞ where keep
-//     is 0, `(rows, cols)`; an error when shapes do not fit;
-//   zero_if_infinite(x) -> Result<Tensor>: x with 0 in place of −∞;
-//   Partial { m, l, acc }, and Partial::empty(q, v) -> Result<Partial>: what there is
-//     before the first key, for the rows of q and the columns of v;
-//   QueryBlock { q, d_out, lse, delta }: what the backward pass needs of its queries;
-//   lengths(q, k, v) -> Result<(usize, usize)>: seq_q and seq_k, or an error;
-//   blocks(len, block) -> Result<impl Iterator<Item = Range<usize>>>: 0..block,
-//     block..2 * block, … up to len; an error when block is 0;
-//   keep_tile(queries, keys, (seq_q, seq_k), like) -> Result<Tensor>: a tile of the
-//     causal mask, from two ranges and the lengths of the whole sequences.
-// Given by week 1: matmul(a, b) -> Result<Tensor>, which takes any strides.
 use crate::tiles::{
     Partial, QueryBlock, blocks, keep_tile, lengths, tile_scores, zero_if_infinite,
 };
@@ -160,8 +174,8 @@ pub fn delta(out: &Tensor, d_out: &Tensor) -> Result<Tensor> {
 /// `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)`, u8, 1 = may attend →
 /// what to add to d_q `(rows, d)`, d_k `(cols, d)` and d_v `(cols, d_v)`, in
 /// the type of q, computed in it (f32 or f64). Queries that see nothing (lse =
-/// −∞) add zeros. Errors when shapes do not fit (a mask of one row is not
-/// stretched).
+/// −∞) add zeros. Errors when the shapes of q, d_out, k, v and `keep` do not fit
+/// (a mask of one row is not stretched).
 pub fn tile_backward(
     block: &QueryBlock,
     k: &Tensor,

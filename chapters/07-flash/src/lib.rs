@@ -1,12 +1,12 @@
 //! Week 7: FlashAttention on the CPU.
 //!
 //! What you write, one head and one tile at a time:
-//! - [`solution`]: the online softmax, tiles that are merged, and the way back, in candle operations;
+//! - [`solution`]: the online softmax, tiles that are merged, and the backward pass, in candle operations;
 //! - [`exercise`]: the same with `todo!()`, for you; [`tiles`]: what both are put together from.
 //!
 //! The library, for all heads at once and as fast as the processor can:
-//! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores, also on
-//!   the way back;
+//! - [`flash_attention`], [`flash_attention_with_lse`]: attention in tiles, never a matrix of all scores, in the
+//!   backward pass neither;
 //! - [`sdpa`]: attention for any size and device, by what is fastest there;
 //! - [`SdpaOptions`]: masks, causal, window, scale, softcap;
 //! - [`ragged`]: the same for sequences of different lengths, packed one after the other;

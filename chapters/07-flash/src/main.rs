@@ -1,8 +1,8 @@
 //! `cargo run -p flash`: the online softmax step by step, what tiles save, and that the kernel agrees; figures of it.
 
-use candle_core::{DType, Tensor};
+use compare::largest_error;
 use flash::{
-    Causal, Path, SdpaOptions, flash_attention_on, naive, plots,
+    Causal, Path, SdpaOptions, diagrams, flash_attention_on, naive, plots,
     solution::{self, tiled_traffic, tiles_to_visit},
 };
 use std::{error::Error, fs, path};
@@ -17,6 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     traffic()?;
     tiles()?;
     agreement()?;
+    diagrams::running_state()?.save(folder.join("state.svg"))?;
+    diagrams::tiles()?.save(folder.join("tiles-and-state.svg"))?;
     plots::online(&SCORES)?.save(folder.join("online.svg"))?;
     let lengths: Vec<usize> = (8..=15).map(|power| 1 << power).collect();
     plots::traffic(DIM, &lengths, &[1, 16, 96])?.save(folder.join("traffic.svg"))?;
@@ -72,15 +74,11 @@ fn agreement() -> Result<(), Box<dyn Error>> {
     println!("\nEight query heads, two key-value heads, causal: how far the kernel is from naive");
     for path in Path::available() {
         let (out, _) = flash_attention_on(path, &q, &k, &v, &options)?;
-        println!("{:<9} {:.0e}", format!("{path:?}"), apart(&out, &expected)?);
+        println!("{:<9} {:.0e}", format!("{path:?}"), largest_error(&out, &expected)?);
     }
     let (q, k, v) = (q.get(0)?.get(0)?, k.get(0)?.get(0)?, v.get(0)?.get(0)?);
     let scale = 1. / (DIM as f64).sqrt();
     let (out, _) = solution::flash_attention(&q, &k, &v, scale, true, (48, 64))?;
-    println!("{:<9} {:.0e}", "solution", apart(&out, &expected.get(0)?.get(0)?)?);
+    println!("{:<9} {:.0e}", "solution", largest_error(&out, &expected.get(0)?.get(0)?)?);
     Ok(())
-}
-
-fn apart(a: &Tensor, b: &Tensor) -> candle_core::Result<f64> {
-    (a - b)?.abs()?.max_all()?.to_dtype(DType::F64)?.to_scalar()
 }

@@ -1,18 +1,5 @@
 //! Week 7, solved: FlashAttention in candle operations, one head, one tile at a time.
 
-// Given, in `tiles.rs`:
-//   tile_scores(q, k, scale, keep) -> Result<Tensor>: q·kᵀ · scale, −∞ where keep
-//     is 0, `(rows, cols)`; an error when shapes do not fit;
-//   zero_if_infinite(x) -> Result<Tensor>: x with 0 in place of −∞;
-//   Partial { m, l, acc }, and Partial::empty(q, v) -> Result<Partial>: what there is
-//     before the first key, for the rows of q and the columns of v;
-//   QueryBlock { q, d_out, lse, delta }: what the backward pass needs of its queries;
-//   lengths(q, k, v) -> Result<(usize, usize)>: seq_q and seq_k, or an error;
-//   blocks(len, block) -> Result<impl Iterator<Item = Range<usize>>>: 0..block,
-//     block..2 * block, … up to len; an error when block is 0;
-//   keep_tile(queries, keys, (seq_q, seq_k), like) -> Result<Tensor>: a tile of the
-//     causal mask, from two ranges and the lengths of the whole sequences.
-// Given by week 1: matmul(a, b) -> Result<Tensor>, which takes any strides.
 use crate::tiles::{
     Partial, QueryBlock, blocks, keep_tile, lengths, tile_scores, zero_if_infinite,
 };
@@ -215,8 +202,8 @@ pub fn delta(out: &Tensor, d_out: &Tensor) -> Result<Tensor> {
 /// `(cols, d)`, v `(cols, d_v)`, `keep` `(rows, cols)`, u8, 1 = may attend →
 /// what to add to d_q `(rows, d)`, d_k `(cols, d)` and d_v `(cols, d_v)`, in
 /// the type of q, computed in it (f32 or f64). Queries that see nothing (lse =
-/// −∞) add zeros. Errors when shapes do not fit (a mask of one row is not
-/// stretched).
+/// −∞) add zeros. Errors when the shapes of q, d_out, k, v and `keep` do not fit
+/// (a mask of one row is not stretched).
 pub fn tile_backward(
     block: &QueryBlock,
     k: &Tensor,

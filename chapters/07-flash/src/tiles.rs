@@ -42,7 +42,7 @@ impl From<Partial> for [Tensor; 3] {
 }
 
 // ANCHOR: query_block
-/// What the way back through a tile needs of its queries.
+/// What the backward pass through a tile needs of its queries.
 #[derive(Clone, Debug)]
 pub struct QueryBlock {
     /// `(rows, d)`
@@ -62,8 +62,9 @@ impl From<[Tensor; 4]> for QueryBlock {
     }
 }
 
-/// How many queries and keys there are: q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)` → `(seq_q, seq_k)`. Errors
-/// when shapes do not fit: a tile cut out of longer values would not notice.
+/// How many queries and keys there are, `(seq_q, seq_k)`, or an error when shapes do not fit.
+///
+/// q `(seq_q, d)`, k `(seq_k, d)`, v `(seq_k, d_v)`. Without the error, a tile cut out of longer values would not notice.
 pub fn lengths(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<(usize, usize)> {
     match (q.dims(), k.dims(), v.dims()) {
         ([seq_q, d_q], [seq_k, d_k], [values, _]) if d_q == d_k && seq_k == values => {
@@ -73,7 +74,7 @@ pub fn lengths(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<(usize, usize)> {
     }
 }
 
-/// `0..len` in ranges of `block`, the last perhaps shorter. Errors when `block` is 0.
+/// The ranges `0..block`, `block..2 * block`, … up to `len`, the last perhaps shorter; an error when `block` is 0.
 pub fn blocks(len: usize, block: usize) -> Result<impl Iterator<Item = Range<usize>>> {
     if block == 0 {
         bail!("block: expected at least 1; got 0");
@@ -81,9 +82,10 @@ pub fn blocks(len: usize, block: usize) -> Result<impl Iterator<Item = Range<usi
     Ok((0..len).step_by(block).map(move |start| start..(start + block).min(len)))
 }
 
-/// The tile `(queries, keys)` of a causal keep-mask, bottom-right: u8, 1 = may attend, on the device of `like`.
+/// A tile of the causal mask, bottom-right, for these queries and keys of sequences that are `seq_q` and `seq_k` long as
+/// a whole: u8, 1 = may attend, on the device of `like`.
 ///
-/// `seq_q` and `seq_k` are the lengths of the whole sequences, not of the tile: they say where the diagonal lies.
+/// → `(queries, keys)`. The lengths of the whole sequences say where the diagonal lies.
 pub fn keep_tile(
     queries: &Range<usize>,
     keys: &Range<usize>,
@@ -95,10 +97,9 @@ pub fn keep_tile(
     Tensor::from_vec(numbers, (queries.len(), keys.len()), like.device())
 }
 
-// ANCHOR: tile_scores
-/// The scores of a tile: q·kᵀ · `scale`, −∞ where `keep` is 0.
+/// The scores of a tile: q·kᵀ · `scale`, −∞ where `keep` is 0; an error when shapes do not fit.
 ///
-/// q `(rows, d)`, k `(cols, d)`, `keep` `(rows, cols)`, u8 → `(rows, cols)`. Errors when shapes do not fit.
+/// q `(rows, d)`, k `(cols, d)`, `keep` `(rows, cols)`, u8 → `(rows, cols)`.
 pub fn tile_scores(q: &Tensor, k: &Tensor, scale: f64, keep: Option<&Tensor>) -> Result<Tensor> {
     let s = (matmul(q, &k.t()?)? * scale)?;
     match keep {
@@ -106,9 +107,10 @@ pub fn tile_scores(q: &Tensor, k: &Tensor, scale: f64, keep: Option<&Tensor>) ->
         None => Ok(s),
     }
 }
-// ANCHOR_END: tile_scores
 
-/// `x`, 0 in place of −∞: −∞ − −∞ would be NaN, and −∞ − 0 stays −∞, whose exponential is 0.
+/// `x` with 0 in place of −∞, for a maximum or a log-sum-exp that will be subtracted.
+///
+/// −∞ − (−∞) would be NaN; −∞ − 0 stays −∞, whose exponential is 0.
 pub fn zero_if_infinite(x: &Tensor) -> Result<Tensor> {
     x.eq(f64::NEG_INFINITY)?.where_cond(&x.zeros_like()?, x)
 }

@@ -19,6 +19,12 @@ const RUNGS: [(&str, &str); 8] = [
     ("torch", "PyTorch"),
 ];
 
+/// The yardsticks below the rungs: products of two square matrices, and nothing else.
+const PRODUCTS: [(&str, &str); 2] = [
+    ("candle", "yardstick: candle's matrix product"),
+    ("torch", "yardstick: PyTorch's matrix product"),
+];
+
 /// The ways of the ragged table.
 const RAGGED: [(&str, &str); 6] = [
     ("torch-padded", "PyTorch, padded with a mask"),
@@ -69,7 +75,8 @@ pub fn speed(run: &Run) -> Table {
     table
 }
 
-/// Rung by rung, at 2,048 tokens: time, GFLOP/s, the part of the peak, and the speed beside PyTorch's.
+/// Rung by rung, at 2,048 tokens: time, GFLOP/s, the part of the peak, and the speed beside PyTorch's; below, what plain
+/// matrix products reach.
 pub fn rungs(run: &Run) -> Table {
     let mut table =
         Table::new(["", "dense, ms", "causal, ms", "GFLOP/s", "of the peak", "of PyTorch's speed"]);
@@ -84,6 +91,19 @@ pub fn rungs(run: &Run) -> Table {
             show(Some(dense), |cell| cell.share_of_peak.map(percent)),
             show(Some(dense), |cell| cell.times_torch.map(times)),
         ]);
+    }
+    for (way, name) in PRODUCTS {
+        match run.cell("matmul", way, run.threads()) {
+            Some(cell) if !table.is_empty() => table.row(vec![
+                name.to_owned(),
+                NONE.to_owned(),
+                NONE.to_owned(),
+                digits(cell.gflops),
+                show(Some(cell), |cell| cell.share_of_peak.map(percent)),
+                NONE.to_owned(),
+            ]),
+            _ => {}
+        }
     }
     table
 }

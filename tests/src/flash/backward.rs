@@ -1,4 +1,4 @@
-//! What the way back must hold: `delta`, and the gradients of one tile.
+//! What the backward pass must hold: `delta`, and the gradients of one tile.
 
 use super::{causal_keep, drawn_keep, keep_where, pytorch, reference, shown, together};
 use crate::{
@@ -93,7 +93,7 @@ fn delta_laws() -> Check<Delta> {
         )
 }
 
-/// Checks the way back through one tile: its queries `[q, d_out, lse, delta]`, k `(cols, d)`, v `(cols, d_v)`, a scale
+/// Checks the backward pass of one tile: its queries `[q, d_out, lse, delta]`, k `(cols, d)`, v `(cols, d_v)`, a scale
 /// and a keep-mask → what to add to d_q, d_k and d_v.
 pub fn tile_backward<B: From<[Tensor; 4]>>(
     answer: impl Fn(&B, &Tensor, &Tensor, f64, Option<&Tensor>) -> Result<(Tensor, Tensor, Tensor)>

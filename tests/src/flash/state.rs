@@ -153,7 +153,7 @@ fn merge_laws() -> Check<Merge> {
                 same_output(&given, finished, &expected, rounding(40))
             },
         )
-        .law(Edges(why::HUGE), "maxima of ±10 000: the lower one has nothing to say, and nothing overflows", |f| {
+        .law(Edges(why::HUGE), "maxima of ±10 000: the lower one no longer counts, and nothing overflows", |f| {
             let (high, low) = (one(1e4, 2., [3.])?, one(-1e4, 5., [6.])?);
             merges(f, &high, &low, &high)?;
             merges(f, &low, &high, &high)

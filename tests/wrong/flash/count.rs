@@ -33,6 +33,12 @@ fn between((first, last): (usize, usize), seq_k: usize, block_k: usize) -> (usiz
     (last.div_ceil(block_k), whole(first, seq_k, block_k))
 }
 
+/// The same, where a number of keys may have wrapped round: it is more than all, and no case of its own.
+fn wrapped((first, last): (usize, usize), seq_k: usize, block_k: usize) -> (usize, usize) {
+    let whole = if first == seq_k { seq_k.div_ceil(block_k) } else { first / block_k };
+    (last.div_ceil(block_k), whole)
+}
+
 fn right(
     queries: Range<usize>,
     seq_q: usize,
@@ -120,7 +126,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "last key's index taken for the count",
-            "`visit` goes by the index of the last key that the last query sees: as indexes start at 0, it sees one key more.",
+            "`visit` is computed from the index of the last key that the last query sees: indexes start at 0, so it sees one key more than that.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let (first, last) = ends(&queries, seq_q, seq_k);
@@ -158,7 +164,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "visit by the first query",
-            "`visit` goes by the first query of the block: the last one sees most.",
+            "`visit` is computed from the first query of the block: the last one sees the most keys.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let (first, _) = ends(&queries, seq_q, seq_k);
@@ -167,7 +173,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "whole by the last query",
-            "`whole` goes by the last query of the block: a tile needs no mask when all queries see it all, and the first one sees least.",
+            "`whole` is computed from the last query of the block: a tile needs no mask only when every query sees all of it, and the first one sees the fewest keys.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let (_, last) = ends(&queries, seq_q, seq_k);
@@ -240,6 +246,15 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
             }
         ),
         wrong!(
+            "usize wraps round",
+            "query + 1 + seq_k − seq_q is below 0 for queries that see nothing, and a usize can't be: without overflow checks it wraps round to a huge number. Add first, subtract afterwards, and stop at 0.",
+            |queries, seq_q, seq_k, block_k| {
+                ask(&queries, seq_q, block_k)?;
+                let sees = |query: usize| (query + 1 + seq_k).wrapping_sub(seq_q);
+                Ok(wrapped((sees(queries.start), sees(queries.end - 1)), seq_k, block_k))
+            }
+        ),
+        wrong!(
             "at least one tile",
             "at least one tile is visited: where no query sees any key, there is nothing to visit.",
             |queries, seq_q, seq_k, block_k| {
@@ -249,7 +264,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "all tiles visited",
-            "all tiles are visited: right in the end, with a mask, but half of the work is for nothing. Stop where the last query stops seeing.",
+            "all tiles are visited: with a mask the output is right, but half of the work is wasted. Stop where the last query stops seeing.",
             |queries, seq_q, seq_k, block_k| {
                 let (_, whole) = right(queries, seq_q, seq_k, block_k)?;
                 Ok((seq_k.div_ceil(block_k), whole))
@@ -290,7 +305,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "empty range let through",
-            "a range without queries goes through: it has no first query, and none that sees most. Ask `is_empty()`.",
+            "a range without queries goes through: it has no first query, and no last. Ask `is_empty()`.",
             |queries, seq_q, seq_k, block_k| {
                 if queries.is_empty() {
                     return Ok((0, 0));

@@ -233,7 +233,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "only the last tile",
-            "each tile replaces what the tiles before left: merge it into the state.",
+            "each tile replaces what the earlier tiles left: merge it into the state.",
             but!(merge: |_, b| Ok(b.clone()))
         ),
         wrong!(
@@ -413,7 +413,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "hidden tiles are visited",
-            "tiles that are wholly in the future are visited, with a mask that hides all their keys: half of the work is for nothing, and 0 · NaN is NaN. Visit only the first `visit` ones of `tiles_to_visit`.",
+            "tiles that are wholly in the future are visited, with a mask that hides all their keys: half of the work is wasted, and 0 · NaN is NaN. Visit only the first `visit` ones of `tiles_to_visit`.",
             but!(hidden: true)
         ),
         wrong!(
@@ -438,7 +438,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "mask by places within the tile",
-            "the mask of a tile goes by places within the tile: which keys a query sees depends on where both stand in their sequences.",
+            "the mask of a tile compares positions within the tile: which keys a query sees depends on where both stand in their sequences.",
             but!(sees: |at| at.key - at.keys.start <= at.query - at.queries.start)
         ),
         wrong!(
@@ -480,7 +480,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "tiles to visit by places within the block",
-            "how many tiles are visited goes by places within the block, as if every block began at query 0: hand on where its queries stand in the sequence.",
+            "the number of tiles to visit is computed from positions within the block, as if every block began at query 0: pass on where its queries stand in the sequence.",
             but!(sees: |at| {
                 let visited = at.keys.start + at.seq_q < at.queries.len() + at.seq_k;
                 visited && bottom_right(at)

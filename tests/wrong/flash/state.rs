@@ -297,7 +297,7 @@ pub fn finish() -> Vec<Wrong<Finish>> {
         ),
         wrong!(
             "l returned",
-            "the second result is l: it is to be the log-sum-exp, from which the way back computes the weights again.",
+            "the second result is l: it should be the log-sum-exp, from which the backward pass recomputes the weights.",
             |parts| Ok((finished(parts)?.0, parts[1].clone()))
         ),
         wrong!(

@@ -151,7 +151,7 @@ pub fn tile_attention() -> Vec<Wrong<TileAttention>> {
         ),
         wrong!(
             "-1e9",
-            "hidden scores become −1e9 instead of −∞: a query that sees nothing finds all keys equally good, and says so to the merge.",
+            "hidden scores become −1e9 instead of −∞: a query that sees nothing then finds all keys equally good, and the merge counts them.",
             |q, k, v, scale, keep| {
                 let s = masked(&scores(q, k, scale, None)?, keep, -1e9)?;
                 let m = s.max_keepdim(D::Minus1)?;

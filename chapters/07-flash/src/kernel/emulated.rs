@@ -10,10 +10,9 @@ use super::instructions::arrays::{Arrays, F32};
 use super::instructions::lanes::Lanes;
 use super::tile::edits::{Edits, Mask};
 use super::work::problem::Problem;
-use crate::naive;
 use crate::options::{Causal, SdpaOptions};
 use crate::shapes::Sizes;
-use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor, Var, bail};
+use candle_core::{CpuStorage, Device, Layout, Result, Storage, Tensor, bail};
 
 /// Inputs, the gradient of the output, and what is asked.
 struct Case {
@@ -71,17 +70,6 @@ impl Case {
         let gradients = backward::gradients(lanes, &backward);
         Ok([out, lse, gradients.q, gradients.k, gradients.v])
     }
-
-    /// Output and gradients in candle operations.
-    fn expected(&self) -> Result<[Vec<f32>; 4]> {
-        let [q, k, v] = self.inputs.each_ref().map(Var::from_tensor);
-        let (q, k, v) = (q?, k?, v?);
-        let out = naive::attention(&q, &k, &v, &self.options)?;
-        let grads = (&out * &self.grad)?.sum_all()?.backward()?;
-        let grad = |var: &Var| grads.get(var).map_or_else(|| var.zeros_like(), |x| Ok(x.clone()));
-        let numbers = |x: Tensor| x.flatten_all()?.to_vec1();
-        Ok([numbers(out.clone())?, numbers(grad(&q)?)?, numbers(grad(&k)?)?, numbers(grad(&v)?)?])
-    }
 }
 
 fn cpu(storage: &Storage) -> Result<&CpuStorage> {
@@ -104,7 +92,7 @@ fn options(seq_q: usize, seq_k: usize) -> Result<Vec<SdpaOptions>> {
         plain.clone().causal(Causal::BottomRight),
         plain.clone().keep(keep),
         SdpaOptions { softcap: Some(2.), ..plain.clone() },
-        SdpaOptions { scale: Some(8.), ..plain }, // maxima grow by more than they may
+        SdpaOptions { scale: Some(8.), ..plain }, // maxima grow by more than is let pass
     ])
 }
 
@@ -150,23 +138,4 @@ fn vectors_of_eight_two_a_row() -> Result<()> {
 #[test]
 fn vectors_of_four_four_a_row() -> Result<()> {
     equal_portable(Arrays::<f32, 4, 4>::new()) // NEON
-}
-
-/// Sums of a few hundred numbers around 1, each rounded, in another order: the roundings add up like a random walk's steps.
-#[test]
-fn sixteen_wide_equals_naive() -> Result<()> {
-    for sizes in SIZES {
-        for (number, options) in options(sizes[0], sizes[1])?.into_iter().enumerate() {
-            let case = Case::new(sizes, options)?;
-            let [out, _, q, k, v] = case.run(Arrays::<f32, 16, 4>::new())?;
-            for (got, expected) in [out, q, k, v].iter().zip(&case.expected()?) {
-                let top = expected.iter().fold(1., |top: f32, x| top.max(x.abs()));
-                for (got, expected) in got.iter().zip(expected) {
-                    let far = (got - expected).abs() / top;
-                    assert!(far < 64. * f32::EPSILON, "{sizes:?}, options {number}: {far}");
-                }
-            }
-        }
-    }
-    Ok(())
 }

@@ -99,7 +99,14 @@ fn add_rows(to: &mut [f32], factors: &[f32], rows: &[f32]) {
 /// The online softmax of one query: the first `seen` scores become weights, the
 /// others zeros.
 #[inline(always)]
-fn soften(s: &mut [f32; B_C], seen: usize, scale: f32, m: &mut f32, l: &mut f32, o: &mut [f32]) {
+fn soften(
+    s: &mut [f32; B_C],
+    seen: usize, // how many keys
+    scale: f32,
+    m: &mut f32,
+    l: &mut f32,
+    o: &mut [f32],
+) {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
     s.iter_mut().for_each(|s| *s *= scale * LOG2_E); // 2ˣ takes the place of eˣ
     s[seen..].fill(f32::NEG_INFINITY);

@@ -132,9 +132,11 @@ fn soften<L: Lanes, const R: usize>(
     state: &mut State<L::Number>,
     out: &mut Output<L::Number>,
 ) {
+    let (zero, never) = (L::Number::ZERO, L::Number::NEG_INFINITY);
     let lazy = L::Number::from_f64(LAZY);
-    // Each row's maximum, in a vector's lanes: they are brought together only where one has grown.
-    let (mut tops, mut grown) = ([lanes.splat(L::Number::NEG_INFINITY); R], false);
+    // A row's maximum stays spread over the lanes of a vector: these become one
+    // number only where one of them has grown.
+    let (mut tops, mut grown) = ([lanes.splat(never); R], false);
     each_row!(R, row, {
         let scores = rows[row].as_mut();
         tops[row] = scores[0];
@@ -151,9 +153,9 @@ fn soften<L: Lanes, const R: usize>(
     each_row!(R, row, {
         // −∞ − −∞ would be NaN; −∞ − 0 gives weights of 0.
         let m = state.max[first + row];
-        let base = lanes.splat(if m == L::Number::NEG_INFINITY { L::Number::ZERO } else { m });
+        let base = lanes.splat(if m == never { zero } else { m });
         let kept = lanes.vectors(&mut state.sum[first + row]);
-        let mut sums = [lanes.splat(L::Number::ZERO); 4]; // in registers: one to four of them
+        let mut sums = [lanes.splat(zero); 4]; // in registers: one to four of them
         sums.iter_mut().zip(&*kept).for_each(|(sum, kept)| *sum = *kept);
         for scores in rows[row].as_mut().chunks_exact_mut(WIDEST / L::WIDTH) {
             for (score, sum) in scores.iter_mut().zip(&mut sums) {
@@ -181,8 +183,9 @@ fn grow<L: Lanes>(
             #[inline(always)]
             || {
                 let down = lanes.exp2(lanes.splat(m - top)); // 0 the first time
-                let out = lanes.vectors(&mut out.numbers[row * out.stride..][..out.stride]);
-                for numbers in lanes.vectors(&mut state.sum[row]).iter_mut().chain(out) {
+                let out = &mut out.numbers[row * out.stride..][..out.stride];
+                let sums = lanes.vectors(&mut state.sum[row]);
+                for numbers in sums.iter_mut().chain(lanes.vectors(out)) {
                     *numbers = lanes.mul(*numbers, down);
                 }
             },
