@@ -125,12 +125,12 @@ def step_times(batch, fused):
 
 
 def medians(fused):
-    """Target tokens a second of PyTorch, by batch."""
+    """Target tokens per second of PyTorch, by batch."""
     return {batch: batch * (LENGTH + 1) / statistics.median(step_times(batch, fused)) for batch in BATCHES}
 
 
 def ours(program):
-    """What the example's table says: target tokens a second by batch, for each of its ways."""
+    """What the example's table says: target tokens per second by batch, for each of its ways."""
     head, *rows = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
     cells = [list(map(float, row.split())) for row in rows if row.strip()]
     return [(way, {int(row[0]): row[at] for row in cells}) for at, way in enumerate(head.split()) if at > 0]
@@ -162,7 +162,7 @@ for way, name in names.items():
     lines.append(f"| {name} | " + " | ".join(f"{speed:,.0f}" for speed in speeds) + " |")
 text = "\n".join(lines) + f"""
 
-(Target tokens a second, median of {rounds} rounds in turn; 2 threads of {processor()}, {datetime.date.today():%d %B %Y}.)
+(Target tokens per second, median of {rounds} rounds in turn; 2 threads of {processor()}, {datetime.date.today():%d %B %Y}.)
 """
 Path(__file__).with_name("throughput.md").write_text(text)
 print(text)

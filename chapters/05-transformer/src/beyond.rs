@@ -5,8 +5,10 @@
 
 mod language;
 mod model;
+mod recorded;
 mod training;
 
 pub use language::{VOCAB, draw, floor};
 pub use model::{Positions, Reader};
+pub use recorded::{Losses, Recorded, windows};
 pub use training::{TRAINED, losses_by_position, train};

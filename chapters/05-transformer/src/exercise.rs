@@ -1,4 +1,23 @@
 //! Week 5, your code: replace each `todo!()`, then run `cargo study check transformer`.
+//!
+//! Helpers you may use, in scope or by the path shown:
+//!
+//! - `type Cross = dyn Fn(&Tensor, &Tensor) -> Result<Tensor> + 'a`: Two in,
+//!   one out: tokens and memory, or a layer and its mask.
+//! - `type DecoderStep = dyn Fn(&Tensor, &Tensor, &Tensor, &Tensor) ->
+//!   Result<Tensor> + 'a`: A layer of the decoder: tokens, memory, causal mask,
+//!   padding mask.
+//! - `enum NormOrder { Pre, Post }`: Where the norm of a sublayer stands.
+//! - `type Step = dyn Fn(&Tensor) -> Result<Tensor> + 'a`: One tensor in, one
+//!   out: a norm, a sublayer, an embedding.
+//! - `type Update = dyn FnMut(GradStore) -> Result<()> + 'a`: Takes the
+//!   gradients of a loss, and moves the variables.
+//! - `const PADDING: u32 = 0`: Fills up short sequences.
+//! - `enum Align { TopLeft, BottomRight }` (week 3): The corner of the scores
+//!   from which a causal mask counts.
+//! - `causal_mask(seq_q: usize, seq_k: usize, align: Align, device: &Device) ->
+//!   Result<Tensor>` (week 3): A keep-mask that hides the future: query i sees
+//!   the keys up to its own position, the diagonal included.
 #![allow(unused)] // a stub uses nothing yet
 
 use crate::{
@@ -108,7 +127,8 @@ pub fn decoder_layer(
 /// `layer(x, keep)`; all get the same keep-mask, u8 `(batch, 1, 1, seq_s)`: 1 where
 /// the source has a token, 0 where it has [`PADDING`]. `last_norm`, when there is
 /// one, comes after the last layer. Embedding, layers and norm run once each, and
-/// their errors are passed on. Without layers, the vectors stay as they are.
+/// their errors are passed on. Without layers, the vectors go straight to the norm.
+/// An empty batch is fine, and so are parts that compute in f64: they give f64.
 pub fn encode(
     source: &Tensor,
     embed: &Step,
@@ -133,7 +153,7 @@ pub fn encode(
 /// comes after the last layer, and then `generator(y)` gives logits
 /// `(batch, seq_t, vocab)`. Result: their log-softmax over the vocabulary, finite
 /// for large logits too. Embedding, layers, norm and generator run once each, and
-/// their errors are passed on.
+/// their errors are passed on. Without layers, the vectors go straight to the norm.
 pub fn decode(
     [target, source]: [&Tensor; 2],
     memory: &Tensor,
@@ -154,9 +174,10 @@ pub fn decode(
 /// `log_probs` `(…, vocab)`, `targets` `(…)` u32, both may be views → a scalar: the
 /// mean over the targets that are not `padding`. What does not count does no harm,
 /// even where a log-probability is −∞: rows whose target is padding, and at a
-/// smoothing of 0 all tokens but the right one. Errors when shapes do not fit, a
-/// target is not below `vocab`, `smoothing` is not in [0, 1], or there is nothing
-/// but padding.
+/// smoothing of 0 all tokens but the right one. f64 in, f64 out. The gradient
+/// reaches `log_probs`, and is 0 where the target is padding. Errors when shapes do
+/// not fit, a target is not below `vocab`, `smoothing` is not in [0, 1], or there is
+/// nothing but padding.
 pub fn label_smoothing(
     log_probs: &Tensor,
     targets: &Tensor,
@@ -171,8 +192,9 @@ pub fn label_smoothing(
 /// The paper's schedule: rises with the step during `warmup` steps, then falls with
 /// its root (section 5.3).
 ///
-/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)). Steps count from 1; a
-/// step of 0 is taken as 1, and `warmup` 0 as no warm-up: the fall alone.
+/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)), with the precision of
+/// f64. Steps count from 1; a step of 0 is treated as 1, and a `warmup` of 0 as no
+/// warm-up: the fall alone.
 pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
     todo!()
 }
@@ -229,8 +251,9 @@ pub fn greedy_decode(
 /// `x` and result `(batch, heads, seq, head_dim)`. Numbers `2i` and `2i + 1` of the
 /// token at position p = `offset` + row are turned by the angle a = p /
 /// 10000^(2i/head_dim), computed in f64: (1, 0) becomes (cos a, sin a). The result
-/// has the type of `x`, f64 included, and that type's precision. Errors when
-/// `head_dim` is odd.
+/// has the type of `x`, f64 included, and that type's precision; the gradient
+/// reaches `x`. `x` may be a view, and may have no tokens. Errors when `head_dim` is
+/// odd, or `x` has another number of dimensions.
 pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
     todo!()
 }
@@ -242,7 +265,8 @@ pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
 ///
 /// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
 /// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
-/// stands at the last key; keys after a query count as those before it.
+/// stands at the last key, and keys after a query count as those before it. Without
+/// heads, queries or keys the mask is empty.
 pub fn alibi(
     heads: usize,
     seq_q: usize,

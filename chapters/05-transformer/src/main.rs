@@ -3,7 +3,7 @@
 use candle_core::Result;
 use std::{fs, path::Path};
 use transformer::{
-    NormOrder, plots,
+    NormOrder, diagrams, plots,
     single::single_threaded_candle,
     tasks::{END, Task, draw},
     training::{CodePath, Settings, Trainer, exact_match, write},
@@ -15,6 +15,7 @@ const FOLDER: &str = "target/figures/05-transformer";
 fn main() -> Result<()> {
     single_threaded_candle();
     fs::create_dir_all(FOLDER)?;
+    diagrams::encoder_decoder()?.save(Path::new(FOLDER).join("model.svg"))?;
     println!(
         "Copy sequences of {LENGTH} tokens. Two layers, 64 numbers per token, 4 heads.\n"
     );

@@ -35,7 +35,6 @@ impl FromStr for NormOrder {
     }
 }
 
-// ANCHOR: step
 /// One tensor in, one out: a norm, a sublayer, an embedding.
 pub type Step<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
 
@@ -48,4 +47,3 @@ pub type DecoderStep<'a> =
 
 /// Takes the gradients of a loss, and moves the variables.
 pub type Update<'a> = dyn FnMut(GradStore) -> Result<()> + 'a;
-// ANCHOR_END: step

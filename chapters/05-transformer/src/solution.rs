@@ -130,7 +130,8 @@ pub fn decoder_layer(
 /// `layer(x, keep)`; all get the same keep-mask, u8 `(batch, 1, 1, seq_s)`: 1 where
 /// the source has a token, 0 where it has [`PADDING`]. `last_norm`, when there is
 /// one, comes after the last layer. Embedding, layers and norm run once each, and
-/// their errors are passed on. Without layers, the vectors stay as they are.
+/// their errors are passed on. Without layers, the vectors go straight to the norm.
+/// An empty batch is fine, and so are parts that compute in f64: they give f64.
 pub fn encode(
     source: &Tensor,
     embed: &Step,
@@ -163,7 +164,7 @@ pub fn encode(
 /// comes after the last layer, and then `generator(y)` gives logits
 /// `(batch, seq_t, vocab)`. Result: their log-softmax over the vocabulary, finite
 /// for large logits too. Embedding, layers, norm and generator run once each, and
-/// their errors are passed on.
+/// their errors are passed on. Without layers, the vectors go straight to the norm.
 pub fn decode(
     [target, source]: [&Tensor; 2],
     memory: &Tensor,
@@ -194,9 +195,10 @@ pub fn decode(
 /// `log_probs` `(…, vocab)`, `targets` `(…)` u32, both may be views → a scalar: the
 /// mean over the targets that are not `padding`. What does not count does no harm,
 /// even where a log-probability is −∞: rows whose target is padding, and at a
-/// smoothing of 0 all tokens but the right one. Errors when shapes do not fit, a
-/// target is not below `vocab`, `smoothing` is not in [0, 1], or there is nothing
-/// but padding.
+/// smoothing of 0 all tokens but the right one. f64 in, f64 out. The gradient
+/// reaches `log_probs`, and is 0 where the target is padding. Errors when shapes do
+/// not fit, a target is not below `vocab`, `smoothing` is not in [0, 1], or there is
+/// nothing but padding.
 pub fn label_smoothing(
     log_probs: &Tensor,
     targets: &Tensor,
@@ -241,8 +243,9 @@ pub fn label_smoothing(
 /// The paper's schedule: rises with the step during `warmup` steps, then falls with
 /// its root (section 5.3).
 ///
-/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)). Steps count from 1; a
-/// step of 0 is taken as 1, and `warmup` 0 as no warm-up: the fall alone.
+/// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)), with the precision of
+/// f64. Steps count from 1; a step of 0 is treated as 1, and a `warmup` of 0 as no
+/// warm-up: the fall alone.
 pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
     let (step, warmup) = (step.max(1) as f64, warmup as f64);
     (d_model as f64).powf(-0.5) * step.powf(-0.5).min(step * warmup.powf(-1.5))
@@ -302,12 +305,11 @@ pub fn greedy_decode(
         (begin.clone(), begin.zeros_like()?.to_dtype(DType::U8)?);
     let ends = begin.zeros_like()?.affine(1., f64::from(end))?;
     for written in 0..max_len {
-        let count = ended.to_dtype(DType::U32)?.sum_all()?.to_scalar::<u32>()?;
-        if count as usize == source.dim(0)? {
+        if ended.flatten_all()?.to_vec1::<u8>()?.iter().all(|&ended| ended == 1) {
             break; // at once when there are no sequences
         }
-        let log_probs = decode(&target, &memory)?.narrow(1, written, 1)?; // (batch, 1, vocab)
-        let next = ended.where_cond(&ends, &log_probs.argmax(D::Minus1)?)?; // (batch, 1)
+        let last = decode(&target, &memory)?.narrow(1, written, 1)?; // (batch, 1, vocab)
+        let next = ended.where_cond(&ends, &last.argmax(D::Minus1)?)?; // (batch, 1)
         target = Tensor::cat(&[&target, &next], 1)?;
         ended = next.eq(&ends)?;
     }
@@ -323,8 +325,9 @@ pub fn greedy_decode(
 /// `x` and result `(batch, heads, seq, head_dim)`. Numbers `2i` and `2i + 1` of the
 /// token at position p = `offset` + row are turned by the angle a = p /
 /// 10000^(2i/head_dim), computed in f64: (1, 0) becomes (cos a, sin a). The result
-/// has the type of `x`, f64 included, and that type's precision. Errors when
-/// `head_dim` is odd.
+/// has the type of `x`, f64 included, and that type's precision; the gradient
+/// reaches `x`. `x` may be a view, and may have no tokens. Errors when `head_dim` is
+/// odd, or `x` has another number of dimensions.
 pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
     let (batch, heads, seq, head_dim) = x.dims4()?;
     if head_dim % 2 == 1 {
@@ -353,7 +356,8 @@ pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
 ///
 /// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
 /// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
-/// stands at the last key; keys after a query count as those before it.
+/// stands at the last key, and keys after a query count as those before it. Without
+/// heads, queries or keys the mask is empty.
 pub fn alibi(
     heads: usize,
     seq_q: usize,

@@ -43,7 +43,7 @@ fn positional_encoding() {
         let mut numbers = Vec::new();
         for pos in 0..seq {
             for pair in 0..d_model / 2 {
-                let power = -(2 * pair) as f64 / d_model as f64 * 10_000f64.ln();
+                let power = -2. * pair as f64 / d_model as f64 * 10_000f64.ln();
                 let power = if pair == 0 { 0. } else { power };
                 let (sin, cos) = (pos as f64 * power.exp()).sin_cos();
                 numbers.extend([sin as f32, cos as f32]);
@@ -62,7 +62,7 @@ fn layer_norm() {
         }
         Ok(())
     }
-    // candle's `var` divides by dim − 1; turned back.
+    // Sums divided by dim; one over the root.
     passes(check::layer_norm(|x, weight, bias, eps| {
         fits(x, weight, bias)?;
         let dim = x.dim(D::Minus1)? as f64;
@@ -482,6 +482,18 @@ fn rope() {
 
 #[test]
 fn alibi() {
+    // All in f32.
+    passes(check::alibi(|heads, seq_q, seq_k, device| {
+        let mut numbers = vec![];
+        for head in 1..=heads {
+            let slope = (-8. * head as f32 / heads as f32).exp2();
+            for query in 0..seq_q {
+                let at = query as f32 + seq_k as f32 - seq_q as f32;
+                numbers.extend((0..seq_k).map(|key| -slope * (at - key as f32).abs()));
+            }
+        }
+        Tensor::from_vec(numbers, (heads, seq_q, seq_k), device)
+    }));
     passes(check::alibi(|heads, seq_q, seq_k, device| {
         let mut numbers = vec![];
         for head in 1..=heads {

@@ -92,7 +92,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Sources 0, 1, 2, …: one token a sequence, so that the memory tells which sequence it is.
+/// Sources 0, 1, 2, …: one token per sequence, so that the memory tells which sequence it is.
 fn sources(batch: usize) -> Result<Tensor> {
     Tensor::arange(0u32, batch as u32, &Device::Cpu)?.reshape((batch, 1))
 }
@@ -167,8 +167,12 @@ fn values(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
                 })
             },
         )
-        .law(Implementation, "the encoder runs once, not at every token", |f| {
-            let script = Script { wanted: &[&[5, 6, 7, END]], max_len: 9, expected: &[&[5, 6, 7, END]] };
+        .law(Implementation, "the encoder runs once, not for every token, nor for every sequence", |f| {
+            let script = Script {
+                wanted: &[&[5, 6, END], &[7, 8, END]],
+                max_len: 9,
+                expected: &[&[5, 6, END], &[7, 8, END]],
+            };
             script.watched(f, |given, model| match model.encoded.get() {
                 1 => Ok(()),
                 runs => Err(Breach::text(given, "1 run of the encoder", &format!("{runs} runs"))),
@@ -254,7 +258,12 @@ fn edges(check: Check<GreedyDecode>) -> Check<GreedyDecode> {
             let given = given("nothing: a batch of 0", [START, END], 3);
             let expected = Tensor::zeros((0, 0), DType::U32, &Device::Cpu)?;
             let model = Model::new(&|_, _| 5);
-            same(&given, model.run(f, &sources(0)?, [START, END], 3), &expected, exactly())?;
+            // candle panics when an empty view that begins behind its storage is read; its shape and type say all.
+            let answer = model.run(f, &sources(0)?, [START, END], 3).and_then(|got| match got.elem_count() {
+                0 => Tensor::zeros(got.shape(), got.dtype(), got.device()),
+                _ => Ok(got),
+            });
+            same(&given, answer, &expected, exactly())?;
             match model.targets.borrow().len() {
                 0 => Ok(()),
                 runs => Err(Breach::text(&given, "no run of the decoder", &format!("{runs}"))),

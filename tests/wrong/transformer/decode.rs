@@ -143,7 +143,7 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
         faulty!(
             EncodedEachTime,
             "encoded each time",
-            "the encoder runs at every token: the source does not change, so run it once, before the loop."
+            "the encoder runs again for every token: the source does not change, so run it once, before the loop."
         ),
         faulty!(
             NotEncoded,
@@ -188,7 +188,7 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
         faulty!(
             StopsOneLate,
             "stops one late",
-            "it stops one token late: ask whether all have ended after the tokens are written, not before."
+            "it stops one token late: check whether all have ended after the tokens are written, not before."
         ),
         faulty!(
             OneTooMany,
@@ -248,7 +248,7 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
         faulty!(
             EmptyDecoded,
             "empty batch decoded",
-            "the batch is empty and the decoder ran anyway: ask whether all have ended at the top of the loop."
+            "the batch is empty and the decoder ran anyway: check whether all have ended at the top of the loop."
         ),
         faulty!(
             CountedInU8,
@@ -263,7 +263,7 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
         faulty!(
             WritesAtLeastOne,
             "max_len 0 writes one",
-            "at max_len 0 a token is written all the same: ask before the first token, not after it."
+            "with max_len 0 a token is still written: check the limit before the first token, not after it."
         ),
         wrong!(
             "one sequence at a time",

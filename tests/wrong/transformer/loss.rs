@@ -36,7 +36,7 @@ fn plus(losses: Tensor, other: Result<Tensor>, share: f64) -> Result<Tensor> {
     if share == 0. { Ok(losses) } else { losses + (other? * share)? }
 }
 
-/// The right losses, one a target.
+/// The right losses, one per target.
 fn smoothed(log_probs: &Tensor, targets: &Tensor, smoothing: f64) -> Result<Tensor> {
     valid(log_probs, targets, smoothing)?;
     let losses = (right(log_probs, targets)? * (1. - smoothing))?;
@@ -152,8 +152,8 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
             }
         ),
         wrong!(
-            "minus before the smoothing's half only",
-            "the right token's half has the wrong sign: both halves are minus a log-probability.",
+            "minus before the smoothing's part only",
+            "the right token's part has the wrong sign: both parts are minus a log-probability.",
             |log_probs, targets, smoothing, padding| {
                 valid(log_probs, targets, smoothing)?;
                 real(targets, padding)?;
@@ -163,8 +163,8 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
             }
         ),
         wrong!(
-            "minus before one half only",
-            "the smoothing's half has the wrong sign: both halves are minus a log-probability.",
+            "minus before one part only",
+            "the smoothing's part has the wrong sign: both parts are minus a log-probability.",
             |log_probs, targets, smoothing, padding| {
                 valid(log_probs, targets, smoothing)?;
                 real(targets, padding)?;
@@ -182,7 +182,7 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
         ),
         wrong!(
             "padding counted",
-            "padding counts as every other token: the model is taught to write it. Leave it out of the sum and of the count.",
+            "padding counts like any other token, so the model is taught to write it. Leave it out of the sum and of the count.",
             |log_probs, targets, smoothing, padding| {
                 real(targets, padding)?;
                 smoothed(log_probs, targets, smoothing)?.mean_all()
@@ -261,7 +261,7 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
         ),
         wrong!(
             "nothing but padding accepted",
-            "with nothing but padding the result is 0 / 0: ask for the count first, and return an error.",
+            "with nothing but padding the result is 0 / 0: look at the count first, and return an error.",
             |log_probs, targets, smoothing, padding| match real(targets, padding) {
                 Ok(_) => mean(smoothed(log_probs, targets, smoothing)?, targets, padding),
                 Err(_) => Tensor::new(f32::NAN, log_probs.device()),
@@ -269,7 +269,7 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
         ),
         wrong!(
             "any smoothing accepted",
-            "a smoothing outside [0, 1] was accepted: it is a share. Ask for that first, and return an error.",
+            "a smoothing outside [0, 1] was accepted: it is a share. Check for that first, and return an error.",
             |log_probs, targets, smoothing, padding| {
                 valid(log_probs, targets, 0.)?;
                 real(targets, padding)?;
@@ -280,7 +280,7 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
         ),
         wrong!(
             "views refused",
-            "`gather` wants contiguous tensors, and targets that are a view (all tokens but the first of each row) are none: call `contiguous()` on both.",
+            "`gather` wants contiguous tensors, and a view, such as all tokens but the first of each row, is not contiguous: call `contiguous()` on both.",
             |log_probs, targets, smoothing, padding| {
                 valid(log_probs, targets, smoothing)?;
                 real(targets, padding)?;
@@ -296,6 +296,15 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
                     bail!("smoothing");
                 }
                 mean(smoothed(log_probs, targets, smoothing)?, targets, padding)
+            }
+        ),
+        wrong!(
+            "through f32",
+            "f64 is computed in f32: half of the digits are gone, whatever type the result has. Keep the log-probabilities in the type they arrive in.",
+            |log_probs, targets, smoothing, padding| {
+                let single = log_probs.to_dtype(DType::F32)?;
+                mean(smoothed(&single, targets, smoothing)?, targets, padding)?
+                    .to_dtype(log_probs.dtype())
             }
         ),
         wrong!(

@@ -54,7 +54,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "eps outside the root",
-            "eps is added to the root: it belongs to the variance, under the root.",
+            "eps is added to the root: it belongs under the root, with the variance.",
             |x, weight, bias, eps| {
                 let (centred, variance) = centred(x)?;
                 learned(x, centred.broadcast_div(&(variance.sqrt()? + eps)?)?, weight, bias)
@@ -62,7 +62,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "eps forgotten",
-            "eps is not used: numbers that are all equal then give 0 / 0, and that is NaN.",
+            "eps is not used: numbers that are all equal then give 0 / 0, which is NaN.",
             |x, weight, bias, _| learned(x, normal(x, 0.)?, weight, bias)
         ),
         wrong!(
@@ -75,7 +75,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "over the whole tensor",
-            "mean and variance are taken over all tokens together: each token has its own, over the last dimension. Else a token's result depends on its neighbours, those of the future too.",
+            "mean and variance are taken over all tokens together: each token has its own, over the last dimension. Otherwise a token's result depends on its neighbours, including future ones.",
             |x, weight, bias, eps| {
                 let dims: Vec<usize> = (0..x.rank()).collect();
                 let normal = if x.elem_count() == 0 { x.clone() } else { over(x, &dims, eps)? };
@@ -118,7 +118,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "divided by the mean square",
-            "the mean is subtracted, but the divisor comes from the numbers with their mean: take the mean of the squares after it is gone.",
+            "the mean is subtracted, but the divisor comes from the numbers with their mean: take the mean of the squares after you have subtracted it.",
             |x, weight, bias, eps| {
                 let size = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
                 learned(x, centred(x)?.0.broadcast_div(&size)?, weight, bias)
@@ -159,7 +159,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "statistics detached",
-            "mean and variance are taken as constants by the way back: without `detach`, so that the gradient knows that they depend on x.",
+            "the backward pass takes mean and variance for constants: compute them without `detach`, for they depend on x.",
             |x, weight, bias, eps| {
                 let (_, variance) = centred(x)?;
                 let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
@@ -169,7 +169,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "mean detached",
-            "the values are right, but the way back takes the mean as a constant, and its part of the gradient is missing: subtract the mean without `detach`.",
+            "the values are right, but the backward pass takes the mean for a constant, and its part of the gradient is missing: subtract the mean without `detach`.",
             |x, weight, bias, eps| {
                 let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
                 let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
@@ -178,7 +178,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "variance detached",
-            "the values are right, but the way back takes the variance as a constant, and its part of the gradient is missing: divide by its root without `detach`.",
+            "the values are right, but the backward pass takes the variance for a constant, and its part of the gradient is missing: divide by its root without `detach`.",
             |x, weight, bias, eps| {
                 let (centred, variance) = centred(x)?;
                 let size = (variance + eps)?.sqrt()?.detach();
@@ -192,7 +192,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "candle's fused norm",
-            "no gradient comes back: candle's fused layer norm has no backward pass, so whatever lies before it never learns. Use plain tensor operations.",
+            "this is candle's fused layer norm. It has no backward pass, so whatever lies before it never learns, and its variance is E[x²] − E[x]², in which f32 loses its digits. Use plain tensor operations.",
             |x, weight, bias, eps| {
                 fits(x, weight, bias)?;
                 match x.elem_count() {
@@ -203,7 +203,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "through f32",
-            "f64 is computed in f32: the type comes out right and half of the digits are gone. Leave the numbers in the type that they come in.",
+            "f64 is computed in f32: the type comes out right and half of the digits are gone. Keep the numbers in the type they arrive in.",
             |x, weight, bias, eps| {
                 let single = |x: &Tensor| x.to_dtype(DType::F32);
                 let (small, weight, bias) = (single(x)?, single(weight)?, single(bias)?);

@@ -119,7 +119,7 @@ pub fn positional_encoding() -> Vec<Wrong<PositionalEncoding>> {
         ),
         wrong!(
             "odd d_model accepted",
-            "an odd d_model was accepted: the last sine would lack its cosine. Ask for that first, and return an error.",
+            "an odd d_model was accepted: the last sine would lack its cosine. Check for that first, and return an error.",
             |seq, d_model, device| {
                 let even = waves([seq, d_model + d_model % 2], device, move |column, _| {
                     right(column, d_model as f64)

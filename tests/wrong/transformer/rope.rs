@@ -95,7 +95,7 @@ pub fn rope() -> Vec<Wrong<Rope>> {
         ),
         wrong!(
             "first number turned before the second is",
-            "the second number is computed from the first after it was turned: both need the pair as it came.",
+            "the second number is computed from the first after it was turned: both need the original pair.",
             |x, offset| {
                 let [cos, sin] = tables(x, |row, pair, dim| right(offset + row, pair, dim))?;
                 let [a, b] = pairs(x)?;
@@ -162,7 +162,7 @@ pub fn rope() -> Vec<Wrong<Rope>> {
         ),
         wrong!(
             "odd head_dim accepted",
-            "an odd head_dim was accepted: the last number has no partner to turn with. Ask for that first, and return an error.",
+            "an odd head_dim was accepted: the last number has no partner to turn with. Check for that first, and return an error.",
             |x, offset| {
                 let odd = x.dim(3)? % 2;
                 let even = x.pad_with_zeros(3, 0, odd)?;

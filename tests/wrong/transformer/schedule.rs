@@ -30,7 +30,7 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "no decay",
-            "the rate rises for ever: take the smaller of what rises and what falls.",
+            "the rate rises forever: take the smaller of what rises and what falls.",
             |step, d_model, warmup| match warmup {
                 0 => rate(step, d_model, 0),
                 _ => width(d_model) * branches(step, warmup).0,
@@ -49,7 +49,7 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "constant after the warm-up",
-            "after the warm-up the rate stays: it is to fall with the root of the step.",
+            "after the warm-up the rate stays the same: it should fall with the root of the step.",
             |step, d_model, warmup| rate(step.min(warmup.max(1)), d_model, warmup)
         ),
         wrong!(
@@ -107,20 +107,29 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "steps from 0",
-            "the step is taken as one more than it is: steps count from 1 already; only 0 is taken as 1.",
+            "1 is added to the step: steps count from 1 already, and only step 0 is treated as step 1.",
             |step, d_model, warmup| rate(step + 1, d_model, warmup)
         ),
         wrong!(
             "step 0 at a rate of 0",
-            "at step 0 the result is 0 or no number at all: take step 0 as step 1.",
+            "at step 0 the result is 0 or not a number: treat step 0 as step 1.",
             |step, d_model, warmup| match step {
                 0 => 0.,
                 _ => rate(step, d_model, warmup),
             }
         ),
         wrong!(
+            "computed in f32",
+            "the rate is computed in f32, and half of its digits are gone: use f64 throughout.",
+            |step, d_model, warmup| {
+                let [step, width, warm] =
+                    [step.max(1), d_model, warmup].map(|number| number as f32);
+                f64::from(width.powf(-0.5) * step.powf(-0.5).min(step * warm.powf(-1.5)))
+            }
+        ),
+        wrong!(
             "warm-up 0 gives 0",
-            "without a warm-up the rate is 0, and nothing is ever learned: then what falls is all there is. warmup^(−3/2) is infinite at 0, so `min` takes the other one by itself.",
+            "without a warm-up the rate is 0, and nothing is ever learned: then what falls is all there is. warmup^(−3/2) is infinite at 0, and `min` then picks the other one.",
             |step, d_model, warmup| match warmup {
                 0 => 0.,
                 _ => rate(step, d_model, warmup),

@@ -110,7 +110,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             NotShifted,
             "not shifted",
-            "the model reads the whole target and should say the same: what it has to predict stands right before its eyes."
+            "the model reads the whole target and should say the same: what it has to predict is right in front of it."
         ),
         faulty!(
             SaysLastDropped,
@@ -120,7 +120,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             ReadsFirstDropped,
             "not shifted, first dropped",
-            "what the model reads is also what it should say, and the start is never read: in writing, the start is all that there is at first."
+            "what the model reads is also what it should say, and the start is never read: when it writes, the start is all it has at first."
         ),
         faulty!(
             ShiftedBack,
@@ -135,12 +135,12 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             SaysAll,
             "says all",
-            "the first token, the start, is among the targets: it is given, and nobody has to predict it."
+            "the first token, the start, is among the targets: it is given, and need not be predicted."
         ),
         faulty!(
             SourceRead,
             "source read as target",
-            "the model reads the source in the place of the target: then it cannot know what has been written so far."
+            "the model reads the source in place of the target, so it cannot know what has been written so far."
         ),
         faulty!(
             TargetAsSource,
@@ -150,12 +150,12 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             ModelTwice,
             "model twice",
-            "the model runs twice: that costs twice the time, and in training dropout draws anew."
+            "the model runs twice: that costs twice the time, and in training dropout draws again."
         ),
         faulty!(
             LossAfter,
             "loss after the update",
-            "the loss is computed once more after the update: the one that the gradients belong to is there already, and a second pass costs as much again."
+            "the loss is computed again after the update: return the one that the gradients belong to. A second pass costs as much again."
         ),
         faulty!(
             NotUpdated,
@@ -185,7 +185,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             Upwards,
             "upwards",
-            "the sign of the gradient is turned round: `update` moves against the gradient by itself, and now it climbs."
+            "the gradient's sign is flipped: `update` already moves against the gradient, so now the loss climbs."
         ),
         faulty!(
             NotFiniteUpdated,
@@ -195,7 +195,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             NotFinitePassed,
             "not finite returned",
-            "a loss that is not finite is returned as if it were one: make it an error, for the training cannot go on."
+            "a loss that is not finite is returned as if it were one: make it an error, training cannot go on from it."
         ),
         faulty!(
             OnlyNanRefused,
@@ -205,7 +205,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             UpdateErrorDropped,
             "error of the update dropped",
-            "the error of `update` is swallowed: Adam refuses when a variable has no gradient, and nobody would hear of it."
+            "the error of `update` is swallowed: Adam refuses when a variable has no gradient, and you would never hear of it."
         ),
         faulty!(
             ThroughF32,

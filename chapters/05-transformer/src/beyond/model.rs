@@ -6,7 +6,7 @@ use crate::{
     order::{NormOrder, Step},
     solution::{alibi, encoder_layer, positional_encoding, rope},
 };
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear, ops::log_softmax};
 use dot_products::solution::{scores, weighted_average};
 use masking::{
@@ -82,15 +82,20 @@ impl Reader {
         })
     }
 
-    /// `tokens` `(batch, seq)` u32 → the log-probabilities of what follows each: `(batch, seq, VOCAB)`.
-    pub fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
+    /// `tokens` `(batch, seq)` u32 → the log-probabilities of what follows each: `(batch, seq, VOCAB)`. In each layer a
+    /// token sees itself and those before it, with a `reach` only the latest `reach` of them.
+    pub fn forward(&self, tokens: &Tensor, reach: Option<usize>) -> Result<Tensor> {
         let (batch, seq) = tokens.dims2()?;
         let rows = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
         let mut x = (rows.reshape((batch, seq, D_MODEL))? * (D_MODEL as f64).sqrt())?;
         if self.positions == Positions::Sines {
             x = x.broadcast_add(&positional_encoding(seq, D_MODEL, x.device())?)?;
         }
-        let mask = causal_mask(seq, seq, Align::TopLeft, x.device())?;
+        let causal = causal_mask(seq, seq, Align::TopLeft, x.device())?;
+        let mask = match reach {
+            Some(reach) => (causal * latest(seq, reach, x.device())?)?,
+            None => causal,
+        };
         for layer in &self.layers {
             let attend = |x: &Tensor| layer.attend(x, &mask, self.positions);
             let norms = layer.norms.each_ref().map(|norm| |x: &Tensor| norm.forward(x));
@@ -99,6 +104,12 @@ impl Reader {
         }
         log_softmax(&project(&self.generator, &self.norm.forward(&x)?)?, D::Minus1)
     }
+}
+
+/// A keep-mask `(seq, seq)` that hides the keys from `reach` tokens before the query on.
+fn latest(seq: usize, reach: usize, device: &Device) -> Result<Tensor> {
+    let keep = |at: usize| u8::from(at % seq + reach > at / seq);
+    Tensor::from_vec((0..seq * seq).map(keep).collect(), (seq, seq), device)
 }
 
 impl Layer {

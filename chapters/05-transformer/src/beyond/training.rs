@@ -17,15 +17,15 @@ use candle_nn::VarMap;
 
 /// Tokens that a model reads in training.
 pub const TRAINED: usize = 32;
-/// Sequences a step.
+/// Sequences per step.
 const BATCH: usize = 16;
 /// The highest learning rate, and the steps in which it is reached.
 const PEAK: (f64, usize) = (5e-3, 50);
 
 /// −log p of each token after the first: `(batch, seq − 1)`.
-fn losses(reader: &Reader, tokens: &Tensor) -> Result<Tensor> {
+fn losses(reader: &Reader, tokens: &Tensor, reach: Option<usize>) -> Result<Tensor> {
     let seq = tokens.dim(1)? - 1;
-    let log_probs = reader.forward(&tokens.narrow(1, 0, seq)?)?;
+    let log_probs = reader.forward(&tokens.narrow(1, 0, seq)?, reach)?;
     let next = tokens.narrow(1, 1, seq)?.unsqueeze(2)?.contiguous()?;
     log_probs.gather(&next, D::Minus1)?.squeeze(2)?.neg()
 }
@@ -42,19 +42,20 @@ pub fn train(positions: Positions, steps: usize, seed: u64) -> Result<Reader> {
     for step in 1..=steps {
         let tokens =
             draw(BATCH, TRAINED + 1, seed.wrapping_mul(1_000_003) + step as u64)?;
-        let gradients = losses(&reader, &tokens)?.mean_all()?.backward()?;
+        let gradients = losses(&reader, &tokens, None)?.mean_all()?.backward()?;
         adam.step(schedule.rate(step), &take_gradients(&vars, gradients)?)?;
     }
     Ok(reader)
 }
 
-/// The mean loss in nats at each position, over `size` sequences of `seq` tokens that no training has seen.
+/// The mean loss in nats at each position, over `size` sequences of `seq` tokens that no training has seen; `reach` as in
+/// [`Reader::forward`].
 pub fn losses_by_position(
     reader: &Reader,
-    size: usize,
-    seq: usize,
+    [size, seq]: [usize; 2],
+    reach: Option<usize>,
 ) -> Result<Vec<f32>> {
-    losses(reader, &draw(size, seq + 1, u64::MAX)?)?.mean(0)?.to_vec1()
+    losses(reader, &draw(size, seq + 1, u64::MAX)?, reach)?.mean(0)?.to_vec1()
 }
 
 #[cfg(test)]
@@ -62,11 +63,26 @@ mod tests {
     use super::{super::floor, *};
 
     #[test]
+    fn a_reach_hides_what_is_further_back() -> Result<()> {
+        let reader = Reader::new(Positions::Rope, seeded_builder(&VarMap::new(), 1))?;
+        let rows = draw(2, 12, 1)?;
+        let last = |tokens: &Tensor, reach| -> Result<Vec<Vec<f32>>> {
+            reader.forward(tokens, reach)?.narrow(1, 11, 1)?.squeeze(1)?.to_vec2()
+        };
+        let other = Tensor::cat(&[&rows.narrow(1, 1, 1)?, &rows.narrow(1, 1, 11)?], 1)?;
+        // Through two layers of reach 5, the last token sees the nine latest.
+        assert_eq!(last(&rows, Some(5))?, last(&other, Some(5))?);
+        assert_ne!(last(&rows, None)?, last(&other, None)?);
+        assert_eq!(last(&rows, None)?, last(&rows, Some(12))?);
+        Ok(())
+    }
+
+    #[test]
     fn every_kind_of_positions_learns_something() -> Result<()> {
         for positions in Positions::ALL {
             let mean = |steps| -> Result<f32> {
-                let losses =
-                    losses_by_position(&train(positions, steps, 1)?, 20, TRAINED)?;
+                let reader = train(positions, steps, 1)?;
+                let losses = losses_by_position(&reader, [20, TRAINED], None)?;
                 Ok(losses.iter().sum::<f32>() / losses.len() as f32)
             };
             let (before, after) = (mean(0)?, mean(60)?);

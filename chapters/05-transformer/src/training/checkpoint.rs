@@ -1,4 +1,4 @@
-//! A training on the disk: weights, optimizer and how it went, in one safetensors file.
+//! A training on disk: weights, optimizer and how it went, in one safetensors file.
 
 use super::{adam::Moments, history::History, settings::Settings, variables::Named};
 use crate::reason::reason;
@@ -48,7 +48,7 @@ impl Checkpoint {
     /// Writes the file at `path`, with its folder.
     ///
     /// Everything goes into a temporary file in the same folder first, and takes the name `path` when it is complete
-    /// on the disk: whatever happens, `path` is the old checkpoint or the new one.
+    /// on disk: whatever happens, `path` is the old checkpoint or the new one.
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = self.to_bytes()?;
         let write = || -> io::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! - [`settings`]: everything that decides how a training goes; [`tasks`]: copy, reverse, sort;
 //! - [`trainer`]: the steps; [`adam`] and [`schedule`]: how far each moves; [`variables`]: what is moved;
-//! - [`evaluation`]: what the model gets right; [`checkpoint`]: a training on the disk.
+//! - [`evaluation`]: what the model gets right; [`checkpoint`]: a training on disk.
 
 pub mod adam;
 pub mod checkpoint;

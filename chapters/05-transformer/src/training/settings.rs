@@ -85,11 +85,11 @@ impl FromStr for CodePath {
 /// Everything that decides how a training goes: two trainings with the same settings have the same losses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What is learnt.
+    /// What is learned.
     pub task: Task,
     /// How long the sequences are, in symbols.
     pub lengths: RangeInclusive<usize>,
-    /// Sequences a step.
+    /// Sequences per step.
     pub batch: usize,
     /// Steps in all.
     pub steps: usize,
@@ -110,13 +110,13 @@ pub struct Settings {
     pub model: TransformerConfig,
 }
 
-/// Of steps, of sequences a step, of tokens a sequence: far more than this week's model needs, and all of them fit.
+/// The most steps, sequences per step, and tokens per sequence: far more than this week's model needs.
 const MOST: usize = 1_000_000;
 
 impl Settings {
     /// What learns `task` on sequences of `lengths` with the small model of this week.
     ///
-    /// Copying and reversing sequences of one length up to 10 are soon learnt; sorting many lengths takes the longest.
+    /// Copying and reversing sequences of one length up to 10 are soon learned; sorting many lengths takes the longest.
     pub fn recipe(
         task: Task,
         lengths: RangeInclusive<usize>,

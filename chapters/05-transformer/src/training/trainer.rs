@@ -103,7 +103,7 @@ impl Trainer {
         &self.settings
     }
 
-    /// What is learnt, by name.
+    /// What is learned, by name.
     pub fn variables(&self) -> &[(String, Var)] {
         &self.named
     }

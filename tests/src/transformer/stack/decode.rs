@@ -279,16 +279,6 @@ fn edges(check: Check<Decode>) -> Check<Decode> {
             Case::small(&[])?.gets(f, &[&[1.]])?;
             Case { last_norm: Some(("3·y", &norm)), ..Case::small(&[])? }.gets(f, &[&[3.]])
         })
-        .law(Edges(why::EMPTY), "no sequences give no log-probabilities: (0, seq_t, vocab)", |f| {
-            let case = Case {
-                target: Tensor::zeros((0, 2), DType::U32, &Device::Cpu)?,
-                source: Tensor::zeros((0, 3), DType::U32, &Device::Cpu)?,
-                memory: Tensor::zeros((0, 3, 1), DType::F32, &Device::Cpu)?,
-                ..Case::small(&[DOUBLE])?
-            };
-            let expected = Tensor::zeros((0, 2, 2), DType::F32, &Device::Cpu)?;
-            same(&case.given(), case.run(f), &expected, rounding(1))
-        })
         .law(
             Edges("a logit of 1000 is large and nothing more; its exponential is infinite, and a logarithm taken afterwards gives inf or NaN."),
             "logits of 1000 give finite log-probabilities",

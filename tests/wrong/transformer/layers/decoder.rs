@@ -44,7 +44,7 @@ pub fn decoder_layer() -> Vec<Wrong<DecoderLayer>> {
         ),
         wrong!(
             "memory normed",
-            "the memory is normed on its way into cross-attention: it is handed on as it is. The encoder has normed it already, at the end of its stack.",
+            "the memory is normed on its way into cross-attention: hand it on unchanged. The encoder has normed it already, at the end of its stack.",
             |y, memory, order, [first, second, third], attend, cross, feed_forward| {
                 let cross = |y: &Tensor| match order {
                     Pre => cross(y, &second(memory)?),
@@ -55,7 +55,7 @@ pub fn decoder_layer() -> Vec<Wrong<DecoderLayer>> {
         ),
         wrong!(
             "memory normed in both orders",
-            "the memory is normed on its way into cross-attention, in post-norm as well: it is handed on as it is.",
+            "the memory is normed on its way into cross-attention, in post-norm as well: hand it on unchanged.",
             |y, memory, order, [first, second, third], attend, cross, feed_forward| {
                 let cross = |y: &Tensor| cross(y, &second(memory)?);
                 three(y, order, [(first, attend), (second, &cross), (third, feed_forward)])

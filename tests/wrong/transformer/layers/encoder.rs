@@ -47,12 +47,12 @@ pub fn encoder_layer() -> Vec<Wrong<EncoderLayer>> {
         ),
         wrong!(
             "attention forgotten",
-            "attention is missing: no token learns anything of the others.",
+            "attention is missing: no token learns anything from the others.",
             |x, order, [_, second], _, feed_forward| right(x, order, second, feed_forward)
         ),
         wrong!(
             "attention twice",
-            "the second sublayer is attention once more: it is feed-forward.",
+            "the second sublayer is attention again: it should be feed-forward.",
             |x, order, [first, second], attend, _| two(
                 x,
                 order,
@@ -69,7 +69,7 @@ pub fn encoder_layer() -> Vec<Wrong<EncoderLayer>> {
         ),
         wrong!(
             "sublayers side by side",
-            "attention and feed-forward work side by side on the same input, and both are added: some models do that, the paper's has one after the other.",
+            "attention and feed-forward work side by side on the same input, and both results are added. Some models do that; in the paper's, one follows the other.",
             |x, order, [first, second], attend, feed_forward| match order {
                 Pre => (x + attend(&first(x)?)?)? + feed_forward(&second(x)?)?,
                 Post => two(x, Post, [(first, attend), (second, feed_forward)]),
@@ -113,7 +113,7 @@ pub fn encoder_layer() -> Vec<Wrong<EncoderLayer>> {
         ),
         wrong!(
             "attends twice",
-            "a part runs twice: attention's result is used once, and the other run costs as much and draws dropout once more.",
+            "a part runs twice: attention's result is used once; the other run costs as much again, and draws new dropout.",
             |x, order, [first, second], attend, feed_forward| {
                 attend(x)?;
                 two(x, order, [(first, attend), (second, feed_forward)])

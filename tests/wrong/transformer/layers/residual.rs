@@ -60,7 +60,7 @@ pub fn residual() -> Vec<Wrong<Residual>> {
         ),
         wrong!(
             "normed shortcut",
-            "in pre-norm the shortcut starts after the norm: it is x as it came that is added. What makes pre-norm train well is a way from the last layer to the first without any norm.",
+            "in pre-norm the shortcut starts after the norm: add x itself, not norm(x). What makes pre-norm train well is a path from the last layer to the first without any norm.",
             |x, order, norm, sublayer| match order {
                 Pre => {
                     let normed = norm(x)?;
@@ -79,7 +79,7 @@ pub fn residual() -> Vec<Wrong<Residual>> {
         ),
         wrong!(
             "norm after the sublayer in pre-norm",
-            "in pre-norm the norm stands behind the sublayer: the sublayer gets norm(x), and what it gives is added as it is.",
+            "in pre-norm the norm stands after the sublayer: the sublayer gets norm(x), and its result is added unchanged.",
             |x, order, norm, sublayer| match order {
                 Pre => x + norm(&sublayer(x)?)?,
                 Post => right(x, Post, norm, sublayer),
@@ -109,7 +109,7 @@ pub fn residual() -> Vec<Wrong<Residual>> {
         wrong!("norm forgotten", "the norm is never called.", |x, _, _, sublayer| x + sublayer(x)?),
         wrong!(
             "shortcut detached",
-            "the values are right, but the gradient does not take the shortcut: x is to be added as it is, without `detach`.",
+            "the values are right, but the gradient does not take the shortcut: add x itself, without `detach`.",
             |x, order, norm, sublayer| match order {
                 Pre => x.detach() + sublayer(&norm(x)?)?,
                 Post => norm(&(x.detach() + sublayer(x)?)?),
@@ -117,7 +117,7 @@ pub fn residual() -> Vec<Wrong<Residual>> {
         ),
         wrong!(
             "stretched to the shape of x",
-            "a sublayer's result of another shape was stretched by broadcasting, silently: a plain `+` asks for equal shapes.",
+            "a sublayer's result of another shape was stretched by broadcasting, silently: a plain `+` requires equal shapes.",
             |x, order, norm, sublayer| match order {
                 Pre => x.broadcast_add(&sublayer(&norm(x)?)?),
                 Post => norm(&x.broadcast_add(&sublayer(x)?)?),

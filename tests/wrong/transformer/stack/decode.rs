@@ -134,7 +134,7 @@ pub fn decode() -> Vec<Wrong<Decode>> {
         faulty!(
             NormForgotten,
             "last norm forgotten",
-            "`last_norm` never runs: in pre-norm the sum on the shortcut has not been normed by anybody when it reaches the generator."
+            "`last_norm` never runs: in pre-norm nothing has normed the sum on the shortcut by the time it reaches the generator."
         ),
         faulty!(
             NormFirst,
@@ -169,7 +169,7 @@ pub fn decode() -> Vec<Wrong<Decode>> {
         faulty!(
             LogOfSoftmax,
             "logarithm of exponentials",
-            "the exponentials are taken first, and that of a large logit is infinite: a log-softmax subtracts the largest logit before."
+            "the exponentials are taken first, and that of a large logit is infinite: a log-softmax subtracts the largest logit first."
         ),
         faulty!(
             OverTokens,
@@ -179,7 +179,7 @@ pub fn decode() -> Vec<Wrong<Decode>> {
         faulty!(
             SeesTheFuture,
             "sees the future",
-            "the causal mask hides nothing: each token sees the one that it has to predict, so the loss falls and nothing is learned that helps in writing."
+            "the causal mask hides nothing: each token sees the one that it has to predict, so the loss falls, and the model learns nothing that helps in writing."
         ),
         faulty!(
             SeesOnlyTheFuture,

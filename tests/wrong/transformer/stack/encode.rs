@@ -119,12 +119,12 @@ pub fn encode() -> Vec<Wrong<Encode>> {
         faulty!(
             LayersForgotten,
             "layers forgotten",
-            "no layer runs: what comes out are the embedding's vectors, and no token has learned anything of the others."
+            "no layer runs: what comes out are the embedding's vectors, and no token has learned anything from the others."
         ),
         faulty!(
             FirstLayerForAll,
             "first layer for all",
-            "the first layer runs again and again in the place of the others: each layer has weights of its own."
+            "the first layer runs again and again in place of the others: each layer has weights of its own."
         ),
         faulty!(
             ShortcutAround,
@@ -134,7 +134,7 @@ pub fn encode() -> Vec<Wrong<Encode>> {
         faulty!(
             NormForgotten,
             "last norm forgotten",
-            "`last_norm` never runs: in pre-norm the sum on the shortcut has not been normed by anybody when the last layer is done."
+            "`last_norm` never runs: in pre-norm nothing has normed the sum on the shortcut by the time the last layer is done."
         ),
         faulty!(
             NormFirst,
@@ -150,7 +150,7 @@ pub fn encode() -> Vec<Wrong<Encode>> {
         faulty!(
             EmbeddedTwice,
             "embedded twice",
-            "the embedding runs twice: in training, dropout then draws twice, and the work is done for nothing."
+            "the embedding runs twice: half of that work is wasted, and in training dropout draws twice."
         ),
         faulty!(
             MaskInverted,
@@ -180,17 +180,17 @@ pub fn encode() -> Vec<Wrong<Encode>> {
         faulty!(
             MaskOfQueries,
             "mask of the queries",
-            "the mask lies along the queries, (batch, 1, seq_s, 1): padding has to be hidden as keys, (batch, 1, 1, seq_s)."
+            "the mask lies along the queries, (batch, 1, seq_s, 1): padding has to be hidden as a key, (batch, 1, 1, seq_s)."
         ),
         faulty!(
             MaskAdded,
             "additive mask",
-            "the mask is one to be added to scores: the layers take a keep-mask, u8, 1 = may be seen."
+            "this is an additive mask, for scores: the layers take a keep-mask, u8, where 1 means may be seen."
         ),
         faulty!(
             Detached,
             "layers detached",
-            "the gradient ends at a layer, so that what comes before it never learns: is there a `detach`, or a tensor made anew from numbers?"
+            "the gradient ends at a layer, so that what comes before it never learns: look for a `detach`, or a tensor rebuilt from numbers."
         ),
     ]
 }

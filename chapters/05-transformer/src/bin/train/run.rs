@@ -59,10 +59,7 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
         return Ok(trainer);
     }
     if file.exists() {
-        println!(
-            "{} is from an earlier run: this one will replace it",
-            shown(file)
-        );
+        println!("{} is from an earlier run: this one will replace it", shown(file));
     }
     Trainer::new(settings)
 }
@@ -103,9 +100,7 @@ fn train(
                     "{why}.\nTraining continues, so nothing is lost yet. Ctrl-C again retries, and stops either way."
                 ));
             }
-            Some(why) => {
-                progress.say(&format!("warning: {why}.\nTraining continues."))
-            }
+            Some(why) => progress.say(&format!("warning: {why}.\nTraining continues.")),
         }
     }
     progress.clear();
