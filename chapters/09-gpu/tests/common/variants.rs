@@ -22,7 +22,7 @@ pub fn six_variants(twin: &Twin, head_dim: usize) -> Result<()> {
                 six::Came::Ran { dtype: its, off_by, .. } if name != "sdpa_bidirectional" => {
                     let wanted = if eager { DType::F32 } else { dtype };
                     let allowed = if eager { 1e-4 } else { 20. * unit(dtype) };
-                    if its != wanted || f64::from(off_by) > allowed || off_by.is_nan() {
+                    if its != wanted || off_by > allowed || off_by.is_nan() {
                         bail!(
                             "{name} in {its:?}: off by {off_by:.0e}; expected {wanted:?}, {allowed:.0e}"
                         );
