@@ -87,7 +87,7 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     let report = Report { lines: report::read(&file)?, exercises: chapter.exercises()? };
     let told = |name: &str| report.of(Who::Exercise).iter().any(|line| line.exercise == name);
     let untold = report.exercises.iter().map(|exercise| &exercise.name).find(|name| !told(name));
-    let failed = report.lines.iter().any(|line| line.state == State::Failed);
+    let failed = report.lines.iter().any(Line::fails);
     if untold.is_some() || (!finished.status.success() && !failed) {
         let what = untold.map_or("failed without saying why".to_owned(), |name| {
             format!("ended without reporting on `{name}`")

@@ -107,6 +107,13 @@ pub struct Line {
     pub laws: Vec<Law>,
 }
 
+impl Line {
+    /// Whether the test program counts it as a failure: open edges are none, but in a solution.
+    pub fn fails(&self) -> bool {
+        self.state == State::Failed || (self.state == State::Works && self.who == Who::Solution)
+    }
+}
+
 /// Reads the report in `file`. Without a file, nothing was checked.
 pub fn read(file: &Path) -> Result<Vec<Line>> {
     if !file.exists() {
@@ -145,6 +152,9 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert_eq!((lines[0].who, lines[0].state), (Who::Exercise, State::Failed));
         assert_eq!(lines[0].laws[0].group, "Implementation");
+        assert_eq!([lines[0].fails(), lines[1].fails()], [true, false]);
+        let works = |who| Line { who, state: State::Works, ..lines[0].clone() };
+        assert_eq!([Who::Solution, Who::Exercise].map(|who| works(who).fails()), [true, false]);
         assert!(parse("{").unwrap_err().to_string().contains("can't read"));
     }
 }

@@ -7,6 +7,7 @@ use workbook::{Chapter, Exercise};
 
 use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
+use crate::interrupt::Interrupted;
 use crate::memory::{Memory, States};
 use crate::report::State;
 
@@ -16,6 +17,8 @@ pub enum Week {
     Known(States),
     /// Its own code does not compile.
     Broken(States),
+    /// The checks ended before they had said everything: a stack that overflows takes them along.
+    Crashed(States),
     /// Another package, which it uses, does not compile: what was last said of it, if its file is still the same.
     Blocked {
         /// The package that does not compile.
@@ -41,7 +44,13 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
     if mine.is_some_and(|mine| chapter.stub_file().is_ok_and(|stub| stub == mine)) {
         return Ok(Week::Known(all(State::unwritten)?));
     }
-    match checks::run(context, chapter, Errors::Hide)? {
+    let outcome = match checks::run(context, chapter, Errors::Hide) {
+        Err(error) if error.is::<Interrupted>() => return Err(error),
+        // `cargo study check` tells it in full.
+        Err(_) => return Ok(Week::Crashed(all(|_| State::Failed)?)),
+        Ok(outcome) => outcome,
+    };
+    match outcome {
         Outcome::Ran(report) => Ok(Week::Known(report.states())),
         Outcome::Broken(Some(by)) if is_another(context, chapter, &by)? => {
             let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
@@ -61,7 +70,7 @@ fn is_another(context: &Context, chapter: &Chapter, package: &str) -> Result<boo
 /// is not written.
 pub fn state_of(context: &Context, chapter: &Chapter, exercise: &str) -> Result<State> {
     let states = match week(context, chapter)? {
-        Week::Known(states) | Week::Broken(states) => states,
+        Week::Known(states) | Week::Broken(states) | Week::Crashed(states) => states,
         Week::Blocked { last: Some(states), .. } => states,
         Week::Blocked { last: None, .. } => return Ok(State::Broken),
     };

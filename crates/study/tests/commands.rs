@@ -266,6 +266,22 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
 }
 
 #[test]
+fn checks_that_crash_break_no_other_week() {
+    let course = Course::new();
+    course.solve("std::process::abort()");
+    let check = course.study(&["check", "counting"]);
+    has(&check.err, "the checks of `counting` ended without reporting on `double`");
+    assert_eq!(check.code, Some(1));
+    let progress = course.study(&["progress"]);
+    has(&progress.out, "! its checks crash: type `cargo study check counting`\n  ✗ double");
+    has(&progress.out, "Week 3 · adding · not started");
+    has(
+        &course.study(&["verify"]).out,
+        "counting  Checks          FAILED   0/1    the checks crash",
+    );
+}
+
+#[test]
 fn a_week_that_can_not_be_checked_now_is_as_it_was() {
     let course = Course::new();
     let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");

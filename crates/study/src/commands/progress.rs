@@ -29,7 +29,8 @@ impl Progress {
         for chapter in context.chapters()? {
             let (states, note) = match week(context, &chapter)? {
                 Week::Known(states) => (states, None),
-                Week::Broken(states) => (states, Some(broken(&chapter))),
+                Week::Broken(states) => (states, Some(unchecked(&chapter, "does not compile"))),
+                Week::Crashed(states) => (states, Some(unchecked(&chapter, "its checks crash"))),
                 Week::Blocked { by, last } => blocked(&chapter, &by, last)?,
             };
             println!(
@@ -66,9 +67,8 @@ impl Progress {
     }
 }
 
-fn broken(chapter: &Chapter) -> String {
-    let file = format!("does not compile: type `cargo study check {}`", chapter.package);
-    format!("{} {file}", bad("!", Stream::Out))
+fn unchecked(chapter: &Chapter, why: &str) -> String {
+    format!("{} {why}: type `cargo study check {}`", bad("!", Stream::Out), chapter.package)
 }
 
 /// What is known of a week that can't be checked because of `by`.

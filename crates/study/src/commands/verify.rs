@@ -9,6 +9,7 @@ use console::{StyledObject, pad_str};
 use super::{exit, progress};
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
+use crate::interrupt::Interrupted;
 use crate::names;
 use crate::report::{State, Who};
 use crate::ui::{Stream, bad, good, heading, open};
@@ -47,7 +48,16 @@ impl Verify {
         let who = if self.solutions { Who::Solution } else { Who::Exercise };
         let (mut all, mut states) = (Vec::new(), Vec::new());
         for chapter in &chapters {
-            match checks::run(context, chapter, Errors::Hide)? {
+            let outcome = match checks::run(context, chapter, Errors::Hide) {
+                Err(error) if error.is::<Interrupted>() => return Err(error),
+                Err(_) => {
+                    all.push(crashed(&chapter.package));
+                    states.extend(chapter.exercises()?.iter().map(|_| State::Failed));
+                    continue;
+                }
+                Ok(outcome) => outcome,
+            };
+            match outcome {
                 Outcome::Ran(report) => {
                     all.extend(rows(&chapter.package, &report, who));
                     states.extend(report.of(who).into_iter().map(|line| line.state));
@@ -74,6 +84,13 @@ fn broken(chapter: &str, package: Option<String>) -> Row {
     };
     let (chapter, group) = (chapter.to_owned(), "Compilation".to_owned());
     Row { chapter, group, state: State::Broken, passed: 0, tried: 1, why }
+}
+
+/// The row of a chapter whose checks ended before they had said everything.
+fn crashed(chapter: &str) -> Row {
+    let why = format!("the checks crash: type `cargo study check {chapter}`");
+    let (chapter, group) = (chapter.to_owned(), "Checks".to_owned());
+    Row { chapter, group, state: State::Failed, passed: 0, tried: 1, why }
 }
 
 fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
