@@ -46,8 +46,9 @@ pub fn flow(title: &str, stages: &[Stage]) -> Result<Figure> {
         .arrow("Q", "Q · Kᵀ")
         .arrow("K", "Q · Kᵀ")
         .arrow("Q · Kᵀ", "scores");
+    let stop = if title.ends_with('?') { "" } else { "." };
     let mut alt = format!(
-        "{title}. Data flow from top to bottom. The query Q, shape (1, 5), times the keys K, shape (3, 5), gives the scores: {}.",
+        "{title}{stop} Data flow from top to bottom. The query Q, shape (1, 5), times the keys K, shape (3, 5), gives the scores: {}.",
         said(&last)?
     );
     let mut name = "scores";

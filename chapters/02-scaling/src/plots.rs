@@ -33,14 +33,14 @@ pub fn entropy(measurements: &[Measurement], keys: usize) -> Result<Figure, Figu
         .draw()
 }
 
-/// The median norm of the gradient at the logits against the dimension, with and without the scale.
+/// The median norm of the gradient with respect to the logits against the dimension, with and without the scale.
 pub fn gradient(measurements: &[Measurement]) -> Result<Figure, FigureError> {
-    lines("Without the scale, the gradient at the logits dies", measurements, |s| s.gradient)
+    lines("Without the scale, the logits' gradient vanishes", measurements, |s| s.gradient)
         .y("median norm of the gradient")
         .log_y()
         .alt(
-            "Median norm of the gradient at the logits against head_dim. Divided by √d it stays at 0.17; without the scale it is as large up \
-             to d = 32, then falls, and is a thousand times smaller at d = 1024.",
+            "Median norm of the gradient with respect to the logits, against head_dim. Divided by √d it stays near 0.17; without the scale \
+             it is larger up to d = 32, then falls, and is more than a thousand times smaller at d = 1024.",
         )
         .draw()
 }
