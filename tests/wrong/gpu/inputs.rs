@@ -511,7 +511,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "reference in f32",
-            "the reference is rounded to f32 before it is compared: its rounding counts as an error of both then, and hides the kernel's own. Turn the other two into f64 instead.",
+            "the reference is rounded to f32 before it is compared: its rounding counts as an error of both then, and hides the kernel's own. Convert the other two to f64 instead.",
             |out, naive, reference| {
                 let rounded = reference.to_dtype(F32)?;
                 ruled([out, naive, &rounded], |out, naive| out <= 2. * naive)
@@ -519,7 +519,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "measured in out's type",
-            "errors are measured in out's own type: the reference is rounded to it, so that the naive error disappears or grows. Turn all into f64 first.",
+            "errors are measured in out's own type: the reference is rounded to it, so that the naive error disappears or grows. Convert all to f64 first.",
             |out, naive, reference| rounded_to([out, naive, reference], |out| match out.dtype() {
                 F32 => F64,
                 dtype => dtype,

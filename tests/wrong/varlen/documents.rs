@@ -22,7 +22,7 @@ fn from_ends(ends: &[u32]) -> Result<Tensor> {
 pub fn position_ids() -> Vec<Wrong<PositionIds>> {
     vec![
         wrong!(
-            "not begun anew",
+            "not restarted",
             "the positions run on from one sequence to the next. Each sequence begins at position 0.",
             |cu| positions(cu, |at, _, _, _| at)
         ),
