@@ -14,7 +14,7 @@ pub enum NormOrder {
 
 impl fmt::Display for NormOrder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+        out.pad(match self {
             Self::Pre => "pre",
             Self::Post => "post",
         })

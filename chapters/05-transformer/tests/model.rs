@@ -8,6 +8,7 @@ use candle_nn::{Init, VarBuilder, VarMap, var_builder::SimpleBackend};
 use checks::{
     State, harness::gradient::gradients_agree, transformer as transformer_checks,
 };
+use compare::largest_error;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -49,7 +50,7 @@ fn tokens(rows: &[&[u32]]) -> Result<Tensor> {
 }
 
 fn apart(a: &Tensor, b: &Tensor) -> Result<f32> {
-    (a - b)?.abs()?.max_all()?.to_scalar()
+    Ok(largest_error(a, b)? as f32)
 }
 
 /// As in `tests/pytorch.rs`: 60 epsilons of log-probabilities up to 8.

@@ -8,6 +8,7 @@ use candidates::{Candidate, candidates};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use checks::harness::fixtures::Fixtures;
+use compare::largest_error;
 use std::collections::BTreeMap;
 use transformer::{NormOrder, Transformer, TransformerConfig, model::PADDING};
 
@@ -93,7 +94,7 @@ fn cases() -> Result<Vec<(String, Case)>> {
 }
 
 fn largest(x: &Tensor) -> Result<f64> {
-    Ok(f64::from(x.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?))
+    largest_error(x, &x.zeros_like()?)
 }
 
 /// Within `roundings` of numbers of the size `scale`.

@@ -44,7 +44,7 @@ impl Positions {
 
 impl fmt::Display for Positions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+        out.pad(match self {
             Self::Sines => "sines",
             Self::Rope => "RoPE",
             Self::Alibi => "ALiBi",

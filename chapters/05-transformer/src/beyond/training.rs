@@ -85,7 +85,7 @@ mod tests {
                 let losses = losses_by_position(&reader, [20, TRAINED], None)?;
                 Ok(losses.iter().sum::<f32>() / losses.len() as f32)
             };
-            let (before, after) = (mean(0)?, mean(60)?);
+            let (before, after) = (mean(0)?, mean(25)?);
             assert!(
                 after < before && f64::from(after) > floor(),
                 "{positions}: {before} {after}"

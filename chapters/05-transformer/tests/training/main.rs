@@ -6,6 +6,7 @@ mod steps;
 mod tasks;
 
 use candle_core::{Device, Result, Tensor};
+use compare::larger;
 use transformer::{
     NormOrder, TransformerConfig,
     adam::AdamSettings,
@@ -61,12 +62,12 @@ fn one_seed_gives_the_same_losses_bit_by_bit() -> Result<()> {
 }
 
 /// The greatest difference of two means of gradients.
-fn apart(one: &Checkpoint, two: &Checkpoint) -> f32 {
+fn apart(one: &Checkpoint, two: &Checkpoint) -> f64 {
     let pairs = one
         .moments
         .iter()
         .flat_map(|(name, one)| one.first.iter().zip(&two.moments[name].first));
-    pairs.map(|(one, two)| (one - two).abs()).fold(0., f32::max)
+    pairs.map(|(one, two)| f64::from(one - two).abs()).fold(0., larger)
 }
 
 #[test]
