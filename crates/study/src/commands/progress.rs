@@ -44,7 +44,8 @@ impl Progress {
             // A week that is not started takes one line.
             if !states.iter().all(|(_, state)| state.is_open()) {
                 for (name, state) in &states {
-                    println!("  {} {name}", mark(*state));
+                    let optional = if *state == State::Optional { " (optional)" } else { "" };
+                    println!("  {} {name}{optional}", mark(*state));
                 }
             }
             let open = states.iter().find(|(_, state)| !state.is_done());
