@@ -33,7 +33,7 @@ pub fn encoder_decoder() -> Result<Figure> {
         .row([Node::tensor(Role::Plain, "source").shape("(batch, src)").at(left)])
         .row([
             mask("A: no padding", &[[1, 1, 1, 0]]).shape("of the source").id("A").at(left),
-            mask("B: no future", &FUTURE).shape("and no padding").id("B").at(right),
+            mask("B: no future", &FUTURE).shape("or padding").id("B").at(right),
         ])
         .group("× N", ["encoder self", "encoder mlp"])
         .group("× N", ["decoder self", "cross", "decoder mlp"])
@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn the_triangle_is_the_causal_mask() -> Result<()> {
         let device = candle_core::Device::Cpu;
-        let causal = masking::solution::causal_mask(4, 4, masking::Align::TopLeft, &device)?;
+        let causal =
+            masking::solution::causal_mask(4, 4, masking::Align::TopLeft, &device)?;
         assert_eq!(causal.flatten_all()?.to_vec1::<u8>()?, FUTURE.concat());
         assert!(encoder_decoder()?.alt().contains("mask A"));
         Ok(())

@@ -28,32 +28,49 @@ pub fn tiles() -> Result<Figure> {
         visited += visit;
     }
     let names = |of: &str| ["₀", "₁", "₂", "₃"].map(|at| format!("{of}{at}"));
+    let columns = [0.135, 0.38, 0.62, 0.85];
+    let whole = |role: Role, name: &str, at: usize| {
+        Node::tensor(role, name).shape("(256, d)").at(columns[at])
+    };
+    let block = |role: Role, name: &str, at: usize| {
+        Node::tensor(role, name).shape("(64, d)").at(columns[at])
+    };
     Diagram::new("Tile by tile: never all scores at once")
         .row([
-            Node::tensor(Role::Query, "Q").shape("(256, d)"),
-            Node::tensor(Role::Key, "K").shape("(256, d)"),
-            Node::tensor(Role::Value, "V").shape("(256, d)"),
+            whole(Role::Query, "Q", 0),
+            whole(Role::Key, "K", 1),
+            whole(Role::Value, "V", 2),
+            whole(Role::Output, "O", 3),
         ])
-        .row([Node::grid(Role::Scores, "tiles of S", rows).id("S")
-            .shape("64 × 64 each")
-            .rows(names("Q"))
-            .columns(names("K"))])
         .row([
-            Node::tensor(Role::Query, "Qᵢ").shape("(64, d)"),
-            Node::tensor(Role::Key, "Kⱼ").shape("(64, d)"),
-            Node::tensor(Role::Value, "Vⱼ").shape("(64, d)"),
-            Node::tensor(Role::Output, "m, l, a").shape("(64, d + 2)"),
+            block(Role::Query, "Qᵢ", 0),
+            block(Role::Key, "Kⱼ", 1),
+            block(Role::Value, "Vⱼ", 2),
+            Node::tensor(Role::Output, "m, l, a").shape("(64, d + 2)").at(columns[3]),
         ])
-        .row([Node::tensor(Role::Output, "O").shape("(256, d)")])
-        .group("in memory", ["Q", "K", "V"])
-        .group("in the cache, for one tile", ["Qᵢ", "Kⱼ", "Vⱼ", "m, l, a"])
-        .arrow_with("K", "S", "in blocks of 64")
+        .row([Node::grid(Role::Scores, "tiles of S", rows)
+            .id("S")
+            .shape("as they are visited")
+            .rows(names("Q"))
+            .columns(names("K"))
+            .at(0.5)])
+        .group("in memory", ["Q", "K", "V", "O"])
+        .group("in the cache", ["Qᵢ", "Kⱼ", "Vⱼ", "m, l, a"])
+        .arrow("Q", "Qᵢ")
+        .arrow("K", "Kⱼ")
+        .arrow("V", "Vⱼ")
+        .arrow("Qᵢ", "S")
+        .arrow("Kⱼ", "S")
+        .elbow("S", "m, l, a")
+        .arrow("Vⱼ", "m, l, a")
         .arrow_with("m, l, a", "O", "a / l")
         .alt(format!(
-            "At the top, in memory: Q, K and V, each (256, d). In the middle the matrix of scores as four by four tiles of 64 by 64. They \
-             are visited row by row, numbered 1 to {visited}: one tile in the first row, two in the second, up to four. Those on the \
-             diagonal are stronger, they need the causal mask; those above it are skipped. Below, what the cache holds for one tile: a \
-             block of Q, of K and of V, and the running state m, l, a. When a row of tiles is done, a / l goes to memory as a block of O."
+            "At the top, in memory: Q, K, V and the output O, each (256, d). Below, what the cache holds for one tile of 64 by 64: a block \
+             of Q, a block of K, a block of V, and the running state m, l, a of 64 queries. At the bottom the matrix of scores as four by \
+             four tiles. The blocks of Q and K give one tile, the tile and the block of V change the state, and when a row of tiles is \
+             done, a / l goes to memory as a block of O. The tiles are numbered 1 to {visited} as they are visited, row by row: one in the \
+             first row, two in the second, up to four. Those on the diagonal are stronger, they need the causal mask; those above it \
+             are skipped."
         ))
         .draw()
         .map_err(Error::wrap)

@@ -34,7 +34,8 @@ pub fn padded_and_packed() -> Result<Figure> {
         .row([Node::grid(Role::Plain, "padded", padded)
             .id("padded")
             .shape(format!("(3, {LONGEST}, d)"))
-            .rows(LENGTHS.map(|length| format!("{length} tokens")))])
+            .rows(LENGTHS.map(|length| format!("{length} tokens")))
+            .at(0.5)])
         .row([row])
         .row([Node::note("cu_seqlens: where each sequence begins, and the end")])
         .arrow("padded", "packed")
@@ -62,7 +63,7 @@ pub fn unpad_and_pad() -> Result<Figure> {
     let padded = (0..LENGTHS.len() as u32).map(|sequence| row(sequence).map(place));
     let said: Vec<String> = indices.iter().map(u32::to_string).collect();
     Diagram::new("Every place has a number")
-        .row([Node::grid(Role::Plain, "padded", padded).id("padded").rows(NAMES).at(0.5)])
+        .row([Node::grid(Role::Plain, "padded", padded).id("padded").shape("(3, 4)").rows(NAMES).at(0.5)])
         .row([Node::step("unpad").at(0.4), Node::step("pad").at(0.6)])
         .row([Node::grid(Role::Plain, "indices", [indices.iter().copied().map(place)])
             .id("indices")

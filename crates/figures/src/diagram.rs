@@ -80,7 +80,7 @@ impl Diagram {
         self.add(from.into(), to.into(), Way::Across, "")
     }
 
-    /// An arrow from middle to middle, slanted where it must be.
+    /// An arrow straight to a node that stands further left or right, beside what goes straight down.
     pub fn slanted(self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.add(from.into(), to.into(), Way::Slanted, "")
     }
@@ -116,7 +116,7 @@ impl Diagram {
         let title = Title::new(&self.title, SHEET);
         let layout =
             layout::place(&self.rows, &self.groups, title.bottom() + 12.0).map_err(fail)?;
-        let routes = route::routes(&self.arrows, &layout.nodes).map_err(fail)?;
+        let routes = route::routes(&self.arrows, &layout.nodes, &layout.groups).map_err(fail)?;
         let body = paint::body(&title, &self.rows, &self.groups, &layout, &routes);
         Ok(canvas::document(&self.alt_text(), (SHEET, layout.height), &body))
     }

@@ -31,12 +31,16 @@ pub(crate) struct Place {
     pub(super) bottom: f64,
     /// Where arrows from above and below meet it: a grid's labels stand beside that.
     pub(super) axis: f64,
+    /// Where arrows from the sides meet it, the height and both ends: a grid's name stands above that.
+    pub(super) level: f64,
+    pub(super) sides: (f64, f64),
 }
 
 impl Place {
-    /// A rectangle whose axis is its middle.
+    /// A rectangle that arrows meet in the middle of its edges.
     pub(super) fn new((left, top): (f64, f64), (right, bottom): (f64, f64)) -> Self {
-        Self { left, top, right, bottom, axis: (left + right) / 2.0 }
+        let (axis, level) = ((left + right) / 2.0, (top + bottom) / 2.0);
+        Self { left, top, right, bottom, axis, level, sides: (left, right) }
     }
 
     pub(super) fn middle(&self) -> (f64, f64) {
@@ -88,8 +92,10 @@ pub(super) fn place(rows: &[Vec<Node>], groups: &[Group], top: f64) -> Result<La
         } else {
             0.0
         };
-        let height = row.iter().map(|node| node.size(SHEET).1).fold(0.0, f64::max);
-        for (node, place) in row.iter().zip(across(row, y, height)?) {
+        // All nodes of a row meet at one height.
+        let most = |side: usize| row.iter().map(|n| n.around(SHEET)[side]).fold(0.0, f64::max);
+        let (above, height) = (most(1), most(1) + most(3));
+        for (node, place) in row.iter().zip(across(row, y + above)?) {
             if nodes.insert(node.id.clone(), place).is_some() {
                 return Err(("nodes".into(), "names that differ".into(), node.id.clone()));
             }
@@ -100,14 +106,14 @@ pub(super) fn place(rows: &[Vec<Node>], groups: &[Group], top: f64) -> Result<La
     Ok(Layout { nodes, groups, height: y + below + MARGIN })
 }
 
-/// The places of one row's nodes, each centred in the row's height.
-fn across(row: &[Node], top: f64, height: f64) -> Result<Vec<Place>, Fault> {
-    let sizes: Vec<(f64, f64)> = row.iter().map(|node| node.size(SHEET)).collect();
-    let free = SHEET - 2.0 * MARGIN - sizes.iter().map(|size| size.0).sum::<f64>();
+/// The places of one row's nodes, which meet at the height `level`.
+fn across(row: &[Node], level: f64) -> Result<Vec<Place>, Fault> {
+    let sizes: Vec<[f64; 4]> = row.iter().map(|node| node.around(SHEET)).collect();
+    let free = SHEET - 2.0 * MARGIN - sizes.iter().map(|size| size[0] + size[2]).sum::<f64>();
     let gap = free / (row.len() + 1) as f64;
     let mut x = MARGIN;
     let mut places: Vec<Place> = vec![];
-    for (node, size) in row.iter().zip(sizes) {
+    for (node, [before, above, behind, below]) in row.iter().zip(sizes) {
         if let Kind::Grid(grid) = &node.kind {
             let columns = grid.columns();
             let uneven = grid.cells.iter().any(|row| row.len() != columns);
@@ -120,19 +126,22 @@ fn across(row: &[Node], top: f64, height: f64) -> Result<Vec<Place>, Fault> {
             }
         }
         x += gap;
-        let axis = size.0 / 2.0 + node.aside();
-        let left = node.middle.map_or(x, |share| share * SHEET - axis);
-        let above = top + (height - size.1) / 2.0;
-        let corners = ((left, above), (left + size.0, above + size.1));
-        let place = Place { axis: left + axis, ..Place::new(corners.0, corners.1) };
+        let axis = node.middle.map_or(x + before, |share| share * SHEET);
+        let (start, end) = node.sides(SHEET);
+        let place = Place {
+            axis,
+            level,
+            sides: (axis - start, axis + end),
+            ..Place::new((axis - before, level - above), (axis + behind, level + below))
+        };
         let clear = places.last().map_or(MARGIN - 10.0, |last| last.right + 8.0);
-        if left < clear || place.right > SHEET - 4.0 {
-            let got = format!("{left:.0} to {:.0}", place.right);
+        if place.left < clear || place.right > SHEET - 4.0 {
+            let got = format!("{:.0} to {:.0}", place.left, place.right);
             let room = format!("a place between {clear:.0} and {:.0}", SHEET - 4.0);
             return Err((format!("node \"{}\"", node.id), room, got));
         }
         places.push(place);
-        x += size.0;
+        x += before + behind;
     }
     Ok(places)
 }

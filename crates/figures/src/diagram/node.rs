@@ -123,7 +123,7 @@ impl Node {
         self
     }
 
-    /// How wide it is at least, as a share of the sheet.
+    /// How wide a box is at least, as a share of the sheet.
     pub fn width(mut self, share: f64) -> Self {
         self.width = share;
         self
@@ -153,39 +153,57 @@ impl Node {
         self
     }
 
-    /// Width and height.
-    pub(super) fn size(&self, sheet: f64) -> (f64, f64) {
+    /// Width and height of what is no grid.
+    fn size(&self, sheet: f64) -> (f64, f64) {
         let lines = self.lines() as f64 * LINE;
         // Bold letters are wider.
         let (name, small) =
             (1.08 * text::widest(&self.name, NAME), text::widest(&self.small, SMALL));
-        let words = if matches!(self.kind, Kind::Grid(_)) { self.head() } else { name.max(small) };
+        let words = name.max(small);
         let least = self.width * sheet;
         match &self.kind {
             Kind::Note => (text::widest(&self.name, SMALL).max(least), lines),
             Kind::Step => ((words + 28.0).max(least), lines + 11.0),
             Kind::Tensor => ((words + 24.0).max(70.0).max(least), lines + 13.0),
-            Kind::Grid(grid) => {
-                let (left, top) = grid.margins();
-                let cells = (grid.columns() as f64 * grid.cell(), grid.cells.len() as f64 * CELL);
-                let marks = if grid.marks.is_empty() { 0.0 } else { MARKS };
-                (words.max(left + cells.0).max(least), lines + top + cells.1 + marks)
-            }
+            Kind::Grid(_) => (0.0, 0.0),
         }
     }
 
-    /// How far right of its middle its axis is: the middle of a grid's cells.
-    pub(super) fn aside(&self) -> f64 {
+    /// What stands left, above, right and below of the point at which rows and arrows meet it: its middle, or the middle
+    /// of a grid's cells.
+    pub(super) fn around(&self, sheet: f64) -> [f64; 4] {
+        let Kind::Grid(grid) = &self.kind else {
+            let (width, height) = self.size(sheet);
+            return [width / 2.0, height / 2.0, width / 2.0, height / 2.0];
+        };
+        let (label, columns) = grid.margins();
+        let (wide, high) = grid.cells_size();
+        let (half, marks) = (self.head() / 2.0, grid.marks_height());
+        [
+            (label + wide / 2.0).max(half),
+            self.lines() as f64 * LINE + columns + high / 2.0,
+            (wide / 2.0).max(half),
+            high / 2.0 + marks,
+        ]
+    }
+
+    /// How far from that point arrows from the left and from the right end.
+    pub(super) fn sides(&self, sheet: f64) -> (f64, f64) {
         match &self.kind {
-            Kind::Grid(grid) => grid.margins().0 / 2.0,
-            _ => 0.0,
+            Kind::Grid(grid) => {
+                let half = grid.cells_size().0 / 2.0;
+                (grid.margins().0 + half, half)
+            }
+            _ => (self.size(sheet).0 / 2.0, self.size(sheet).0 / 2.0),
         }
     }
 
     /// How wide a grid's name and its shape are.
-    pub(super) fn head(&self) -> f64 {
+    fn head(&self) -> f64 {
         // Bold letters are wider.
-        1.08 * text::widest(&self.name, NAME) + BESIDE + text::widest(&self.small, SMALL)
+        let name = 1.08 * text::widest(&self.name, NAME);
+        let small = text::widest(&self.small, SMALL);
+        if self.small.is_empty() { name } else { name + BESIDE + small }
     }
 
     /// How many lines of words it has. A grid's smaller ones stand behind its name.
@@ -220,6 +238,16 @@ impl Grid {
         let texts = self.cells.iter().flatten().map(|cell| cell.text.as_str());
         let widest = texts.chain(self.columns.iter().map(String::as_str));
         widest.map(|text| text::width(text, SMALL) + 10.0).fold(CELL, f64::max).ceil()
+    }
+
+    /// Width and height of all cells.
+    fn cells_size(&self) -> (f64, f64) {
+        (self.columns() as f64 * self.cell(), self.cells.len() as f64 * CELL)
+    }
+
+    /// What marks take below.
+    fn marks_height(&self) -> f64 {
+        if self.marks.is_empty() { 0.0 } else { MARKS }
     }
 
     /// What labels take at the left and at the top.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::layout::{Group, Layout, Place};
 use super::node::{BESIDE, CELL, Grid, Kind, LINE, MARKS, NAME, Node, SMALL};
-use super::route::Route;
+use super::route::{self, Route};
 use crate::{
     canvas::{self, MARGIN, Title},
     colour::{BAND, GRID, INK, PAPER, hex},
@@ -36,11 +36,12 @@ pub(super) fn body(
             place,
             8.0,
             &format!(
-                "fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"",
+                "fill=\"{0}\" fill-opacity=\"0.06\" stroke=\"{0}\" stroke-dasharray=\"5 4\"",
                 hex(BAND)
             ),
         );
-        let at = (place.left + 10.0, place.top + LINE / 2.0 + 3.0);
+        let left = route::label_left(place, &group.label, routes);
+        let at = (left, place.top + LINE / 2.0 + 3.0);
         svg.text(at, "start", SMALL, false, &group.label);
     }
     for route in routes {
@@ -167,15 +168,10 @@ impl Svg {
     fn grid(&mut self, node: &Node, grid: &Grid, place: &Place) {
         let (label, head) = grid.margins();
         let wide = grid.cell();
-        let (middle, _) = place.middle();
         let left = place.axis - wide * grid.columns() as f64 / 2.0;
-        // Above the cells, where there is room.
-        let half = node.head() / 2.0;
-        let fits = place.axis - half >= place.left && place.axis + half <= place.right + 1e-6;
-        let head_x = if fits { place.axis } else { middle };
-        self.head(node, (head_x, place.top + LINE / 2.0));
-        let above = place.top + node.lines() as f64 * LINE;
-        let top = above + head;
+        let top = place.level - CELL * grid.cells.len() as f64 / 2.0;
+        let above = top - head;
+        self.head(node, (place.axis, above - (node.lines() as f64 - 0.5) * LINE));
         for (column, words) in grid.columns.iter().enumerate() {
             let x = left + (column as f64 + 0.5) * wide;
             self.text((x, above + LINE / 2.0), "middle", SMALL, false, words);

@@ -23,7 +23,7 @@ pub(super) enum Way {
     Down,
     /// Across, then down or up.
     Across,
-    /// From middle to middle.
+    /// The straight line.
     Slanted,
 }
 
@@ -36,10 +36,11 @@ pub(super) struct Route {
     pub(super) words: Option<(String, Place)>,
 }
 
-/// The way of each arrow; fails on unknown nodes and on a way through a node.
+/// The way of each arrow, with its words clear of the frames' edges; fails on unknown nodes and on a way through a node.
 pub(super) fn routes(
     arrows: &[Arrow],
     nodes: &BTreeMap<String, Place>,
+    frames: &[Place],
 ) -> Result<Vec<Route>, Fault> {
     let mut routes: Vec<Route> = vec![];
     for arrow in arrows {
@@ -52,7 +53,7 @@ pub(super) fn routes(
         };
         let points = points(find(&arrow.from)?, find(&arrow.to)?, arrow.way);
         let words = (!arrow.words.is_empty())
-            .then(|| (arrow.words.clone(), words_place(&points, &arrow.words)));
+            .then(|| (arrow.words.clone(), words_place(&points, &arrow.words, frames)));
         let others = || nodes.iter().filter(|(name, _)| **name != arrow.from && **name != arrow.to);
         if let Some((name, _)) = others().find(|(_, place)| crosses(&points, place)) {
             return Err((what, "a way past all other nodes".into(), format!("\"{name}\"")));
@@ -72,19 +73,20 @@ pub(super) fn routes(
 }
 
 fn points(from: Place, to: Place, way: Way) -> Vec<(f64, f64)> {
-    let ((_, from_y), (_, to_y)) = (from.middle(), to.middle());
-    let (from_x, to_x) = (from.axis, to.axis);
+    let (from_x, from_y, to_x, to_y) = (from.axis, from.level, to.axis, to.level);
     let down = to.top >= from.bottom;
     let (leave, enter) = if down { (from.bottom, to.top) } else { (from.top, to.bottom) };
     let beside = from.top < to.bottom && to.top < from.bottom;
     let right = to_x > from_x;
-    let side = |place: Place, right: bool| if right { place.right } else { place.left };
+    let side = |place: Place, right: bool| if right { place.sides.1 } else { place.sides.0 };
     if beside {
         let y = if from.bottom - from.top < to.bottom - to.top { from_y } else { to_y };
         return vec![(side(from, right), y), (side(to, !right), y)];
     }
     if way == Way::Slanted {
-        return vec![(from_x, leave), (to_x, enter)];
+        // Beside what goes straight.
+        let shift = |place: Place| (place.right - place.left) / 4.0 * (to_x - from_x).signum();
+        return vec![(from_x + shift(from), leave), (to_x - shift(to), enter)];
     }
     // The narrower one's axis, where the other is above or below it.
     let narrow = if from.right - from.left < to.right - to.left { from_x } else { to_x };
@@ -103,14 +105,39 @@ fn points(from: Place, to: Place, way: Way) -> Vec<(f64, f64)> {
     }
 }
 
-/// Right of an arrow's first part, or above it where it lies flat.
-fn words_place(points: &[(f64, f64)], words: &str) -> Place {
+/// Right of an arrow's first part, or above it where it lies flat; in its middle, unless a frame's edge is there.
+fn words_place(points: &[(f64, f64)], words: &str, frames: &[Place]) -> Place {
     let ((x0, y0), (x1, y1)) = (points[0], points[1]);
-    let (x, y) = ((x0 + x1) / 2.0, (y0 + y1) / 2.0);
     let wide = text::width(words, SMALL);
     let flat = (x1 - x0).abs() > (y1 - y0).abs();
-    let (left, middle) = if flat { (x - wide / 2.0, y - LINE / 2.0 - 2.0) } else { (x + 9.0, y) };
-    Place::new((left, middle - 8.0), (left + wide, middle + 8.0))
+    let at = |share: f64| {
+        let (x, y) = (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+        let (left, middle) =
+            if flat { (x - wide / 2.0, y - LINE / 2.0 - 2.0) } else { (x + 9.0, y) };
+        Place::new((left, middle - 8.0), (left + wide, middle + 8.0))
+    };
+    let cut = |place: &Place| {
+        let edge = |y: f64| place.top < y && y < place.bottom;
+        frames.iter().any(|frame| {
+            frame.left < place.right
+                && place.left < frame.right
+                && (edge(frame.top) || edge(frame.bottom))
+        })
+    };
+    let shares = [0.5, 0.4, 0.6, 0.3, 0.7];
+    shares.into_iter().map(at).find(|place| !cut(place)).unwrap_or(at(0.5))
+}
+
+/// Where a frame's label goes: at its left, or further right where an arrow comes in there.
+pub(super) fn label_left(frame: &Place, label: &str, routes: &[Route]) -> f64 {
+    let wide = text::width(label, SMALL);
+    let (first, last) = (frame.left + 10.0, frame.right - 6.0 - wide);
+    let clear = |left: &f64| {
+        let place = Place::new((*left - 5.0, frame.top + 4.0), (left + wide, frame.top + LINE));
+        routes.iter().all(|route| !crosses(&route.points, &place))
+    };
+    let steps = ((last - first).max(0.0) / 4.0) as usize;
+    (0..=steps).map(|step| first + 4.0 * step as f64).find(clear).unwrap_or(first)
 }
 
 fn crosses(points: &[(f64, f64)], place: &Place) -> bool {
