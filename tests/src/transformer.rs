@@ -6,6 +6,7 @@ mod encoding;
 mod layers;
 mod loss;
 mod norm;
+mod parts;
 mod rope;
 mod schedule;
 mod stack;
@@ -17,17 +18,13 @@ pub use encoding::{PositionalEncoding, positional_encoding};
 pub use layers::{DecoderLayer, EncoderLayer, Residual, decoder_layer, encoder_layer, residual};
 pub use loss::{LabelSmoothing, label_smoothing};
 pub use norm::{LayerNorm, layer_norm};
+pub use parts::{Cross, NormOrder, Step};
 pub use rope::{Rope, rope};
 pub use schedule::{LearningRate, learning_rate};
 pub use stack::{Decode, DecoderStep, Encode, decode, encode};
 pub use step::{TrainingStep, Update, training_step};
 
-use crate::{Proof, harness::fixtures::Fixtures};
-use candle_core::{Error, Result, Tensor};
-use std::{
-    fmt::{self, Display},
-    str::FromStr,
-};
+use crate::Proof;
 
 /// The wrong answers of week 5, judged.
 pub(crate) fn zoo() -> Vec<Proof> {
@@ -46,45 +43,4 @@ pub(crate) fn zoo() -> Vec<Proof> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// A part of a layer: a tensor goes in, one of the same shape comes out.
-pub type Step<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
-/// Cross-attention, or a decoder: tokens and the encoder's memory go in.
-pub type Cross<'a> = dyn Fn(&Tensor, &Tensor) -> Result<Tensor> + 'a;
-
-/// Where the norm of a sublayer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormOrder {
-    /// Before the sublayer, inside the residual branch.
-    Pre,
-    /// After the residual sum.
-    Post,
-}
-
-impl NormOrder {
-    const BOTH: [Self; 2] = [Self::Pre, Self::Post];
-
-    /// The chapter's own enum: the checks know no chapter.
-    fn parsed<O: FromStr<Err: Display>>(self) -> Result<O> {
-        self.to_string().parse().map_err(|error: O::Err| Error::Msg(error.to_string()))
-    }
-}
-
-impl fmt::Display for NormOrder {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Pre => "pre",
-            Self::Post => "post",
-        })
-    }
-}
-
-fn pytorch() -> Result<Fixtures> {
-    Fixtures::read(include_bytes!("../fixtures/transformer.safetensors"))
-}
-
-/// The angle by which pair `pair` of `dim` numbers is turned at `position`: position / 10000^(2·pair/dim).
-fn angle(position: usize, pair: usize, dim: usize) -> f64 {
-    position as f64 * (-2. * pair as f64 / dim as f64 * 10_000f64.ln()).exp()
 }

@@ -1,6 +1,6 @@
 //! What greedy decoding must hold.
 
-use super::{Cross, Step};
+use super::parts::{Cross, Step};
 use crate::{
     Proof, Verdict,
     harness::{

@@ -1,6 +1,6 @@
 //! What sinusoidal positions must hold.
 
-use super::angle;
+use super::parts::angle;
 use crate::{
     Proof, Verdict,
     harness::{

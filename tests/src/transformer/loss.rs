@@ -1,6 +1,6 @@
 //! What the smoothed cross-entropy must hold.
 
-use super::pytorch;
+use super::parts::pytorch;
 use crate::{
     Proof, Verdict,
     harness::{

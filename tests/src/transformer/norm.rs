@@ -1,6 +1,6 @@
 //! What layer norm must hold.
 
-use super::pytorch;
+use super::parts::pytorch;
 use crate::{
     Proof, Verdict,
     harness::{

@@ -1,6 +1,6 @@
 //! What rotary positions must hold.
 
-use super::{angle, pytorch};
+use super::parts::{angle, pytorch};
 use crate::{
     Proof, Verdict,
     harness::{

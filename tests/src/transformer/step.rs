@@ -1,6 +1,6 @@
 //! What a step of training must hold.
 
-use super::Cross;
+use super::parts::Cross;
 use crate::{
     Proof, Verdict,
     harness::{

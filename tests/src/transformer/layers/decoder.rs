@@ -1,9 +1,6 @@
 //! What a layer of the decoder must hold.
 
-use super::{
-    super::{Cross, Step},
-    Affine, Calls, broken, given, times,
-};
+use super::parts::{Affine, Calls, broken, given, times};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -14,7 +11,7 @@ use crate::{
         gradient::gradients_agree,
         why,
     },
-    transformer::NormOrder,
+    transformer::parts::{Cross, NormOrder, Step},
     wrong,
 };
 use candle_core::{DType, Device, Result, Tensor};

@@ -1,6 +1,6 @@
 //! What a layer of the encoder must hold.
 
-use super::{super::Step, Affine, Calls, broken, given, plus, times};
+use super::parts::{Affine, Calls, broken, given, plus, times};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -11,7 +11,7 @@ use crate::{
         gradient::gradients_agree,
         why,
     },
-    transformer::NormOrder,
+    transformer::parts::{NormOrder, Step},
     wrong,
 };
 use candle_core::{DType, Device, Result, Tensor};

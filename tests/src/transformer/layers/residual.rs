@@ -1,6 +1,6 @@
 //! What one sublayer with its norm and its shortcut must hold.
 
-use super::{super::Step, Affine, Calls, broken, first_row, given, plus, times};
+use super::parts::{Affine, Calls, broken, first_row, given, plus, times};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -12,7 +12,7 @@ use crate::{
         gradient::gradients_agree,
         why,
     },
-    transformer::NormOrder,
+    transformer::parts::{NormOrder, Step},
     wrong,
 };
 use candle_core::{DType, Device, Result, Tensor};

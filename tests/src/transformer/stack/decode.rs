@@ -1,6 +1,6 @@
 //! What the decoder must hold.
 
-use super::{super::Step, Calls, broken, embed, mean_of_seen, tokens};
+use super::parts::{Calls, broken, embed, mean_of_seen, tokens};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -11,6 +11,7 @@ use crate::{
         gradient::gradients_agree,
         show, why,
     },
+    transformer::parts::Step,
     wrong,
 };
 use candle_core::{DType, Device, Result, Tensor};

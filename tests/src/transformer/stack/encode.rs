@@ -1,9 +1,6 @@
 //! What the encoder must hold.
 
-use super::{
-    super::{Cross, Step},
-    Calls, broken, embed, mean_of_seen, tokens,
-};
+use super::parts::{Calls, broken, embed, mean_of_seen, tokens};
 use crate::{
     Proof, Verdict,
     harness::{
@@ -13,6 +10,7 @@ use crate::{
         gradient::gradients_agree,
         show, why,
     },
+    transformer::parts::{Cross, Step},
     wrong,
 };
 use candle_core::{DType, Device, Result, Tensor};

@@ -10,6 +10,7 @@ mod run;
 use clap::Parser;
 use device::{Kind, choose};
 use options::train::Options;
+use run::End;
 use std::process::ExitCode;
 use transformer::{reason::reason, single::single_threaded_candle};
 
@@ -23,14 +24,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Cli {
     #[command(flatten)]
     options: Options,
-}
-
-/// How a run that did not fail ended.
-enum End {
-    /// All steps are done.
-    Finished,
-    /// By Ctrl-C.
-    Stopped,
 }
 
 fn main() -> ExitCode {

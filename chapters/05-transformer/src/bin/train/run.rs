@@ -1,7 +1,6 @@
 //! The training itself.
 
 use crate::{
-    End,
     places::{Places, shown},
     progress::Progress,
     report,
@@ -19,6 +18,14 @@ use transformer::{
     reason::reason,
     training::{Settings, Trainer},
 };
+
+/// How a run that did not fail ended.
+pub enum End {
+    /// All steps are done.
+    Finished,
+    /// By Ctrl-C.
+    Stopped,
+}
 
 /// How often Ctrl-C was pressed, and how many of those presses the steps have answered.
 static PRESSED: AtomicUsize = AtomicUsize::new(0);
