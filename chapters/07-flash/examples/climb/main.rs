@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run -p flash --example climb             # the tables again, from the file
-//! cargo run -p flash --example climb -- times    # measures (a minute; on a machine that does nothing else)
+//! cargo run -p flash --example climb -- times    # measures (minutes), one thread's time on the processor
 //! cargo run -p flash --example climb -- lines    # counts cache lines with valgrind (two minutes, in any company)
 //! ```
 

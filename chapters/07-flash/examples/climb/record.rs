@@ -11,7 +11,7 @@ pub struct Record {
     pub lines: Option<Lines>,
 }
 
-/// Milliseconds of all heads, on all threads.
+/// Milliseconds of all heads, on one thread.
 #[derive(Deserialize, Serialize)]
 pub struct Times {
     pub machine: Machine,

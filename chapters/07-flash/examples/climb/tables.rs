@@ -92,21 +92,31 @@ fn parts(times: &Times) -> String {
         false => "–".into(),
     };
     let rows = times.rungs.iter().map(|rung| {
-        let rest = rung.short - rung.scores - rung.values;
+        let both = rung.scores + rung.values;
+        // Of a difference between large numbers, or of parts that get in each other's way, nothing follows.
+        let fits = both <= rung.short && both >= rung.short / 2.;
         vec![
             rung.name.clone(),
             ms(rung.long),
             ms(rung.short),
-            ms(rung.scores),
-            ms(rung.values),
-            ms(rest),
-            speed(products, rung.scores + rung.values),
+            ms(rung.scores / 2.),
+            ms(rung.values / 2.),
+            ms(both),
+            if fits { speed(products, both) } else { "–".into() },
         ]
     });
     let sizes =
         [times.long, times.short].map(|[heads, seq]| format!("{heads} × {}", thousands(seq)));
     let [long, short] = &sizes;
-    let head = ["milliseconds", long, short, "Q·Kᵀ", "P·V", "the rest", "the products' GFLOP/s"];
+    let head = [
+        "milliseconds",
+        long,
+        short,
+        "saved: half of q and k",
+        "saved: half of v",
+        "twice both",
+        "the products' GFLOP/s",
+    ];
     let size = thousands(times.product.size);
     let yardstick = speed(2. * (times.product.size as f64).powi(3), times.product.ms);
     let listed = |parts: &[Part]| -> String {
@@ -116,7 +126,7 @@ fn parts(times: &Times) -> String {
     };
     table(&head, rows.collect())
         + &format!(
-            "\n(Heads × tokens, {} numbers each, no mask; parts of the second column. Medians of {} rounds in turn. \
+            "\n(Heads × tokens, {} numbers each, no mask; halves in the second size. The fastest of {} rounds in turn, in one thread's time on the processor. \
              By themselves, for as many scores: exponentials, {} ms; dot products, {} ms. Yardstick, a product of two {size} × {size} matrices by \
              candle: {yardstick} GFLOP/s. {})\n",
             times.dim,
