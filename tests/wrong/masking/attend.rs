@@ -367,7 +367,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
         wrong!(
             "scores stretched to the mask",
             "scores are stretched to a keep-mask that has more rows, or more dimensions, than they have: the mask is broadcast to the scores' shape, never the other way.",
-            |scores, mask| with_stretched(scores, mask)
+            with_stretched
         ),
         wrong!(
             "no keys refused",

@@ -231,6 +231,12 @@ pub fn padding_mask() -> Vec<Wrong<PaddingMask>> {
             }
         ),
         wrong!(
+            "u32",
+            "the values are right, but the type is u32: a keep-mask is u8.",
+            |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?
+                .to_dtype(DType::U32)
+        ),
+        wrong!(
             "floats",
             "the values are right, but the type is f32: a keep-mask is u8.",
             |lengths, seq_k, _| padding(lengths, seq_k, |key, length| key < length)?
