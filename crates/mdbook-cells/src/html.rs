@@ -1,9 +1,6 @@
 //! Small pieces of HTML and Markdown.
 
-use anyhow::Result;
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
-
-use crate::math;
+use pulldown_cmark::Options;
 
 /// Whom a text is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,32 +53,6 @@ pub(crate) fn details(class: &str, summary: &str, body: &str) -> String {
     )
 }
 
-/// One paragraph of Markdown as HTML on one line, without the `<p>` around it.
-pub(crate) fn inline(markdown: &str, reader: Reader) -> Result<String> {
-    let options = markdown_options() | Options::ENABLE_SMART_PUNCTUATION;
-    let mut events = Vec::new();
-    for event in Parser::new_ext(markdown, options) {
-        events.push(match event {
-            Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph) => continue,
-            Event::SoftBreak | Event::HardBreak => Event::Text(" ".into()),
-            Event::InlineMath(latex) if reader == Reader::Page => {
-                Event::InlineHtml(math::to_mathml(&latex, false)?.into())
-            }
-            Event::DisplayMath(latex) if reader == Reader::Page => {
-                Event::InlineHtml(math::to_mathml(&latex, true)?.into())
-            }
-            Event::InlineMath(latex) => Event::InlineHtml(format!("${}$", escape(&latex)).into()),
-            Event::DisplayMath(latex) => {
-                Event::InlineHtml(format!("$${}$$", escape(&latex)).into())
-            }
-            event => event,
-        });
-    }
-    let mut html = String::new();
-    pulldown_cmark::html::push_html(&mut html, events.into_iter());
-    Ok(html.replace('\n', " ").trim().to_owned())
-}
-
 /// `text` with every line quoted, as a Markdown blockquote.
 pub(crate) fn quote(text: &str) -> String {
     let lines = text.trim_matches('\n').lines();
@@ -103,16 +74,6 @@ mod tests {
     fn a_fence_is_longer_than_what_it_holds() {
         assert_eq!(fence("rust", "a\n"), "```rust\na\n```\n");
         assert_eq!(fence("", "````\nx\n````"), "`````\n````\nx\n````\n`````\n");
-    }
-
-    #[test]
-    fn inline_is_one_line_of_html() -> Result<()> {
-        assert_eq!(
-            inline("a *b* `c<d`\n$x_1$", Reader::Notebook)?,
-            "a <em>b</em> <code>c&lt;d</code> $x_1$"
-        );
-        assert!(inline("$x$", Reader::Page)?.starts_with("<math"));
-        Ok(())
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod blocks;
 mod directive;
 pub mod draft;
 mod html;
+mod inline;
 mod math;
 pub mod notebook;
 mod outputs;

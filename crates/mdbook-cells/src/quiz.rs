@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::html::{self, Reader};
+use crate::inline::inline;
 use crate::math;
 
 /// A question with its answers.
@@ -84,7 +85,7 @@ impl Quiz {
                 ("answer wrong", "Not quite.")
             };
             let body = format!("**{verdict}** {}", text(answer.why.trim())?);
-            result += &html::details(class, &html::inline(&answer.text, reader)?, &body);
+            result += &html::details(class, &inline(&answer.text, reader)?, &body);
             result.push('\n');
         }
         Ok(result + "</div>\n")

@@ -40,7 +40,7 @@ pub(crate) const MARK: &str = "// GIVEN:";
 /// The helpers that `source`, the solution in `dir`, a chapter's folder, brings into scope by `use`, or names behind
 /// `// GIVEN:`, as far as they are this workspace's. `file` is named in errors.
 pub(crate) fn given(source: &str, file: &str, dir: &Path) -> Result<Vec<Given>> {
-    let ast = syn::parse_file(source).with_context(|| format!("{file}: not valid Rust"))?;
+    let ast = text::rust(source, file)?;
     let mut paths = Vec::new();
     for item in &ast.items {
         if let Item::Use(item) = item {
@@ -55,8 +55,10 @@ pub(crate) fn given(source: &str, file: &str, dir: &Path) -> Result<Vec<Given>> 
         }
     }
     let houses = Houses::of(dir);
+    let own = ["crate", "solution"].map(str::to_owned);
     let mut all = Vec::new();
-    for (path, name) in named {
+    // The solution's own parts are given to nobody: the stub says so.
+    for (path, name) in named.into_iter().filter(|(path, _)| !path.starts_with(&own)) {
         let (Some((house, from)), true) = (houses.called(&path[0], dir), path.len() > 1) else {
             continue;
         };

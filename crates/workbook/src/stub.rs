@@ -19,10 +19,7 @@ pub(crate) fn stub(
     exercises: &[&str],
     given: &[Given],
 ) -> Result<String> {
-    let ast = syn::parse_file(source).map_err(|error| {
-        let at = error.span().start();
-        anyhow::anyhow!("{file}:{}: not valid Rust ({error}); fix it", at.line)
-    })?;
+    let ast = text::rust(source, file)?;
     let regions = regions::regions(source, file)?;
     let is_exercise = |name: &str| exercises.contains(&name);
     let mut edits = Edits {

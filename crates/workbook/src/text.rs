@@ -10,6 +10,14 @@ pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("can't read `{}`", path.display()))
 }
 
+/// The syntax tree of `source`; an error names `file` and the line.
+pub(crate) fn rust(source: &str, file: &str) -> Result<syn::File> {
+    syn::parse_file(source).map_err(|error| {
+        let line = error.span().start().line;
+        anyhow::anyhow!("{file}:{line}: not valid Rust ({error}); fix it")
+    })
+}
+
 /// The ranges of the lines of `text`, line ends included.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut end = 0;

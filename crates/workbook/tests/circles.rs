@@ -1,4 +1,7 @@
 //! No two modules of a crate import each other, directly or in a circle: arrows point one way inside a crate, too.
+//!
+//! A module may name what it holds: that it calls its children, or exports them, is no import. What a child takes from the
+//! module that holds it is one, and so is what modules take from each other, wherever they stand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -58,9 +61,13 @@ fn a_circle_is_found_and_a_table_of_contents_is_none() {
     let e = ("c/e.rs", "use crate::a; pub struct E;");
     assert_eq!(tree(&[lib, ("a.rs", ""), b, c, d, e]), none);
     assert_eq!(tree(&[lib, ("a.rs", "use crate::b;"), b, c, d, e]), [["a", "b", "c::d", "c::e"]]);
-    let e = ("c/e.rs", "use super::*; pub struct E;");
-    let c = ("c/mod.rs", "mod d; mod e; use d::D; pub use e::E;");
-    assert_eq!(tree(&[lib, ("a.rs", ""), ("b.rs", ""), c, d, e]), [["c", "c::d", "c::e"]]);
+    // A module may call its children, and they may use it, but not each other through it.
+    let c = ("c/mod.rs", "mod d; mod e; use d::D; fn f() { e::g() } pub use e::E; struct Own;");
+    let e = ("c/e.rs", "use super::Own; pub struct E;");
+    assert_eq!(tree(&[lib, ("a.rs", ""), ("b.rs", ""), c, d, e]), none);
+    let c = ("c/mod.rs", "mod d; mod e; pub use d::D; pub use e::E;");
+    let e = ("c/e.rs", "use super::D; pub struct E;");
+    assert_eq!(tree(&[lib, ("a.rs", ""), ("b.rs", ""), c, d, e]), [["c::d", "c::e"]]);
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
@@ -170,7 +177,8 @@ impl Tree {
             .iter()
             .map(|(name, module)| {
                 let homes = module.paths.iter().filter_map(|path| self.home(name, path, 0));
-                (name, homes.filter(|home| home != name).collect())
+                // What a module holds begins with its name.
+                (name, homes.filter(|home| !home.starts_with(name)).collect())
             })
             .collect();
         let reached = |from: &Name| {

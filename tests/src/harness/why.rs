@@ -1,7 +1,7 @@
 //! Why an edge matters: what goes wrong in practice when it does not hold. A learner reads it below the law.
 
 /// Nothing to compute.
-pub const EMPTY: &str = "filters, caches and the last batch of a data set produce empty tensors; a panic there ends a run that took hours.";
+pub const EMPTY: &str = "filters, caches and the last batch of a data set produce empty tensors; an error or a panic there ends a run that took hours.";
 /// One of everything.
 pub const ONE: &str = "a prompt of one token, a single head, a last batch of one row: this is where squeezed dimensions and off-by-one bounds show up.";
 /// Numbers far from 1.

@@ -161,7 +161,7 @@ fn tell(
         .copied()
         .collect();
     let done = report.states().iter().all(|(_, state)| state.is_done());
-    if done && (scope != Scope::Passing || just_done) {
+    if done && (scope == Scope::Chapter || just_done) {
         reward::give(context, chapter, just_done)?;
     }
     match scope {
