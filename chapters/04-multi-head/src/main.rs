@@ -1,9 +1,11 @@
-//! `cargo run -p multi-head`: what one head cannot do, what each size costs, and the figures of both.
+//! `cargo run -p multi-head`: what one head cannot do, what cross-attention can learn, what each size costs, and the figures.
 
 use candle_core::{DType, Device, Result};
 use candle_nn::VarBuilder;
 use multi_head::{
-    MultiHeadAttention, MultiHeadConfig, diagrams, plots, retrieval,
+    MultiHeadAttention, MultiHeadConfig, diagrams,
+    dictionary::{self, Dictionary},
+    plots, retrieval,
     solution::{attention_flops, head_diversity, kv_cache_bytes, parameter_count},
     weights::seeded_weights,
 };
@@ -16,6 +18,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     diagrams::split_combine()?.save(folder.join("split.svg"))?;
     train(folder)?;
+    translate(folder)?;
     cache(folder)?;
     cost(folder)?;
     println!("\nFigures: {}", folder.display());
@@ -58,6 +61,37 @@ fn train(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
         plots::heads(title, &weights, "query", &names.join(" "))?
             .save(folder.join(format!("heads-{heads}.svg")))?;
     }
+    Ok(())
+}
+
+fn translate(folder: &Path) -> std::result::Result<(), Box<dyn Error>> {
+    println!("\nThe mean rank of the right word among 109:\n");
+    println!("layer        taught  held out");
+    let words = Dictionary::new(1)?;
+    let layers =
+        [("untrained", 0, 0), ("true pairs", 200, 0), ("wrong pairs", 200, 41)];
+    // Lent and queen are held out.
+    let (from, to) = (["lent", "queen", "bread"], ["queen", "bread", "lent"]);
+    let positions = |names: [&str; 3]| -> Result<Vec<u32>> {
+        names.into_iter().map(|name| words.position(name)).collect()
+    };
+    let mut maps = Vec::new();
+    for (name, steps, shift) in layers {
+        let layer = dictionary::train(&words, steps, shift)?;
+        let mean = |held_out| -> Result<f64> {
+            let ranks = dictionary::ranks(&layer, &words, &words.positions(held_out))?;
+            Ok(ranks.iter().sum::<usize>() as f64 / ranks.len() as f64)
+        };
+        println!("{name:<11} {:>7.1} {:>9.1}", mean(false)?, mean(true)?);
+        let map =
+            dictionary::looks(&layer, &words, &positions(from)?, &positions(to)?)?;
+        maps.push((name, map));
+    }
+    let panels: Vec<_> = maps.iter().map(|(name, map)| (*name, map)).collect();
+    let foreign = from.map(|word| word.chars().rev().collect::<String>());
+    let title = "Foreign words look at English words";
+    plots::maps(title, &panels, &foreign.join(" "), &to.join(" "))?
+        .save(folder.join("translator.svg"))?;
     Ok(())
 }
 
