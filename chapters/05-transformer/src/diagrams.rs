@@ -33,7 +33,7 @@ pub fn encoder_decoder() -> Result<Figure> {
         .row([Node::tensor(Role::Plain, "source").shape("(batch, src)").at(left)])
         .row([
             mask("A: no padding", &[[1, 1, 1, 0]]).shape("of the source").id("A").at(left),
-            mask("B: no future", &FUTURE).shape("or padding").id("B").at(right),
+            mask("B: no future", &FUTURE).shape("of the target").id("B").at(right),
         ])
         .group("× N", ["encoder self", "encoder mlp"])
         .group("× N", ["decoder self", "cross", "decoder mlp"])
@@ -55,7 +55,7 @@ pub fn encoder_decoder() -> Result<Figure> {
              cross-attention under mask A, and feed-forward; a linear layer makes logits, (batch, tgt, vocab). Around each \
              attention and each feed-forward: a residual and a norm. In cross-attention the query comes from the decoder, key and \
              value from the memory. Mask A hides the source's padding, here the last of four keys. Mask B hides the future: a lower \
-             triangle, and padding besides.",
+             triangle.",
         )
         .draw()
         .map_err(Error::wrap)

@@ -248,7 +248,7 @@ fn stacks() {
 #[test]
 fn label_smoothing() {
     fn refuse(log_probs: &Tensor, targets: &Tensor, smoothing: f64) -> Result<()> {
-        if smoothing.is_nan() || smoothing < 0. || smoothing > 1. {
+        if smoothing.is_nan() || !(0. ..=1.).contains(&smoothing) {
             bail!("smoothing");
         }
         let rank = log_probs.rank();
