@@ -19,7 +19,7 @@ pub fn split_combine() -> Result<Figure> {
             .id(format!("{id} {at}")))
     };
     Diagram::new("Split, attend, combine: rows stay tokens")
-        .row([Node::note("A number says which token it is of, a colour which head.")])
+        .row([Node::note("Each number names its token, each colour its head.")])
         .row([cells("x", "(1, 3, 4)", &x.i(0)?)?.id("x").at(0.5)])
         .row([Node::step("split: reshape (1, 3, 2, 2), transpose").id("split")])
         .row([head(&heads, 0, "head")?.at(0.28), head(&heads, 1, "head")?.at(0.72)])
