@@ -153,7 +153,7 @@ fn operations(times: &Times) -> String {
 
 /// What is recorded of another machine.
 fn elsewhere(recorded: &Elsewhere) -> String {
-    let time = |ms: Option<f64>| ms.map_or("–".into(), |ms| digits(ms));
+    let time = |ms: Option<f64>| ms.map_or("–".into(), digits);
     let beside = |torch: Option<f64>, kernel: Option<f64>| match (torch, kernel) {
         (Some(torch), Some(kernel)) => format!("{} ({:.2}\u{a0}×)", digits(kernel), torch / kernel),
         (_, kernel) => time(kernel),

@@ -7,6 +7,7 @@ use super::lanes::Lanes;
 use crate::kernel::data::real::Real;
 use std::array::from_fn;
 use std::marker::PhantomData;
+use std::mem::swap;
 
 /// Arrays of `WIDTH` numbers, `VECTORS` in a row of a tile. Of other shapes they stand in for sets of instructions that a
 /// processor lacks.
@@ -103,9 +104,10 @@ unsafe impl<T: Real, const WIDTH: usize, const VECTORS: usize> Lanes for Arrays<
 
     #[inline(always)]
     fn transpose(self, rows: &mut [[T; WIDTH]]) {
-        for row in 0..WIDTH {
-            for lane in 0..row {
-                (rows[row][lane], rows[lane][row]) = (rows[lane][row], rows[row][lane]);
+        for row in 1..WIDTH {
+            let (above, below) = rows.split_at_mut(row);
+            for (lane, above) in above.iter_mut().enumerate() {
+                swap(&mut above[row], &mut below[0][lane]);
             }
         }
     }
