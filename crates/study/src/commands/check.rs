@@ -351,6 +351,7 @@ pub fn mark(state: State) -> console::StyledObject<&'static str> {
         State::Works => good("✓", Stream::Out),
         State::Skipped => open("–", Stream::Out),
         State::Pending | State::Optional => open("○", Stream::Out),
+        State::Unknown => open("?", Stream::Out),
         State::Failed => bad("✗", Stream::Out),
         State::Broken => bad("!", Stream::Out),
     }

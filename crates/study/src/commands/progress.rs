@@ -1,10 +1,11 @@
 //! `cargo study progress`: weeks, ticks, and what is next.
 
+use std::fs;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use workbook::Chapter;
+use workbook::{Chapter, Exercise};
 
 use super::check::{exercises, mark};
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::weeks::{Week, week};
 /// Show every exercise of every week, and what is next
 #[derive(Args)]
 #[command(
-    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet · ! does not compile.\nOnly weeks that have changed since they were last checked are checked again."
+    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet · ! does not compile · ? can't be checked while another week does not compile.\nOnly weeks that have changed since they were last checked are checked again."
 )]
 pub struct Progress {}
 
@@ -78,8 +79,14 @@ fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States,
     let (states, when) = match last {
         Some(states) => (states, "; this is how it stood when last checked"),
         None => {
-            let names = chapter.exercises()?.into_iter().map(|exercise| exercise.name);
-            (names.map(|name| (name, State::Broken)).collect(), "")
+            let mine = fs::read_to_string(chapter.exercise_path()).unwrap_or_default();
+            let state = |exercise: &Exercise| match mine.contains(exercise.stub.trim()) {
+                true => State::unwritten(exercise),
+                false => State::Unknown,
+            };
+            let exercises = chapter.exercises()?;
+            let states = exercises.iter().map(|exercise| (exercise.name.clone(), state(exercise)));
+            (states.collect(), "")
         }
     };
     Ok((states, Some(format!("{} {why}{when}", open("!", Stream::Out)))))
@@ -111,6 +118,7 @@ pub fn summary(all: &[State]) -> String {
     for (number, word) in [
         (is(State::Failed), "failing"),
         (is(State::Broken), "not compiling"),
+        (is(State::Unknown), "not checked"),
         (is(State::Pending), "pending"),
         (is(State::Optional), "optional"),
     ] {

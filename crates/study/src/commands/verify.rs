@@ -102,7 +102,7 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
                 State::Passed => String::new(),
                 State::Pending | State::Optional => format!("{}: still a `todo!()`", line.exercise),
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
-                State::Works | State::Failed | State::Broken => {
+                State::Works | State::Failed | State::Broken | State::Unknown => {
                     format!("{}: must hold: {}", line.exercise, law.says)
                 }
             };
@@ -140,7 +140,7 @@ fn add(rows: &mut Vec<Row>, chapter: &str, group: &str, state: State, why: Strin
 fn gravity(state: State) -> u8 {
     match state {
         State::Passed => 0,
-        State::Skipped => 1,
+        State::Skipped | State::Unknown => 1,
         State::Pending | State::Optional => 2,
         State::Works => 3,
         State::Failed => 4,
@@ -200,7 +200,7 @@ fn word(state: State) -> StyledObject<&'static str> {
         State::Broken => bad("BROKEN", Stream::Out),
         State::Failed => bad("FAILED", Stream::Out),
         State::Pending | State::Optional => open("PENDING", Stream::Out),
-        State::Skipped => open("SKIPPED", Stream::Out),
+        State::Skipped | State::Unknown => open("SKIPPED", Stream::Out),
     }
 }
 
