@@ -51,6 +51,9 @@ fn hide_from_markdown(mathml: &str) -> String {
     hidden
 }
 
+/// What stays on a formula's line.
+const STOPS: [char; 7] = ['.', ',', ';', ':', '?', '!', ')'];
+
 /// `markdown` with its formulas as MathML. What stands in code stays.
 ///
 /// A `$` that is no formula's and is not written `\$` is an error: it is a formula gone wrong.
@@ -60,6 +63,7 @@ pub(crate) fn render(markdown: &str) -> Result<String> {
     let mut paragraph: Range<usize> = 0..0;
     let mut in_code = false;
     for (event, range) in Parser::new_ext(markdown, html::markdown_options()).into_offset_iter() {
+        let mut end = range.end;
         let formula = match event {
             Event::Start(Tag::Paragraph) => {
                 paragraph = range;
@@ -77,7 +81,18 @@ pub(crate) fn render(markdown: &str) -> Result<String> {
                 no_stray_dollar(markdown, range)?;
                 continue;
             }
-            Event::InlineMath(latex) => to_mathml(&latex, false)?,
+            Event::InlineMath(latex) => {
+                // A browser would put the full stop behind a formula on a line of its own.
+                let rest = &markdown[end..];
+                let stop = &rest[..rest.len() - rest.trim_start_matches(STOPS).len()];
+                end += stop.len();
+                let formula = to_mathml(&latex, false)?;
+                if stop.is_empty() {
+                    formula
+                } else {
+                    format!("<span class=\"whole\">{formula}{stop}</span>")
+                }
+            }
             Event::DisplayMath(latex) => {
                 let alone = markdown[paragraph.clone()].trim() == markdown[range.clone()].trim();
                 let tag = if alone { "div" } else { "span" };
@@ -87,7 +102,7 @@ pub(crate) fn render(markdown: &str) -> Result<String> {
         };
         result.push_str(&markdown[done..range.start]);
         result.push_str(&formula);
-        done = range.end;
+        done = end;
     }
     result.push_str(&markdown[done..]);
     Ok(result)
@@ -114,7 +129,8 @@ mod tests {
     fn formulas_become_mathml_and_code_stays() -> Result<()> {
         let page =
             render("Divide by $\\sqrt{d_k}$, not by `$x$`.\n\n```sh\necho $HOME $PATH\n```\n")?;
-        assert!(page.starts_with("Divide by <math"));
+        assert!(page.starts_with("Divide by <span class=\"whole\"><math"));
+        assert!(page.contains("</math>,</span> not by"));
         assert!(page.contains("<msqrt>"));
         assert!(page.contains("not by `$x$`.") && page.contains("echo $HOME $PATH"));
         Ok(())
