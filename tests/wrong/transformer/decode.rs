@@ -61,7 +61,8 @@ fn decoded(
         _ => max_len,
     };
     for _ in 0..limit {
-        if fault == StartEndsFirst && ended.iter().all(|&ended| ended) {
+        let none_left = batch == 0 && fault != EmptyDecoded;
+        if none_left || fault == StartEndsFirst && ended.iter().all(|&ended| ended) {
             break;
         }
         let seen: Vec<&[u32]> = match fault {
@@ -77,18 +78,15 @@ fn decoded(
         let all = decode(&target, &memory)?;
         let last = all.narrow(1, position, 1)?;
         let log_probs = last.squeeze(1)?;
-        let next = match (batch, fault) {
-            (0, fault) if fault != EmptyDecoded => Vec::new(),
-            (_, LeastProbable) => log_probs.argmin(D::Minus1)?.to_vec1()?,
-            (_, ArgmaxOverBatch) => log_probs.argmax(0)?.to_vec1()?,
-            (_, ArgmaxOverBatchJoined) => {
+        let next = match fault {
+            LeastProbable => log_probs.argmin(D::Minus1)?.to_vec1()?,
+            ArgmaxOverBatch => log_probs.argmax(0)?.to_vec1()?,
+            ArgmaxOverBatchJoined => {
                 let next = log_probs.argmax(0)?.unsqueeze(1)?;
                 Tensor::cat(&[&target, &next], 1)?.narrow(1, seq, 1)?.squeeze(1)?.to_vec1()?
             }
-            (_, ArgmaxOverPositions) => {
-                all.argmax(1)?.narrow(1, position, 1)?.squeeze(1)?.to_vec1()?
-            }
-            (_, ArgmaxOverOnePosition) => {
+            ArgmaxOverPositions => all.argmax(1)?.narrow(1, position, 1)?.squeeze(1)?.to_vec1()?,
+            ArgmaxOverOnePosition => {
                 let ends = Tensor::full(end, (batch, 1), device)?;
                 let next = ends.ne(&ends)?.where_cond(&ends, &last.argmax(1)?)?;
                 next.squeeze(1)?.to_vec1()?
@@ -277,14 +275,11 @@ pub fn greedy_decode() -> Vec<Wrong<GreedyDecode>> {
                 let row = |at: usize| {
                     decoded(Right, &source.narrow(0, at, 1)?, encode, decode, marks, max_len)
                 };
-                let rows = (0..batch).map(row).collect::<Result<Vec<_>>>()?;
-                let dims = rows.iter().map(|row| row.dim(1)).collect::<Result<Vec<_>>>()?;
-                let longest = dims.iter().copied().max().unwrap_or(0);
-                let filled = rows.iter().map(|row| {
-                    let rest = Tensor::full(end, (1, longest - row.dim(1)?), row.device())?;
-                    Tensor::cat(&[row, &rest], 1)
-                });
-                Tensor::cat(&filled.collect::<Result<Vec<_>>>()?, 0)
+                let rows = (0..batch).map(|at| row(at)?.flatten_all()?.to_vec1::<u32>());
+                let mut rows = rows.collect::<Result<Vec<_>>>()?;
+                let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
+                rows.iter_mut().for_each(|row| row.resize(longest, end));
+                Tensor::from_vec(rows.concat(), (batch, longest), source.device())
             }
         ),
         wrong!(
