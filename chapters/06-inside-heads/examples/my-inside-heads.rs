@@ -15,14 +15,17 @@ const STEPS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = train(2, STEPS, 1)?.model;
-    let maps = model.forward(&test_sequences()?, &[], false)?.maps;
-    let mut bars = Bars::new("What your scores say of four heads").x("score").decimals(2);
+    let maps = model.forward(&test_sequences()?, &[])?.maps;
+    let mut bars =
+        Bars::new("What your scores say of four heads").x("score").decimals(2);
     bars = bars.names(["previous token", "induction"]);
     for (layer, head) in model.heads() {
         // The first block is what the second one looks up.
         let first = maps[layer].narrow(2, 0, PERIOD)?.narrow(3, 0, PERIOD)?;
-        let scores = [previous_token_score(&first)?, induction_score(&maps[layer], PERIOD)?];
-        let [previous, induction] = scores.map(|scores| scores.get(head)?.to_scalar::<f32>());
+        let scores =
+            [previous_token_score(&first)?, induction_score(&maps[layer], PERIOD)?];
+        let [previous, induction] =
+            scores.map(|scores| scores.get(head)?.to_scalar::<f32>());
         bars = bars.group(name((layer, head)), &[previous?, induction?]);
     }
     println!(

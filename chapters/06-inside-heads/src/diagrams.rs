@@ -8,11 +8,20 @@ pub fn induction() -> Result<Figure> {
     let tokens = ["a", "b", "c", "d", "a"];
     let middle = |at: usize| 0.1 + 0.2 * at as f64;
     let token = |at: usize| {
-        Node::tensor(Role::Plain, tokens[at]).id(format!("token {at}")).shape(format!("at {at}"))
+        Node::tensor(Role::Plain, tokens[at])
+            .id(format!("token {at}"))
+            .shape(format!("at {at}"))
     };
     let noted = |at: usize| {
-        let note = if at == 0 { "first".to_owned() } else { format!("after {}", tokens[at - 1]) };
-        Node::tensor(Role::Key, tokens[at]).id(format!("noted {at}")).shape(note).at(middle(at))
+        let note = if at == 0 {
+            "first".to_owned()
+        } else {
+            format!("after {}", tokens[at - 1])
+        };
+        Node::tensor(Role::Key, tokens[at])
+            .id(format!("noted {at}"))
+            .shape(note)
+            .at(middle(at))
     };
     let mut diagram = Diagram::new("Two heads finish a pattern: a b c d a …")
         .row((0..tokens.len()).map(|at| token(at).at(middle(at))))
@@ -30,7 +39,8 @@ pub fn induction() -> Result<Figure> {
     for at in 0..tokens.len() {
         diagram = diagram.arrow(format!("token {at}"), format!("noted {at}"));
         if at > 0 {
-            diagram = diagram.slanted(format!("token {}", at - 1), format!("noted {at}"));
+            diagram =
+                diagram.slanted(format!("token {}", at - 1), format!("noted {at}"));
         }
     }
     diagram

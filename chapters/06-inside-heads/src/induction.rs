@@ -11,7 +11,7 @@
 //! so it looks at nine places and guesses.
 //!
 //! - [`data`]: the sequences; [`model`]: the model; [`training`]: how it learns;
-//! - [`probe`]: loss by position and scores by head, and what a head's loss costs.
+//! - [`probe`]: loss by position and scores by head, and what losing a head costs.
 
 pub mod data;
 pub mod model;

@@ -1,4 +1,5 @@
-//! What each head of an encoder does: one score a kind and head, beside what chance or position alone would give.
+//! What each head of an encoder does: one score per kind and head, beside what the other heads, chance or position alone
+//! would give.
 //!
 //! A head is chosen on one half of the sentences and its score is measured on the other: the best of 72 heads on the
 //! same sentences would look better than it is.
@@ -88,8 +89,12 @@ impl fmt::Display for Kind {
             Self::Separator => "[SEP]".into(),
             Self::Stop => "full stop".into(),
             Self::Position => "position alone".into(),
-            Self::From(relation) => format!("{} → {}", ends(relation).0, ends(relation).1),
-            Self::To(relation) => format!("{} → {}", ends(relation).1, ends(relation).0),
+            Self::From(relation) => {
+                format!("{} → {}", ends(relation).0, ends(relation).1)
+            }
+            Self::To(relation) => {
+                format!("{} → {}", ends(relation).1, ends(relation).0)
+            }
         };
         out.pad(&text)
     }
@@ -108,6 +113,8 @@ pub struct Scored {
     pub head: usize,
     /// Its score on the other sentences.
     pub score: f64,
+    /// The mean score of all other heads on those sentences: what one drawn at random would score.
+    pub others: f64,
     /// What it is to be compared with, on those sentences. For weights and [`Kind::Position`]: what looking at all
     /// tokens alike would score; for words: the best single guess of the form "always the word that stands n further".
     pub baseline: f64,
@@ -121,7 +128,9 @@ pub struct Scored {
 pub fn score(encoded: &Encoded, sentences: &[Sentence]) -> Result<Vec<Scored>> {
     if sentences.len() < 2 || sentences.len() != encoded.tokens.len() {
         let (expected, got) = (encoded.tokens.len(), sentences.len());
-        bail!("sentences: expected the {expected} that were encoded, two or more; got {got}");
+        bail!(
+            "sentences: expected the {expected} that were encoded, two or more; got {got}"
+        );
     }
     if encoded.maps.iter().all(|map| map.elem_count() == 0) {
         bail!("encoded: expected maps of at least one layer with heads; got none");
@@ -136,9 +145,12 @@ fn score_kind(kind: Kind, looks: &[Looks], layers: usize) -> Result<Scored> {
     let half = |odd| (0..looks.len()).filter(move |at| at % 2 == odd);
     let halves = [0, 1].map(|odd| half(odd).map(|at| &looks[at]).collect::<Vec<_>>());
     // What a measure learns from sentences, it learns from the other half.
-    let [chosen, measured] = [0, 1].map(|half| tally(kind, &halves[1 - half], &halves[half]));
+    let [chosen, measured] =
+        [0, 1].map(|half| tally(kind, &halves[1 - half], &halves[half]));
     if chosen.count == 0 || measured.count == 0 {
-        bail!("sentences: expected a pair for {kind:?} in the odd and in the even ones; got none");
+        bail!(
+            "sentences: expected a pair for {kind:?} in the odd and in the even ones; got none"
+        );
     }
     let best = chosen.best();
     let clear = |look: &Looks| {
@@ -154,11 +166,14 @@ fn score_kind(kind: Kind, looks: &[Looks], layers: usize) -> Result<Scored> {
     Ok(Scored {
         kind,
         heads: (0..layers)
-            .map(|layer| (0..per_layer).map(|head| all.score(layer * per_layer + head)).collect())
+            .map(|layer| {
+                (0..per_layer).map(|head| all.score(layer * per_layer + head)).collect()
+            })
             .collect(),
         layer: best / per_layer,
         head: best % per_layer,
         score: measured.score(best),
+        others: measured.others(best),
         baseline: measured.baseline(best),
         count: measured.count,
         sentence,
@@ -168,20 +183,22 @@ fn score_kind(kind: Kind, looks: &[Looks], layers: usize) -> Result<Scored> {
 /// What was found for one kind. Errors when `scored` has none, as without a model.
 pub fn of(scored: &[Scored], kind: Kind) -> Result<&Scored> {
     let found = scored.iter().find(|one| one.kind == kind);
-    found.ok_or_else(|| Error::msg(format!("scored: expected all kinds; got no {kind:?}")))
+    found.ok_or_else(|| {
+        Error::msg(format!("scored: expected all kinds; got no {kind:?}"))
+    })
 }
 
 /// The best head of each kind as a table; layers and heads count from 0.
 pub fn table(scored: &[Scored]) -> String {
     let mut text = format!(
-        "{:<16} {:>5} {:>5} {:>6} {:>9} {:>5}\n",
-        "looks at", "layer", "head", "score", "baseline", "of"
+        "{:<16} {:>5} {:>5} {:>6} {:>7} {:>9} {:>5}\n",
+        "looks at", "layer", "head", "score", "others", "baseline", "of"
     );
-    for Scored { kind, layer, head, score, baseline, count, .. } in scored {
+    for Scored { kind, layer, head, score, others, baseline, count, .. } in scored {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{kind:<16} {layer:>5} {head:>5} {score:>6.2} {baseline:>9.2} {count:>5}"
+            "{kind:<16} {layer:>5} {head:>5} {score:>6.2} {others:>7.2} {baseline:>9.2} {count:>5}"
         );
     }
     text

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use inside_heads::{
+    diagrams,
     induction::{
         Run, data,
         probe::{Instead, ablated_loss, name, test_sequences},
@@ -18,7 +19,11 @@ const SEED: u64 = 1;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("target/figures/06-inside-heads");
     fs::create_dir_all(folder)?;
-    println!("Blocks of {} random tokens, twice; loss in nats a token.", data::PERIOD);
+    diagrams::induction()?.save(folder.join("induction.svg"))?;
+    println!(
+        "Blocks of {} random tokens, twice; loss in nats per token.",
+        data::PERIOD
+    );
     println!("Chance: {:.2}.", data::chance());
     println!(
         "Known that the answer stands at one of nine places: {:.2}.",
@@ -32,11 +37,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         .save(folder.join("by-position.svg"))?;
     plots::losses("The second block's loss falls at once", &two)?
         .save(folder.join("losses.svg"))?;
-    plots::scores("Heads of two layers find their jobs", &two)?.save(folder.join("scores.svg"))?;
-    plots::over_training("How widely they look", "entropy, nats", &two, |at| &at.entropy)?
-        .save(folder.join("entropy.svg"))?;
-    plots::over_training("How far back they look", "tokens", &two, |at| &at.distance)?
-        .save(folder.join("distance.svg"))?;
+    plots::scores("Heads of two layers find their jobs", &two)?
+        .save(folder.join("scores.svg"))?;
+    plots::over_training("How widely they look", "entropy, nats", &two, |at| {
+        &at.entropy
+    })?
+    .save(folder.join("entropy.svg"))?;
+    plots::over_training("How far they look", "distance, tokens", &two, |at| {
+        &at.distance
+    })?
+    .save(folder.join("distance.svg"))?;
     plots::maps("Where the heads look", &two)?.save(folder.join("maps.svg"))?;
     turn(&two);
     heads(&two, folder)?;
@@ -51,7 +61,9 @@ fn trained(layers: usize) -> Result<Run, Box<dyn Error>> {
     let (first, second) = (run.after().first_half(), run.after().second_half());
     let seconds = start.elapsed().as_secs_f64();
     let name = if layers == 1 { "1 layer" } else { "2 layers" };
-    println!("\n{name}, {STEPS} steps, {seconds:.1} s: first block {first:.2}, second {second:.2}");
+    println!(
+        "\n{name}, {STEPS} steps, {seconds:.1} s: first block {first:.2}, second {second:.2}"
+    );
     Ok(run)
 }
 
@@ -73,14 +85,21 @@ fn heads(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
         let (previous, induction) =
             (run.after().previous[layer][head], run.after().induction[layer][head]);
         let entropy = attention_entropy(&maps[layer])?.get(head)?.to_scalar::<f32>()?;
-        println!("{} {previous:>9.2} {induction:>10.2} {entropy:>8.2}", name((layer, head)));
+        println!(
+            "{} {previous:>9.2} {induction:>10.2} {entropy:>8.2}",
+            name((layer, head))
+        );
     }
     let (before, after) = (run.before().diversity, run.after().diversity);
     println!("How differently two heads look: {before:.2} before, {after:.2} after.");
     let real = Tensor::ones(tokens.shape(), DType::U8, &Device::Cpu)?;
     let names: Vec<String> = run.model.heads().into_iter().map(name).collect();
-    plots::diversity("How differently two heads look", &head_diversity(&maps, &real)?, &names)?
-        .save(folder.join("diversity.svg"))?;
+    plots::diversity(
+        "How differently two heads look",
+        &head_diversity(&maps, &real)?,
+        &names,
+    )?
+    .save(folder.join("diversity.svg"))?;
     Ok(())
 }
 
@@ -94,12 +113,13 @@ fn ablations(run: &Run, folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     let mut bars = Vec::new();
     for (label, heads) in cases {
-        let [zeroed, mean] =
-            [Instead::Zeros, Instead::Mean].map(|by| ablated_loss(&run.model, &heads, by));
+        let [zeroed, mean] = [Instead::Zeros, Instead::Mean]
+            .map(|by| ablated_loss(&run.model, &heads, by));
         let (zeroed, mean) = (zeroed?, mean?);
         println!("{label:<14} {zeroed:>7.2} {mean:>6.2}");
         bars.push((label, zeroed));
     }
-    plots::ablations("What each head is worth", &bars)?.save(folder.join("ablations.svg"))?;
+    plots::ablations("What each head is worth", &bars)?
+        .save(folder.join("ablations.svg"))?;
     Ok(())
 }

@@ -33,14 +33,17 @@ impl LayerMaps {
     pub fn head(&self, head: usize) -> Result<Figure> {
         let title = format!("{}, head {head}", self.name);
         let (queries, keys) = (self.queries.len(), self.keys.len());
-        let map = self.labelled(Heatmap::new(title, queries, keys, &self.values(head)?));
+        let map =
+            self.labelled(Heatmap::new(title, queries, keys, &self.values(head)?));
         drawn(map.clone().print_values(2).draw().or_else(|_| map.draw()))
     }
 
     fn values(&self, head: usize) -> Result<Vec<f32>> {
         let heads = self.weights.dims3()?.0;
         if head >= heads {
-            bail!("head: expected a number below {heads}, the number of heads; got {head}");
+            bail!(
+                "head: expected a number below {heads}, the number of heads; got {head}"
+            );
         }
         self.weights.get(head)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
     }
@@ -65,14 +68,20 @@ pub fn of_sentence(encoded: &Encoded, sentence: usize) -> Result<Vec<LayerMaps>>
     (0..encoded.maps.len()).map(map).collect()
 }
 
-/// One panel a kind, with a cell for each head: layers go down, heads go right.
+/// One panel per kind, with a cell for each head: layers go down, heads go right.
 pub fn by_layer(scored: &[Scored]) -> Result<Figure> {
     let layers = scored.first().map_or(0, |one| one.heads.len());
     let heads = scored.first().and_then(|one| one.heads.first()).map_or(0, Vec::len);
     let panels = scored.iter().map(|one| (one.kind.to_string(), one.heads.concat()));
     let map = Heatmap::grid("What each head does", layers, heads, panels).range(0, 1);
     let count = |many: usize| (0..many).map(|at| at.to_string());
-    drawn(map.row_labels(count(layers)).col_labels(count(heads)).x("head").y("layer").draw())
+    drawn(
+        map.row_labels(count(layers))
+            .col_labels(count(heads))
+            .x("head")
+            .y("layer")
+            .draw(),
+    )
 }
 
 /// The map of a kind's best head, in the sentence where it is clearest.
@@ -89,7 +98,10 @@ pub struct Shown(Option<Figure>);
 
 impl Shown {
     /// What `draw` makes of `read`, if there is one.
-    pub fn of<T>(read: Option<&T>, draw: impl FnOnce(&T) -> Result<Figure>) -> Result<Self> {
+    pub fn of<T>(
+        read: Option<&T>,
+        draw: impl FnOnce(&T) -> Result<Figure>,
+    ) -> Result<Self> {
         Ok(Self(read.map(draw).transpose()?))
     }
 
@@ -97,7 +109,9 @@ impl Shown {
     pub fn evcxr_display(&self) {
         match &self.0 {
             Some(figure) => figure.evcxr_display(),
-            None => println!("left out: this cell needs the model (`cargo study fetch minilm`)"),
+            None => println!(
+                "left out: this cell needs the model (`cargo study fetch minilm`)"
+            ),
         }
     }
 }

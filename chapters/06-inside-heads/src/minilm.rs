@@ -18,7 +18,7 @@ use files::{VOCABULARY, WEIGHTS, damaged};
 use std::{collections::HashMap, path::Path, sync::Arc};
 use tokens::{Split, Tokens};
 
-/// A pretrained encoder with its tokenizer: 6 layers of 12 heads, 384 numbers a token.
+/// A pretrained encoder with its tokenizer: 6 layers of 12 heads, 384 numbers per token.
 #[derive(Clone)]
 pub struct MiniLm {
     tokens: Arc<Tokens>,
@@ -62,32 +62,70 @@ impl MiniLm {
     /// Shorter sentences are padded and the padding is masked out, so a sentence gets the same numbers in any batch, to
     /// rounding. Errors without sentences, or when one has more than 512 tokens.
     pub fn encode(&self, sentences: &[&str]) -> Result<Encoded> {
-        let (split, ids, mask) = self.batch(sentences)?;
+        self.read(self.tokens.split(sentences)?)
+    }
+
+    /// One sentence, once for each of `covered`: whole for `None`, else with the tokens of that word, counted from 0,
+    /// replaced by `[MASK]`. Errors as [`encode`](Self::encode) does, and when the sentence has no such word.
+    pub fn encode_covered(
+        &self,
+        sentence: &str,
+        covered: &[Option<usize>],
+    ) -> Result<Encoded> {
+        let mut split = self.tokens.split(&vec![sentence; covered.len()])?;
+        for (one, word) in split.iter_mut().zip(covered) {
+            if let Some(word) = *word {
+                self.tokens.cover(one, word)?;
+            }
+        }
+        self.read(split)
+    }
+
+    /// The same encoder, cut off after its first `layers` layers. With none, no token knows of any other. Errors when
+    /// there are not so many.
+    pub fn first(&self, layers: usize) -> Result<Self> {
+        if layers > self.config().layers {
+            bail!("layers: expected at most {}; got {layers}", self.config().layers);
+        }
+        let bert =
+            Arc::new(bert(&BertConfig { layers, ..*self.config() }, &self.weights)?);
+        Ok(Self { bert, ..self.clone() })
+    }
+
+    fn read(&self, split: Vec<Split>) -> Result<Encoded> {
+        let (ids, mask) = self.batch(&split)?;
         let (hidden, maps) = self.bert.forward(&ids, &mask)?;
-        let (tokens, words) = split.into_iter().map(|one| (one.tokens, one.words)).unzip();
+        let (tokens, words) =
+            split.into_iter().map(|one| (one.tokens, one.words)).unzip();
         Ok(Encoded { tokens, words, hidden, maps, mask })
     }
 
-    /// The sentences in pieces, the numbers of their tokens, and which of them are real: `(batch, seq)` both.
-    fn batch(&self, sentences: &[&str]) -> Result<(Vec<Split>, Tensor, Tensor)> {
-        let split = self.tokens.split(sentences)?;
+    /// The numbers of the tokens, and which of them are real: `(batch, seq)` both.
+    fn batch(&self, split: &[Split]) -> Result<(Tensor, Tensor)> {
         let longest = split.iter().map(|one| one.ids.len()).max().unwrap_or(0);
         if longest == 0 {
             bail!("sentences: expected at least one; got none");
         }
         let most = self.config().positions;
-        if let Some((at, one)) = split.iter().enumerate().find(|(_, one)| one.ids.len() > most) {
-            bail!("sentence {at}: expected at most {most} tokens; got {}", one.ids.len());
+        if let Some((at, one)) =
+            split.iter().enumerate().find(|(_, one)| one.ids.len() > most)
+        {
+            bail!(
+                "sentence {at}: expected at most {most} tokens; got {}",
+                one.ids.len()
+            );
         }
         let padded = |one: &Split| {
-            (0..longest).map(|at| one.ids.get(at).copied().unwrap_or(tokens::PADDING)).collect()
+            (0..longest)
+                .map(|at| one.ids.get(at).copied().unwrap_or(tokens::PADDING))
+                .collect()
         };
         let real = |one: &Split| {
             (0..longest).map(|at| u8::from(at < one.ids.len())).collect::<Vec<_>>()
         };
         let ids: Vec<Vec<u32>> = split.iter().map(padded).collect();
         let mask: Vec<Vec<u8>> = split.iter().map(real).collect();
-        Ok((split, Tensor::new(ids, &Device::Cpu)?, Tensor::new(mask, &Device::Cpu)?))
+        Ok((Tensor::new(ids, &Device::Cpu)?, Tensor::new(mask, &Device::Cpu)?))
     }
 }
 

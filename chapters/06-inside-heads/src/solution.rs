@@ -21,7 +21,9 @@ fn diagonal_mean(weights: &Tensor, query: usize, key: usize) -> Result<Tensor> {
     let (_, _, seq, seq_k) = weights.dims4()?;
     if seq != seq_k || seq <= query || weights.elem_count() == 0 {
         let got = weights.dims();
-        bail!("weights: expected (batch, heads, seq, seq), seq above {query}; got {got:?}");
+        bail!(
+            "weights: expected (batch, heads, seq, seq), seq above {query}; got {got:?}"
+        );
     }
     let rest = seq - query;
     let eye = Tensor::eye(rest, weights.dtype(), weights.device())?;
@@ -58,7 +60,8 @@ pub fn induction_score(weights: &Tensor, period: usize) -> Result<Tensor> {
 /// small terms would be mostly rounding.
 pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
     weights.dims4()?;
-    if weights.elem_count() == 0 || !matches!(weights.dtype(), DType::F32 | DType::F64) {
+    if weights.elem_count() == 0 || !matches!(weights.dtype(), DType::F32 | DType::F64)
+    {
         let got = (weights.dims(), weights.dtype());
         bail!("weights: expected at least one number, f32 or f64; got {got:?}");
     }
@@ -72,7 +75,7 @@ pub fn attention_entropy(weights: &Tensor) -> Result<Tensor> {
 /// of ½ Σₖ |wₖ − uₖ|, where k runs over the keys, w and u are the two heads'
 /// weights.
 ///
-/// `maps`: one `(batch, heads, seq_q, seq_k)` a layer, rows summing to one; `real`
+/// `maps`: one `(batch, heads, seq_q, seq_k)` per layer, rows summing to one; `real`
 /// `(batch, seq_q)`, u8, 1 = a token, 0 = padding, whose queries do not count. →
 /// `(n, n)`, where n counts the heads of all layers, first layer first: 0 for two
 /// heads that look alike, 1 for two that never look at the same key. Errors
@@ -83,15 +86,22 @@ pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
     };
     let (batch, _, seq_q, _) = first.dims4()?;
     if real.dims() != [batch, seq_q] {
-        bail!("real: expected (batch, seq_q) = {:?}; got {:?}", [batch, seq_q], real.dims());
+        bail!(
+            "real: expected (batch, seq_q) = {:?}; got {:?}",
+            [batch, seq_q],
+            real.dims()
+        );
     }
     let heads = Tensor::cat(maps, 1)?; // (batch, n, seq_q, seq_k)
     let real = real.to_dtype(heads.dtype())?.reshape((batch, 1, seq_q))?;
-    if heads.elem_count() == 0 || real.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()? == 0. {
+    if heads.elem_count() == 0
+        || real.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()? == 0.
+    {
         bail!("real: expected at least one query that counts, of at least one head");
     }
     let from = |head| {
-        let apart = heads.broadcast_sub(&heads.narrow(1, head, 1)?)?.abs()?.sum(D::Minus1)?;
+        let apart =
+            heads.broadcast_sub(&heads.narrow(1, head, 1)?)?.abs()?.sum(D::Minus1)?;
         apart.broadcast_mul(&real)?.sum((0, 2)) // (n)
     };
     let rows = (0..heads.dim(1)?).map(from).collect::<Result<Vec<_>>>()?;
@@ -109,10 +119,16 @@ pub fn head_diversity(maps: &[Tensor], real: &Tensor) -> Result<Tensor> {
 /// `heads`; the other heads stay as they are. Without batch or tokens it is empty,
 /// as before. Errors when there is no head number `head`, counted from 0, or when
 /// `instead` does not have head_dim numbers.
-pub fn ablate_head(heads: &Tensor, head: usize, instead: Option<&Tensor>) -> Result<Tensor> {
+pub fn ablate_head(
+    heads: &Tensor,
+    head: usize,
+    instead: Option<&Tensor>,
+) -> Result<Tensor> {
     let (_, num_heads, _, head_dim) = heads.dims4()?;
     if head >= num_heads {
-        bail!("head: expected a number below {num_heads}, the number of heads; got {head}");
+        bail!(
+            "head: expected a number below {num_heads}, the number of heads; got {head}"
+        );
     }
     let one = heads.narrow(1, head, 1)?; // (batch, 1, seq, head_dim)
     let off = match instead {
@@ -123,7 +139,8 @@ pub fn ablate_head(heads: &Tensor, head: usize, instead: Option<&Tensor>) -> Res
         None => one.zeros_like()?,
     };
     let after = num_heads - head - 1;
-    let (before, after) = (heads.narrow(1, 0, head)?, heads.narrow(1, head + 1, after)?);
+    let (before, after) =
+        (heads.narrow(1, 0, head)?, heads.narrow(1, head + 1, after)?);
     Tensor::cat(&[before, off, after], 1)
 }
 // ANCHOR_END: ablate_head
@@ -132,7 +149,7 @@ pub fn ablate_head(heads: &Tensor, head: usize, instead: Option<&Tensor>) -> Res
 /// From which input tokens the numbers of each token come, through all layers:
 /// attention rollout (Abnar and Zuidema 2020).
 ///
-/// `maps`: one self-attention `(batch, heads, seq, seq)` a layer, the first layer
+/// `maps`: one self-attention `(batch, heads, seq, seq)` per layer, the first layer
 /// first → `(batch, seq, seq)`, rows summing to one. A layer is the mean of its
 /// heads plus the identity, which stands for the residual path, with rows divided
 /// by their sum; the layers are multiplied, a later one from the left. Errors
@@ -142,7 +159,10 @@ pub fn rollout(maps: &[Tensor]) -> Result<Tensor> {
     for map in maps {
         let (_, heads, seq, seq_k) = map.dims4()?;
         if seq != seq_k || heads == 0 {
-            bail!("maps: expected (batch, heads, seq, seq) with heads; got {:?}", map.dims());
+            bail!(
+                "maps: expected (batch, heads, seq, seq) with heads; got {:?}",
+                map.dims()
+            );
         }
         let eye = Tensor::eye(seq, map.dtype(), map.device())?;
         let mixed = map.mean(1)?.broadcast_add(&eye)?; // (batch, seq, seq)

@@ -84,14 +84,18 @@ fn ablate_laws() -> Check<Ablate> {
                 law(f, &x, head % heads, Some(&seeded::normal(seed + 1, head_dim)?))
             },
         )
-        .law(Gradients, "the gradient reaches the other heads as before, and none the one that is off", |f| {
-            let x = Var::from_tensor(&seeded::normal(5, (1, 2, 2, 2))?)?;
-            let out = f(&x, 0, None)?;
-            let expected = heads(&[[[0., 0.], [0., 0.]], [[1., 1.], [1., 1.]]])?;
-            let grads = out.sum_all()?.backward()?;
-            let got = grads.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok);
-            same(&given(&x, 0, None), got, &expected, exactly())
-        })
+        .law(
+            Gradients,
+            "the gradient reaches the other heads as before, and none the one that is off",
+            |f| {
+                let x = Var::from_tensor(&seeded::normal(5, (1, 2, 2, 2))?)?;
+                let out = f(&x, 0, None)?;
+                let expected = heads(&[[[0., 0.], [0., 0.]], [[1., 1.], [1., 1.]]])?;
+                let grads = out.sum_all()?.backward()?;
+                let got = grads.get(&x).cloned().map_or_else(|| x.zeros_like(), Ok);
+                same(&given(&x, 0, None), got, &expected, exactly())
+            },
+        )
         .law(Edges(why::NOT_FINITE), "numbers that are infinite or NaN become 0 as well", |f| {
             let x = heads(&[[[1., f32::INFINITY], [f32::NAN, 2.]], [[3., 4.], [5., 6.]]])?;
             let expected = heads(&[[[0., 0.], [0., 0.]], [[3., 4.], [5., 6.]]])?;
@@ -120,12 +124,16 @@ fn ablate_laws() -> Check<Ablate> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "an `instead` without exactly head_dim numbers is an error", |f| {
-            let x = heads(&[[[1., 2.]], [[3., 4.]]])?;
-            for instead in [row(&[1.])?, row(&[1., 2., 3.])?, row(&[1., 2.])?.unsqueeze(0)?] {
-                let why = "a head puts out two numbers a token, and one would be stretched";
-                refused(&given(&x, 0, Some(&instead)), why, f(&x, 0, Some(&instead)))?;
-            }
-            Ok(())
-        })
+        .law(
+            Edges(why::REFUSED),
+            "an `instead` without exactly head_dim numbers is an error",
+            |f| {
+                let x = heads(&[[[1., 2.]], [[3., 4.]]])?;
+                for instead in [row(&[1.])?, row(&[1., 2., 3.])?, row(&[1., 2.])?.unsqueeze(0)?] {
+                    let why = "a head puts out two numbers per token, and a single one would be stretched";
+                    refused(&given(&x, 0, Some(&instead)), why, f(&x, 0, Some(&instead)))?;
+                }
+                Ok(())
+            },
+        )
 }

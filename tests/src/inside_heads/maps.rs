@@ -17,9 +17,9 @@ use crate::{
 use candle_core::{DType, Device, Result, Tensor};
 use std::f32::consts::LN_2;
 
-/// `attention_entropy`, `previous_token_score`: weights to a number a head.
+/// `attention_entropy`, `previous_token_score`: weights to one number per head.
 pub type Measure = dyn Fn(&Tensor) -> Result<Tensor>;
-/// `head_diversity`: a map a layer and the real tokens to a table of distances.
+/// `head_diversity`: one map per layer and the real tokens to a table of distances.
 pub type Distances = dyn Fn(&[Tensor], &Tensor) -> Result<Tensor>;
 
 pub(super) fn zoo() -> Vec<Proof> {
@@ -102,6 +102,18 @@ fn entropy_laws() -> Check<Measure> {
             let expected = entropy_reference(&weights)?;
             law(f, weights, expected)
         })
+        .law(
+            Edges("in f16 a sum of many small terms is mostly rounding, and 0 · ln 0 comes back: the smallest f32 is 0 there."),
+            "weights that are neither f32 nor f64 are an error",
+            |f| {
+                for dtype in [DType::F16, DType::BF16, DType::U32] {
+                    let weights = heads(&[[[0., 1.]]])?.to_dtype(dtype)?;
+                    let given = inputs(&[("weights", &weights)]);
+                    refused(&given, "only f32 and f64 are measured", f(&weights))?;
+                }
+                Ok(())
+            },
+        )
         .law(
             Edges(why::REFUSED),
             "weights without four dimensions, or empty ones, are an error",

@@ -15,7 +15,7 @@ use crate::{
 };
 use candle_core::{DType, Result, Tensor};
 
-/// `rollout`: a map a layer to one map.
+/// `rollout`: one map per layer to a single one.
 pub type Rollout = dyn Fn(&[Tensor]) -> Result<Tensor>;
 
 pub(super) fn zoo() -> Vec<Proof> {
@@ -82,7 +82,7 @@ fn rollout_laws() -> Check<Rollout> {
             Weights,
             "two layers: the second mixes what the first has mixed, so it is multiplied from the left",
             move |f| {
-                // Ã₁ is (1, 0), (½, ½); Ã₂ is (½, ½), (0, 1).
+                // Ã₀ is (1, 0), (½, ½); Ã₁ is (½, ½), (0, 1).
                 let maps = [heads(&[[[1., 0.], [1., 0.]]])?, heads(&[[[0., 1.], [0., 1.]]])?];
                 law(f, &maps, &one(&[[0.75, 0.25], [0.5, 0.5]])?)
             },
@@ -96,7 +96,7 @@ fn rollout_laws() -> Check<Rollout> {
             },
         )
         .law(Weights, "rows are divided in every layer, and not only in the end", move |f| {
-            // Ã₁ is (1, 0), (½, ½); Ã₂ is (½, ½), (½, ½).
+            // Ã₀ is (1, 0), (½, ½); Ã₁ is (½, ½), (½, ½).
             let maps = [heads(&[[[0., 0.], [1., 0.]]])?, heads(&[[[0., 1.], [1., 0.]]])?];
             law(f, &maps, &one(&[[0.75, 0.25], [0.75, 0.25]])?)
         })

@@ -15,7 +15,7 @@ use crate::{
 };
 use candle_core::{DType, Result, Tensor};
 
-/// `induction_score`: weights and a period to a number a head.
+/// `induction_score`: weights and a period to one number per head.
 pub type Induction = dyn Fn(&Tensor, usize) -> Result<Tensor>;
 
 pub(super) fn zoo() -> Vec<Proof> {

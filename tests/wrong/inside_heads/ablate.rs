@@ -54,7 +54,7 @@ pub fn ablate_head() -> Vec<Wrong<Ablate>> {
         ),
         wrong!(
             "head left out",
-            "the head is missing from the result, which has a head less: something must stand in its place, or the heads after it move.",
+            "the head is missing from the result, which has one head fewer: something must stand in its place, or the heads after it move.",
             |heads, head, instead| {
                 fits(heads, head, instead)?;
                 let after = heads.dim(1)? - head - 1;

@@ -6,9 +6,17 @@ use crate::inside_heads::{Distances, Measure};
 /// The smallest number of which every type has a logarithm.
 const TINY: f64 = f32::MIN_POSITIVE as f64;
 
+/// An error unless there is something to measure, in f32 or f64.
+fn measurable(weights: &Tensor) -> Result<(usize, usize, usize, usize)> {
+    if !matches!(weights.dtype(), DType::F32 | DType::F64) {
+        bail!("weights: expected f32 or f64");
+    }
+    some(weights)
+}
+
 /// The right entropies, one a query: `(batch, heads, seq_q)`.
 fn entropies(weights: &Tensor) -> Result<Tensor> {
-    some(weights)?;
+    measurable(weights)?;
     (weights * weights.maximum(TINY)?.log()?)?.sum(D::Minus1)?.neg()
 }
 
@@ -18,7 +26,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "0 · ln 0 is NaN",
             "a weight of 0 gives NaN, since ln 0 is −∞ and 0 · −∞ has no value: a key that is not looked at must add 0. Keep the logarithm finite.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 (weights * weights.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
@@ -36,7 +44,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "a small number added",
             "a small number was added to every weight before the logarithm: that changes all terms. Only 0 needs help.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 (weights * (weights + 1e-3)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
@@ -44,7 +52,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "a tiny number added",
             "a tiny number was added to every weight before the logarithm: that changes all terms, if only a little. `maximum` raises nothing but 0.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 (weights * (weights + 1e-6)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
@@ -52,7 +60,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "divided by the largest",
             "the entropy is divided by ln(seq_k), its largest value: it is asked for in nats.",
             |weights| {
-                let (.., seq_k) = some(weights)?;
+                let (.., seq_k) = measurable(weights)?;
                 entropies(weights)?.mean((0, 2))? / (seq_k as f64).ln().max(1e-9)
             }
         ),
@@ -60,7 +68,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "mean over keys",
             "the terms are averaged over the keys: an entropy is their sum.",
             |weights| {
-                let (.., seq_k) = some(weights)?;
+                let (.., seq_k) = measurable(weights)?;
                 entropies(weights)?.mean((0, 2))? / seq_k as f64
             }
         ),
@@ -78,7 +86,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "entropy of the mean",
             "the weights were averaged over the queries before the entropy was taken: two queries that look at one key each, but at different ones, then seem scattered. Take the entropy of each query first.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 entropies(&weights.mean_keepdim(2)?)?.mean((0, 2))
             }
         ),
@@ -88,7 +96,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             |weights| entropies(weights)?.mean_all()?.unsqueeze(0)
         ),
         wrong!(
-            "one number a query",
+            "one number per query",
             "the result has one number for each query: take the mean over batch and queries, dimensions 0 and 2.",
             entropies
         ),
@@ -96,7 +104,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "logarithm only",
             "the logarithms are summed without their weights: each term is w ln w.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 weights.maximum(TINY)?.log()?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
@@ -104,7 +112,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "first sequence only",
             "only the first sequence of the batch counts: take the mean over all.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 entropies(&weights.narrow(0, 0, 1)?)?.mean((0, 2))
             }
         ),
@@ -112,19 +120,23 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "f64 through f32",
             "f64 weights went through f32: compute in the type of the weights.",
             |weights| {
+                measurable(weights)?;
                 entropies(&weights.to_dtype(DType::F32)?)?.mean((0, 2))?.to_dtype(weights.dtype())
             }
         ),
         wrong!(
             "f32 comes back",
             "f64 weights come back as f32: compute in the type of the weights, and leave the type alone.",
-            |weights| entropies(&weights.to_dtype(DType::F32)?)?.mean((0, 2))
+            |weights| {
+                measurable(weights)?;
+                entropies(&weights.to_dtype(DType::F32)?)?.mean((0, 2))
+            }
         ),
         wrong!(
             "a floor that is too high",
             "small weights were raised before the logarithm, not only 0: a floor has to lie below every weight that counts.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 (weights * weights.maximum(1e-5)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
@@ -132,8 +144,16 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
             "summed over the queries, averaged over the keys",
             "the sum runs over the queries and the mean over the keys: a query's entropy is a sum over its keys, the last dimension.",
             |weights| {
-                some(weights)?;
+                measurable(weights)?;
                 (weights * weights.maximum(TINY)?.log()?)?.sum(2)?.neg()?.mean((0, 2))
+            }
+        ),
+        wrong!(
+            "any type",
+            "f16 and other types were measured, or are a panic: only f32 and f64 are, so look at `weights.dtype()` first.",
+            |weights| {
+                some(weights)?;
+                (weights * weights.maximum(TINY)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
             }
         ),
         wrong!(

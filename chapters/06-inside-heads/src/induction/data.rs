@@ -16,7 +16,9 @@ const SHORTEST: usize = 8;
 /// The length is drawn, or a head could count back a fixed number of tokens, and one layer would do. The tokens of a
 /// block differ, so that each has one earlier occurrence and what follows it is certain.
 pub fn draw(size: usize, seed: u64) -> Result<Tensor> {
-    sequences(size, SEQ, seed, |draw| SHORTEST + (draw * (PERIOD - SHORTEST + 1) as f32) as usize)
+    sequences(size, SEQ, seed, |draw| {
+        SHORTEST + (draw * (PERIOD - SHORTEST + 1) as f32) as usize
+    })
 }
 
 /// Sequences to test with: `(size, 2 · period)`, u32, each a block of `period` different tokens, twice.
@@ -29,7 +31,12 @@ pub fn repeated(size: usize, period: usize, seed: u64) -> Result<Tensor> {
     sequences(size, 2 * period, seed, |_| period)
 }
 
-fn sequences(size: usize, seq: usize, seed: u64, period: impl Fn(f32) -> usize) -> Result<Tensor> {
+fn sequences(
+    size: usize,
+    seq: usize,
+    seed: u64,
+    period: impl Fn(f32) -> usize,
+) -> Result<Tensor> {
     let draws = seeded::uniform(seed, (size, VOCAB + 1))?.to_vec2::<f32>()?;
     let mut tokens = Vec::with_capacity(size * seq);
     for draws in draws {
@@ -62,7 +69,8 @@ mod tests {
     fn blocks_of_different_tokens_repeat() -> Result<()> {
         let mut periods = HashSet::new();
         for sequence in draw(200, 1)?.to_vec2::<u32>()? {
-            let period = (1..SEQ).find(|&at| sequence[at] == sequence[0]).unwrap_or(SEQ);
+            let period =
+                (1..SEQ).find(|&at| sequence[at] == sequence[0]).unwrap_or(SEQ);
             let block: HashSet<u32> = sequence[..period].iter().copied().collect();
             assert_eq!(block.len(), period);
             assert!((period..SEQ).all(|at| sequence[at] == sequence[at - period]));

@@ -87,7 +87,9 @@ impl InductionModel {
 
     /// Every head, layer by layer.
     pub fn heads(&self) -> Vec<Head> {
-        (0..self.layers()).flat_map(|layer| (0..HEADS).map(move |head| (layer, head))).collect()
+        (0..self.layers())
+            .flat_map(|layer| (0..HEADS).map(move |head| (layer, head)))
+            .collect()
     }
 
     /// What follows each token of `tokens` `(batch, seq)`, u32, when the heads in `ablated` are switched off.
@@ -100,7 +102,11 @@ impl InductionModel {
             bail!("tokens: expected at most {SEQ} a sequence; got {seq}");
         }
         if let Some(other) = ablated.iter().find(|one| one.head.0 >= self.layers()) {
-            bail!("ablated: expected a layer below {}; got {}", self.layers(), other.head.0);
+            bail!(
+                "ablated: expected a layer below {}; got {}",
+                self.layers(),
+                other.head.0
+            );
         }
         // ANCHOR: forward
         let x = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
@@ -117,7 +123,9 @@ impl InductionModel {
             let scaled = (scores(&query, &key)? / ((D_MODEL / HEADS) as f64).sqrt())?;
             let weights = masked_softmax(&scaled, Some(&mask))?;
             let mut heads = weighted_average(&weights, &value)?;
-            for Ablation { head, instead } in ablated.iter().filter(|one| one.head.0 == at) {
+            for Ablation { head, instead } in
+                ablated.iter().filter(|one| one.head.0 == at)
+            {
                 heads = ablate_head(&heads, head.1, instead.as_ref())?;
             }
             x = (x + project(&layer.out_proj, &combine_heads(&heads)?)?)?;

@@ -4,7 +4,9 @@ use super::{
     data::{self, PERIOD},
     model::{Ablation, Head, InductionModel},
 };
-use crate::solution::{attention_entropy, head_diversity, induction_score, previous_token_score};
+use crate::solution::{
+    attention_entropy, head_diversity, induction_score, previous_token_score,
+};
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::ops::log_softmax;
 
@@ -31,7 +33,11 @@ pub enum Instead {
 }
 
 /// These heads, switched off.
-pub fn ablations(model: &InductionModel, heads: &[Head], by: Instead) -> Result<Vec<Ablation>> {
+pub fn ablations(
+    model: &InductionModel,
+    heads: &[Head],
+    by: Instead,
+) -> Result<Vec<Ablation>> {
     let outputs = model.forward(&reference_sequences()?, &[])?.outputs;
     let ablation = |&head: &Head| {
         let (layer, at) = head;
@@ -73,11 +79,18 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Measures `model` on [`test_sequences`], with the heads in `ablated` switched off.
-    pub fn take(step: usize, model: &InductionModel, ablated: &[Ablation]) -> Result<Self> {
+    pub fn take(
+        step: usize,
+        model: &InductionModel,
+        ablated: &[Ablation],
+    ) -> Result<Self> {
         let tokens = test_sequences()?;
         let pass = model.forward(&tokens, ablated)?;
         let score = |measure: &dyn Fn(&Tensor) -> Result<Tensor>| {
-            pass.maps.iter().map(|map| measure(map)?.to_vec1()).collect::<Result<Vec<Vec<f32>>>>()
+            pass.maps
+                .iter()
+                .map(|map| measure(map)?.to_vec1())
+                .collect::<Result<Vec<Vec<f32>>>>()
         };
         Ok(Self {
             step,
@@ -112,9 +125,28 @@ pub fn attention_distance(weights: &Tensor) -> Result<Tensor> {
     if seq != seq_k || weights.elem_count() == 0 {
         bail!("weights: expected (batch, heads, seq, seq); got {:?}", weights.dims());
     }
-    let at = Tensor::arange(0u32, seq as u32, weights.device())?.to_dtype(weights.dtype())?;
+    let at = Tensor::arange(0u32, seq as u32, weights.device())?
+        .to_dtype(weights.dtype())?;
     let apart = at.unsqueeze(1)?.broadcast_sub(&at)?.abs()?; // (seq, seq)
     weights.broadcast_mul(&apart)?.sum(D::Minus1)?.mean((0, 2))
+}
+
+/// How much the vectors of the second block come from the token `back` places before: the mean of that share over the
+/// batch and the queries from [`PERIOD`] on.
+///
+/// `flow` `(batch, seq, seq)`, as a rollout gives it. Errors when it is shorter, or the place is not there.
+pub fn share_back(flow: &Tensor, back: usize) -> Result<f32> {
+    let (_, seq, _) = flow.dims3()?;
+    if seq <= PERIOD || back > PERIOD {
+        bail!(
+            "flow, back: expected above {PERIOD} tokens, at most {PERIOD} back; got {seq}, {back}"
+        );
+    }
+    let rest = seq - PERIOD;
+    let eye = Tensor::eye(rest, flow.dtype(), flow.device())?;
+    let corner = flow.narrow(1, PERIOD, rest)?.narrow(2, PERIOD - back, rest)?;
+    let sum = corner.broadcast_mul(&eye)?.sum((1, 2))?.mean(0)?;
+    Ok(sum.to_dtype(DType::F32)?.to_scalar::<f32>()? / rest as f32)
 }
 
 /// The mean over pairs of different heads: `apart` `(n, n)` has zeros on its diagonal.
@@ -124,7 +156,11 @@ fn mean_apart(apart: &Tensor) -> Result<f32> {
 }
 
 /// The loss in the second block with these heads switched off.
-pub fn ablated_loss(model: &InductionModel, heads: &[Head], by: Instead) -> Result<f32> {
+pub fn ablated_loss(
+    model: &InductionModel,
+    heads: &[Head],
+    by: Instead,
+) -> Result<f32> {
     Ok(Snapshot::take(0, model, &ablations(model, heads, by)?)?.second_half())
 }
 
@@ -170,7 +206,10 @@ mod tests {
         assert!(after.second_half() < 0.3, "{after:?}");
         assert!(after.first_half() > 3.3, "what is random can't be known: {after:?}");
         let best = |scores: &[f32]| scores.iter().copied().fold(0., f32::max);
-        assert!(best(&after.previous[0]) > 0.7 && best(&after.induction[1]) > 0.7, "{after:?}");
+        assert!(
+            best(&after.previous[0]) > 0.7 && best(&after.induction[1]) > 0.7,
+            "{after:?}"
+        );
         assert!(best(&after.induction[0]) < 0.2, "{after:?}");
         for layer in 0..2 {
             let heads: Vec<Head> =
@@ -187,11 +226,31 @@ mod tests {
         let maps = [[[1f32, 0., 0.], [0., 1., 0.], [0., 0., 1.]], [[1., 0., 0.]; 3]];
         let maps = Tensor::new(&maps, &Device::Cpu)?.unsqueeze(0)?;
         assert_eq!(attention_distance(&maps)?.to_vec1::<f32>()?, [0., 1.]);
-        let mixed = ((maps.get_on_dim(1, 0)? + maps.get_on_dim(1, 1)?)? / 2.)?.unsqueeze(1)?;
+        let mixed =
+            ((maps.get_on_dim(1, 0)? + maps.get_on_dim(1, 1)?)? / 2.)?.unsqueeze(1)?;
         assert_eq!(attention_distance(&mixed)?.to_vec1::<f32>()?, [0.5]);
         assert!(attention_distance(&maps.narrow(3, 0, 2)?).is_err());
         let apart = Tensor::new(&[[0f32, 0.5], [0.5, 0.]], &Device::Cpu)?;
         assert_eq!(mean_apart(&apart)?, 0.5);
+        Ok(())
+    }
+
+    #[test]
+    fn a_share_is_counted_from_the_query() -> Result<()> {
+        let seq = 2 * PERIOD;
+        let own = Tensor::eye(seq, DType::F32, &Device::Cpu)?.unsqueeze(0)?;
+        assert_eq!((share_back(&own, 0)?, share_back(&own, 15)?), (1., 0.));
+        // Query i looks at i − 16, where that is.
+        let at =
+            |q: usize| (0..seq).map(|k| f32::from(u8::from(k + PERIOD == q))).collect();
+        let rows: Vec<Vec<f32>> = (0..seq).map(at).collect();
+        let block = Tensor::new(rows, &Device::Cpu)?.unsqueeze(0)?;
+        assert_eq!((share_back(&block, 16)?, share_back(&block, 15)?), (1., 0.));
+        assert_eq!(share_back(&Tensor::cat(&[own, block], 0)?, 16)?, 0.5);
+        assert!(
+            share_back(&Tensor::zeros((1, 16, 16), DType::F32, &Device::Cpu)?, 1)
+                .is_err()
+        );
         Ok(())
     }
 
@@ -220,7 +279,13 @@ mod tests {
         assert!(compare::largest_error(&alone, &whole.narrow(0, 0, 1)?)? < 1e-5);
         let outputs = model.forward(&tokens, &off)?.outputs;
         let first = outputs[1].narrow(1, 0, 1)?.flatten(0, 2)?; // all of head 1.0: one row, repeated
-        assert_eq!(compare::largest_error(&first, &first.narrow(0, 0, 1)?.broadcast_as(first.shape())?)?, 0.);
+        assert_eq!(
+            compare::largest_error(
+                &first,
+                &first.narrow(0, 0, 1)?.broadcast_as(first.shape())?
+            )?,
+            0.
+        );
         Ok(())
     }
 

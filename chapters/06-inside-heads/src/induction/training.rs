@@ -12,7 +12,7 @@ use transformer::{
     training::variables::{expect_gradients, named},
 };
 
-/// Sequences a step. With 32, tensors have 2¹⁶ numbers, and candle divides each operation between all cores: for a model as
+/// Sequences per step. With 32, tensors have 2¹⁶ numbers, and candle divides each operation between all cores: for a model as
 /// small as this one, and on a busy machine, that takes up to ten times as long.
 const BATCH: usize = 30;
 /// The learning rate, reached after [`WARMUP`] steps.
@@ -58,15 +58,20 @@ pub fn train(layers: usize, steps: usize, seed: u64) -> Result<Run> {
     let vars = VarMap::new();
     let model = InductionModel::new(layers, seeded_builder(&vars, seed))?;
     let named = named(&vars);
-    let settings = ParamsAdamW { beta2: 0.99, weight_decay: 0., ..ParamsAdamW::default() };
-    let mut optimizer = AdamW::new(named.iter().map(|(_, var)| var.clone()).collect(), settings)?;
-    let mut run = Run { model, losses: Vec::with_capacity(steps), snapshots: Vec::new() };
+    let settings =
+        ParamsAdamW { beta2: 0.99, weight_decay: 0., ..ParamsAdamW::default() };
+    let mut optimizer =
+        AdamW::new(named.iter().map(|(_, var)| var.clone()).collect(), settings)?;
+    let mut run =
+        Run { model, losses: Vec::with_capacity(steps), snapshots: Vec::new() };
     for step in 0..steps {
         if step % EVERY == 0 {
             run.snapshots.push(Snapshot::take(step, &run.model, &[])?);
         }
-        let tokens = data::draw(BATCH, seed.wrapping_mul(1_000_003).wrapping_add(step as u64))?;
-        let loss = losses(&run.model.forward(&tokens, &[])?.logits, &tokens)?.mean_all()?;
+        let tokens =
+            data::draw(BATCH, seed.wrapping_mul(1_000_003).wrapping_add(step as u64))?;
+        let loss =
+            losses(&run.model.forward(&tokens, &[])?.logits, &tokens)?.mean_all()?;
         let gradients = loss.backward()?;
         expect_gradients(&named, &gradients)?;
         optimizer.set_learning_rate(RATE * ((step + 1) as f64 / WARMUP as f64).min(1.));

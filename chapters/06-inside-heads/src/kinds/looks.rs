@@ -40,15 +40,21 @@ impl Looks {
     /// The maps of sentence number `at`. Errors when the tokenizer saw other words than the labels name.
     pub fn new(encoded: &Encoded, at: usize, sentence: &Sentence) -> Result<Self> {
         let (tokens, words) = (&encoded.tokens[at], &encoded.words[at]);
-        let inside =
-            |&(_, from, to): &(Relation, usize, usize)| from.max(to) < sentence.words.len();
-        if tokens.len() < 2 || words.len() != tokens.len() || !sentence.pairs.iter().all(inside) {
+        let inside = |&(_, from, to): &(Relation, usize, usize)| {
+            from.max(to) < sentence.words.len()
+        };
+        if tokens.len() < 2
+            || words.len() != tokens.len()
+            || !sentence.pairs.iter().all(inside)
+        {
             bail!(
                 "sentence {at}: expected [CLS], words, [SEP], a word's number for each, and pairs of its words; got {tokens:?}"
             );
         }
         let pieces: Vec<Vec<usize>> = (0..sentence.words.len())
-            .map(|word| (0..tokens.len()).filter(|&token| words[token] == Some(word)).collect())
+            .map(|word| {
+                (0..tokens.len()).filter(|&token| words[token] == Some(word)).collect()
+            })
             .collect();
         let seen = words.iter().flatten().max().map_or(0, |last| last + 1);
         if seen != sentence.words.len() {
@@ -83,10 +89,14 @@ impl Looks {
 /// To a word that is split into pieces: the sum of what its pieces get. From it: the mean over its pieces.
 fn over_words(map: &Map, pieces: &[Vec<usize>]) -> Map {
     let weight = |from: &[usize], to: &[usize]| {
-        let sum: f64 = from.iter().flat_map(|&q| to.iter().map(move |&k| map.at(q, k))).sum();
+        let sum: f64 =
+            from.iter().flat_map(|&q| to.iter().map(move |&k| map.at(q, k))).sum();
         sum / from.len() as f64
     };
     let pairs = pieces.iter().flat_map(|from| pieces.iter().map(move |to| (from, to)));
-    Map { size: pieces.len(), values: pairs.map(|(from, to)| weight(from, to)).collect() }
+    Map {
+        size: pieces.len(),
+        values: pairs.map(|(from, to)| weight(from, to)).collect(),
+    }
 }
 // ANCHOR_END: over_words

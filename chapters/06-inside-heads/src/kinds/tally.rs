@@ -17,6 +17,13 @@ impl Tally {
         self.sums[head][0] / self.count.max(1) as f64
     }
 
+    /// The mean score of all heads but this one: what a head that is drawn at random scores on average.
+    pub fn others(&self, head: usize) -> f64 {
+        let rest = (0..self.heads()).filter(|&other| other != head);
+        rest.map(|other| self.score(other)).sum::<f64>()
+            / self.heads().saturating_sub(1).max(1) as f64
+    }
+
     /// The mean of what the score is to be compared with.
     pub fn baseline(&self, head: usize) -> f64 {
         self.sums[head][1] / self.count.max(1) as f64
@@ -46,7 +53,10 @@ impl Tally {
     }
 
     fn none(looks: &[&Looks]) -> Self {
-        Self { sums: vec![[0.; 3]; looks.first().map_or(0, |look| look.maps.len())], count: 0 }
+        Self {
+            sums: vec![[0.; 3]; looks.first().map_or(0, |look| look.maps.len())],
+            count: 0,
+        }
     }
 
     /// One token or pair more: for each head its score, what that is to be compared with, and the weight behind it.
@@ -79,7 +89,8 @@ fn weights(kind: Kind, on: &[&Looks]) -> Tally {
             if !keys.is_empty() {
                 let alike = keys.len() as f64 / look.tokens.len() as f64;
                 tally.add(|head| {
-                    let weight = keys.iter().map(|&key| look.maps[head].at(query, key)).sum();
+                    let weight =
+                        keys.iter().map(|&key| look.maps[head].at(query, key)).sum();
                     [weight, alike, weight]
                 });
             }
@@ -94,8 +105,12 @@ fn keys(kind: Kind, look: &Looks, query: usize) -> Vec<usize> {
     let inner = look.inner();
     let alike = |&key: &usize| key != query && look.tokens[key] == look.tokens[query];
     match kind {
-        Kind::Previous => Some(query - 1).filter(|key| inner.contains(key)).into_iter().collect(),
-        Kind::Next => Some(query + 1).filter(|key| inner.contains(key)).into_iter().collect(),
+        Kind::Previous => {
+            Some(query - 1).filter(|key| inner.contains(key)).into_iter().collect()
+        }
+        Kind::Next => {
+            Some(query + 1).filter(|key| inner.contains(key)).into_iter().collect()
+        }
         Kind::Itself => vec![query],
         Kind::Alike => inner.filter(alike).collect(),
         Kind::First => vec![0],
@@ -152,7 +167,9 @@ fn positions(from: &[&Looks], on: &[&Looks]) -> Tally {
             let alike = 1. / look.inner().len() as f64;
             tally.add(|head| {
                 let weights = inner_row(look, head, query);
-                let at = |key| by_distance[head].get(&distance(query, key)).copied().unwrap_or(0.);
+                let at = |key| {
+                    by_distance[head].get(&distance(query, key)).copied().unwrap_or(0.)
+                };
                 let guess = normal(look.inner().map(at).collect());
                 let overlap = weights.iter().zip(&guess).map(|(w, g)| w.min(*g)).sum();
                 [overlap, weights.iter().map(|w| w.min(alike)).sum(), overlap]

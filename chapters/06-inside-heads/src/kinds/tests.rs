@@ -5,12 +5,15 @@ use candle_core::{DType, Device, Tensor};
 
 /// `[CLS]`, four words of which the second is split in two, and `[SEP]`.
 const TOKENS: [&str; 7] = ["[CLS]", "the", "pup", "##py", "the", ".", "[SEP]"];
-const WORDS: [Option<usize>; 7] = [None, Some(0), Some(1), Some(1), Some(2), Some(3), None];
+const WORDS: [Option<usize>; 7] =
+    [None, Some(0), Some(1), Some(1), Some(2), Some(3), None];
 
 /// Where each token looks, for each of six heads: before, behind, at `[SEP]`, at all alike, from "the" to the second
 /// piece of the puppy, and everywhere at "the" but more at the puppy's two pieces together.
 fn rows() -> Vec<Vec<Vec<f32>>> {
-    let at = |key: usize| (0..7).map(|k| f32::from(u8::from(k == key))).collect::<Vec<f32>>();
+    let at = |key: usize| {
+        (0..7).map(|k| f32::from(u8::from(k == key))).collect::<Vec<f32>>()
+    };
     let head = |key: &dyn Fn(usize) -> Vec<f32>| (0..7).map(key).collect::<Vec<_>>();
     vec![
         head(&|q| at(q.saturating_sub(1))),
@@ -50,11 +53,24 @@ fn encoded(rows: Vec<Vec<Vec<f32>>>) -> Result<Encoded> {
 }
 
 #[track_caller]
-fn expect(scored: &[Scored], kind: Kind, head: usize, score: f64, baseline: f64, count: usize) {
-    let Some(one) = scored.iter().find(|one| one.kind == kind) else { panic!("no {kind}") };
+fn expect(
+    scored: &[Scored],
+    kind: Kind,
+    head: usize,
+    score: f64,
+    baseline: f64,
+    count: usize,
+) {
+    let Some(one) = scored.iter().find(|one| one.kind == kind) else {
+        panic!("no {kind}")
+    };
     assert_eq!((one.layer, one.head, one.count), (0, head, count), "{kind}");
     assert!((one.score - score).abs() < 1e-6, "{kind}: {} for {score}", one.score);
-    assert!((one.baseline - baseline).abs() < 1e-6, "{kind}: {} for {baseline}", one.baseline);
+    assert!(
+        (one.baseline - baseline).abs() < 1e-6,
+        "{kind}: {} for {baseline}",
+        one.baseline
+    );
 }
 
 #[test]
@@ -78,13 +94,21 @@ fn pieces_of_a_word_count_together() -> Result<()> {
     let one = one.expect("all kinds are scored");
     assert_eq!(one.heads, [[0., 1., 0., 1., 1., 1.]]);
     assert_eq!((one.baseline, one.count), (1., 1));
+    assert!(
+        (one.others - 0.6).abs() < 1e-12,
+        "three of the five others: {}",
+        one.others
+    );
     Ok(())
 }
 
 #[test]
 fn a_map_made_of_distances_is_guessed_by_them() -> Result<()> {
     let scored = scored()?;
-    let one = scored.iter().find(|one| one.kind == Kind::Position).expect("all kinds are scored");
+    let one = scored
+        .iter()
+        .find(|one| one.kind == Kind::Position)
+        .expect("all kinds are scored");
     let heads = &one.heads[0];
     assert!((heads[3] - 1.).abs() < 1e-6, "looking at all alike: {heads:?}");
     assert!(heads[0] > 0.75 && heads[1] > 0.75 && heads[5] < 0.75, "{heads:?}");
@@ -98,11 +122,20 @@ fn what_does_not_belong_together_is_refused() -> Result<()> {
         words: text.split(' ').map(String::from).collect(),
         pairs: vec![(Relation::Object, 0, 1)],
     };
-    let error = |sentences: &[Sentence]| score(&encoded, sentences).unwrap_err().to_string();
-    assert!(error(&[sentence("the puppy the .")]).contains("expected the 2 that were encoded"));
+    let error =
+        |sentences: &[Sentence]| score(&encoded, sentences).unwrap_err().to_string();
+    assert!(
+        error(&[sentence("the puppy the .")])
+            .contains("expected the 2 that were encoded")
+    );
     let short = sentence("the puppy .");
-    assert!(error(&[short.clone(), short]).contains("as the tokenizer splits them, 4; got 3"));
+    assert!(
+        error(&[short.clone(), short])
+            .contains("as the tokenizer splits them, 4; got 3")
+    );
     let no_pronoun = sentence("the puppy the .");
-    assert!(error(&[no_pronoun.clone(), no_pronoun]).contains("expected a pair for From"));
+    assert!(
+        error(&[no_pronoun.clone(), no_pronoun]).contains("expected a pair for From")
+    );
     Ok(())
 }

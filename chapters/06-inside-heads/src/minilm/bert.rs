@@ -26,8 +26,14 @@ pub struct BertConfig {
 
 impl BertConfig {
     /// all-MiniLM-L6-v2.
-    pub const MINI_LM: Self =
-        Self { vocab: 30_522, positions: 512, dim: 384, d_ff: 1536, heads: 12, layers: 6 };
+    pub const MINI_LM: Self = Self {
+        vocab: 30_522,
+        positions: 512,
+        dim: 384,
+        d_ff: 1536,
+        heads: 12,
+        layers: 6,
+    };
 }
 // ANCHOR_END: config
 
@@ -49,7 +55,9 @@ const NAMES: [(&str, &str); 4] = [
 /// Finds weights that are stored under BERT's names by this course's.
 fn renamed(vb: VarBuilder<'static>) -> VarBuilder<'static> {
     vb.rename_f(|name| {
-        NAMES.iter().fold(name.to_string(), |name, (ours, berts)| name.replace(ours, berts))
+        NAMES
+            .iter()
+            .fold(name.to_string(), |name, (ours, berts)| name.replace(ours, berts))
     })
 }
 // ANCHOR_END: names
@@ -93,12 +101,18 @@ impl Bert {
     ///
     /// `ids` `(batch, seq)` u32, `mask` `(batch, seq)` u8, 1 for a real token → `(batch, seq, dim)` and, layer by layer,
     /// `(batch, heads, seq, seq)`. Errors when an id is not below `vocab` or `seq` is more than `positions`.
-    pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
+    pub fn forward(
+        &self,
+        ids: &Tensor,
+        mask: &Tensor,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let (batch, seq) = ids.dims2()?;
         let words = self.words.index_select(&ids.flatten_all()?, 0)?;
         let words = words.reshape((batch, seq, self.config.dim))?;
-        let places =
-            self.positions.narrow(0, 0, seq)?.broadcast_add(&self.segments.narrow(0, 0, 1)?)?;
+        let places = self
+            .positions
+            .narrow(0, 0, seq)?
+            .broadcast_add(&self.segments.narrow(0, 0, 1)?)?;
         let mut x = self.norm.forward(&words.broadcast_add(&places)?)?;
         let mask = mask.unsqueeze(1)?.unsqueeze(1)?; // (batch, 1, 1, seq): nobody looks at padding
         let mut maps = Vec::new();
@@ -140,13 +154,22 @@ impl Layer {
     fn forward(&self, x: &Tensor, mask: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
         let map = RefCell::new(None);
         let attend = |x: &Tensor| {
-            let (out, weights) = self.attention.forward(x, x, x, Some(mask), true, false)?;
+            let (out, weights) =
+                self.attention.forward(x, x, x, Some(mask), true, false)?;
             map.replace(weights);
             Ok(out)
         };
-        let feed_forward = |x: &Tensor| project(&self.narrow, &project(&self.wide, x)?.gelu_erf()?);
-        let [norm1, norm2] = self.norms.each_ref().map(|norm| move |x: &Tensor| norm.forward(x));
-        let x = encoder_layer(x, NormOrder::Post, [&norm1, &norm2], &attend, &feed_forward)?;
+        let feed_forward =
+            |x: &Tensor| project(&self.narrow, &project(&self.wide, x)?.gelu_erf()?);
+        let [norm1, norm2] =
+            self.norms.each_ref().map(|norm| move |x: &Tensor| norm.forward(x));
+        let x = encoder_layer(
+            x,
+            NormOrder::Post,
+            [&norm1, &norm2],
+            &attend,
+            &feed_forward,
+        )?;
         Ok((x, map.into_inner()))
     }
     // ANCHOR_END: layer

@@ -22,7 +22,9 @@ impl Encoded {
     /// The maps of one layer for one sentence without its padding: `(heads, tokens, tokens)`. Errors when there is no
     /// such sentence or layer; both count from 0.
     pub fn map(&self, sentence: usize, layer: usize) -> Result<Tensor> {
-        let (Some(tokens), Some(map)) = (self.tokens.get(sentence), self.maps.get(layer)) else {
+        let (Some(tokens), Some(map)) =
+            (self.tokens.get(sentence), self.maps.get(layer))
+        else {
             bail!(
                 "sentence {sentence}, layer {layer}: expected less than {} and {}",
                 self.tokens.len(),
@@ -33,11 +35,11 @@ impl Encoded {
     }
 
     // ANCHOR: sentence_vectors
-    /// One vector a sentence: the mean over its real tokens, brought to length 1. `(batch, dim)`; the dot product of two
+    /// One vector per sentence: the mean over its real tokens, brought to length 1. `(batch, dim)`; the dot product of two
     /// rows is their cosine.
     pub fn sentence_vectors(&self) -> Result<Tensor> {
         let real = self.mask.to_dtype(DType::F32)?.unsqueeze(D::Minus1)?; // (batch, seq, 1)
-        let sum = self.hidden.broadcast_mul(&real)?.sum(1)?; // (batch, dim); its length is dropped anyway
+        let sum = self.hidden.broadcast_mul(&real)?.sum(1)?; // (batch, dim); its norm is dropped anyway
         sum.broadcast_div(&sum.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
     }
     // ANCHOR_END: sentence_vectors

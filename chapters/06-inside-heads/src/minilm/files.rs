@@ -7,7 +7,7 @@ pub use places::home;
 
 /// The file with the weights, and its size in bytes.
 pub const WEIGHTS: (&str, u64) = ("model.safetensors", 90_868_376);
-/// The file with the tokens, one a line.
+/// The file with the tokens, one per line.
 pub const VOCABULARY: (&str, u64) = ("vocab.txt", 231_508);
 
 /// What to type when something is wrong.
@@ -29,7 +29,8 @@ pub fn find(folder: &Path, (name, _): (&str, u64)) -> Result<PathBuf> {
 
 /// The error for a file that is there and cannot be used.
 pub fn damaged(path: &Path, error: Error) -> Error {
-    let expected = [WEIGHTS, VOCABULARY].into_iter().find(|(name, _)| path.ends_with(name));
+    let expected =
+        [WEIGHTS, VOCABULARY].into_iter().find(|(name, _)| path.ends_with(name));
     let got = std::fs::metadata(path).map(|file| file.len());
     let size = match (expected, got) {
         (Some((_, expected)), Ok(got)) if expected != got => {
@@ -40,5 +41,8 @@ pub fn damaged(path: &Path, error: Error) -> Error {
     // The first line is the message; the rest is a backtrace.
     let error = error.to_string();
     let error = error.lines().next().unwrap_or_default();
-    Error::msg(format!("{}: not all-MiniLM-L6-v2's{size}: {error}; {ADVICE}", path.display()))
+    Error::msg(format!(
+        "{}: not all-MiniLM-L6-v2's{size}: {error}; {ADVICE}",
+        path.display()
+    ))
 }

@@ -1,7 +1,7 @@
 //! Text to tokens: BERT's lower-case WordPiece.
 
 use super::files::damaged;
-use candle_core::{Error, Result};
+use candle_core::{Error, Result, bail};
 use std::path::Path;
 use tokenizers::{
     AddedToken, Tokenizer, models::wordpiece::WordPiece, normalizers::BertNormalizer,
@@ -12,6 +12,7 @@ use tokenizers::{
 pub const PADDING: u32 = 0;
 
 const UNKNOWN: &str = "[UNK]";
+const COVER: &str = "[MASK]";
 
 /// One sentence in tokens.
 pub struct Split {
@@ -27,13 +28,17 @@ pub struct Split {
 pub struct Tokens(Tokenizer);
 
 impl Tokens {
-    /// Reads a vocabulary of `expected` tokens, one a line.
+    /// Reads a vocabulary of `expected` tokens, one per line.
     pub fn read(path: &Path, expected: usize) -> Result<Self> {
         let fail = |text: String| damaged(path, Error::msg(text));
         let bytes = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
-        let ids = WordPiece::read_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
+        let ids =
+            WordPiece::read_bytes(&bytes).map_err(|error| fail(error.to_string()))?;
         if ids.len() != expected {
-            return Err(fail(format!("expected {expected} different tokens; got {}", ids.len())));
+            return Err(fail(format!(
+                "expected {expected} different tokens; got {}",
+                ids.len()
+            )));
         }
         let special = |name: &str| match ids.get(name) {
             Some(&id) => Ok((name.to_string(), id)),
@@ -41,13 +46,15 @@ impl Tokens {
         };
         let ends = BertProcessing::new(special("[SEP]")?, special("[CLS]")?);
         let pieces = WordPiece::builder().vocab(ids).unk_token(UNKNOWN.into()).build();
-        pieces.and_then(|pieces| Self::build(pieces, ends)).map_err(|error| fail(error.to_string()))
+        pieces
+            .and_then(|pieces| Self::build(pieces, ends))
+            .map_err(|error| fail(error.to_string()))
     }
 
     // ANCHOR: tokenizer
     fn build(pieces: WordPiece, ends: BertProcessing) -> tokenizers::Result<Self> {
         let mut tokenizer = Tokenizer::new(pieces);
-        let names = ["[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]"];
+        let names = ["[PAD]", UNKNOWN, "[CLS]", "[SEP]", COVER];
         tokenizer
             .with_normalizer(Some(BertNormalizer::new(true, true, None, true)))? // lower case, no accents
             .with_pre_tokenizer(Some(BertPreTokenizer)) // splits at spaces and punctuation
@@ -60,8 +67,10 @@ impl Tokens {
     /// The tokens of each sentence, without padding.
     pub fn split(&self, sentences: &[&str]) -> Result<Vec<Split>> {
         let split = |sentence: &&str| {
-            let encoding =
-                self.0.encode(*sentence, true).map_err(|error| Error::msg(error.to_string()))?;
+            let encoding = self
+                .0
+                .encode(*sentence, true)
+                .map_err(|error| Error::msg(error.to_string()))?;
             Ok(Split {
                 ids: encoding.get_ids().to_vec(),
                 tokens: encoding.get_tokens().to_vec(),
@@ -73,5 +82,25 @@ impl Tokens {
             })
         };
         sentences.iter().map(split).collect()
+    }
+
+    /// Puts `[MASK]` in the place of each token of a word. Errors when the sentence has no such word.
+    pub fn cover(&self, split: &mut Split, word: usize) -> Result<()> {
+        let Some(id) = self.0.token_to_id(COVER) else {
+            bail!("vocabulary: expected a token {COVER}");
+        };
+        let Split { ids, tokens, words } = split;
+        let own = |&at: &usize| words[at] == Some(word);
+        let places: Vec<usize> = (0..words.len()).filter(own).collect();
+        if places.is_empty() {
+            bail!(
+                "covered: expected a word of the sentence, counted from 0; got {word}"
+            );
+        }
+        for at in places {
+            ids[at] = id;
+            tokens[at] = COVER.into();
+        }
+        Ok(())
     }
 }

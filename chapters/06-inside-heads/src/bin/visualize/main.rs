@@ -46,7 +46,8 @@ fn draw(options: &Options) -> Result<Vec<PathBuf>> {
     let name = Path::new(&options.model).file_stem().unwrap_or_default();
     let own = || root().join("target").join("figures").join("visualize").join(name);
     let folder = options.out.clone().unwrap_or_else(own);
-    let fail = |error| Error::msg(format!("can't write into `{}`: {error}", folder.display()));
+    let fail =
+        |error| Error::msg(format!("can't write into `{}`: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(fail)?;
     let write = |(_, maps): (usize, LayerMaps)| {
         let stem = maps.name.replace(' ', "-");

@@ -22,7 +22,8 @@ use transformer::{
 
 const SENTENCE: &str = "The cat sat on the mat because it was tired.";
 const SEQUENCE: &str = "3 9 4 4 7 10 5 6 8 3";
-const REPEATED: &str = "one day a fox met an old grey owl one day a fox met an old grey owl";
+const REPEATED: &str =
+    "one day a fox met an old grey owl one day a fox met an old grey owl";
 
 /// Steps after which the induction lab's heads have found the rule.
 const STEPS: usize = 250;
@@ -33,7 +34,9 @@ pub fn maps(model: &str, text: Option<&str>) -> Result<Vec<(usize, LayerMaps)>> 
         "minilm" => sentence(text.unwrap_or(SENTENCE)),
         "copy" => sequence(&newest("copy")?, text.unwrap_or(SEQUENCE)),
         "induction" => repeated(text.unwrap_or(REPEATED)),
-        file if Path::new(file).is_file() => sequence(Path::new(file), text.unwrap_or(SEQUENCE)),
+        file if Path::new(file).is_file() => {
+            sequence(Path::new(file), text.unwrap_or(SEQUENCE))
+        }
         other => bail!(
             "--model: expected minilm, copy, induction or a checkpoint of `cargo study train`; there is no file `{other}`"
         ),
@@ -68,7 +71,8 @@ fn repeated(text: &str) -> Result<Vec<(usize, LayerMaps)>> {
     let tokens: Vec<u32> = words.iter().map(token).collect();
     eprintln!("Training the induction lab's model for {STEPS} steps.");
     let model = induction::train(2, STEPS, 1)?.model;
-    let pass = model.forward(&Tensor::new(&tokens[..], &Device::Cpu)?.unsqueeze(0)?, &[])?;
+    let pass =
+        model.forward(&Tensor::new(&tokens[..], &Device::Cpu)?.unsqueeze(0)?, &[])?;
     let named = |(layer, weights): (usize, Tensor)| {
         let name = format!("layer {layer}");
         let (queries, keys) = (words.clone(), words.clone());
@@ -80,13 +84,16 @@ fn repeated(text: &str) -> Result<Vec<(usize, LayerMaps)>> {
 /// The last checkpoint of a task that was saved where `cargo study train` saves.
 fn newest(task: &str) -> Result<PathBuf> {
     let folder = minilm::home().join("checkpoints");
-    let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files =
+        fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let of_task = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(&format!("{task}-")) && name.ends_with(".safetensors")
     };
     let saved = |path: &PathBuf| {
-        fs::metadata(path).and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+        fs::metadata(path)
+            .and_then(|file| file.modified())
+            .unwrap_or(SystemTime::UNIX_EPOCH)
     };
     match files.filter(of_task).max_by_key(saved) {
         Some(file) => Ok(file),
@@ -100,14 +107,22 @@ fn newest(task: &str) -> Result<PathBuf> {
 fn sequence(checkpoint: &Path, text: &str) -> Result<Vec<(usize, LayerMaps)>> {
     let symbols = symbols(text)?;
     let Checkpoint { settings, variables, .. } = Checkpoint::load(checkpoint)?;
-    let vb = VarBuilder::from_tensors(variables.into_iter().collect(), DType::F32, &Device::Cpu);
+    let vb = VarBuilder::from_tensors(
+        variables.into_iter().collect(),
+        DType::F32,
+        &Device::Cpu,
+    );
     let model = Transformer::new(&settings.model, &Parts::readable(), vb)?;
     let source = Tensor::new(&symbols[..], &Device::Cpu)?.unsqueeze(0)?;
     let encode = |source: &Tensor| model.encode(source, false);
-    let decode = |target: &Tensor, memory: &Tensor| model.decode(target, memory, &source, false);
-    let written = greedy_decode(&source, &encode, &decode, [START, END], symbols.len() + 1)?;
+    let decode =
+        |target: &Tensor, memory: &Tensor| model.decode(target, memory, &source, false);
+    let written =
+        greedy_decode(&source, &encode, &decode, [START, END], symbols.len() + 1)?;
     let mut target = vec![START];
-    target.extend(written.squeeze(0)?.to_vec1::<u32>()?.into_iter().take_while(|&s| s != END));
+    target.extend(
+        written.squeeze(0)?.to_vec1::<u32>()?.into_iter().take_while(|&s| s != END),
+    );
     eprintln!("read:    {}", spelled(&symbols).join(" "));
     eprintln!("written: {}", spelled(&target[1..]).join(" "));
     let (shortest, longest) = (settings.lengths.start(), settings.lengths.end());
@@ -117,12 +132,17 @@ fn sequence(checkpoint: &Path, text: &str) -> Result<Vec<(usize, LayerMaps)>> {
             symbols.len()
         );
     }
-    let maps = model.maps(&source, &Tensor::new(&target[..], &Device::Cpu)?.unsqueeze(0)?)?;
+    let maps =
+        model.maps(&source, &Tensor::new(&target[..], &Device::Cpu)?.unsqueeze(0)?)?;
     named(maps, &spelled(&symbols), &spelled(&target))
 }
 
 /// All layers of a Transformer, with the names of the tokens.
-fn named(maps: Maps, source: &[String], target: &[String]) -> Result<Vec<(usize, LayerMaps)>> {
+fn named(
+    maps: Maps,
+    source: &[String],
+    target: &[String],
+) -> Result<Vec<(usize, LayerMaps)>> {
     let Maps { encoder, decoder, cross } = maps;
     let mut all = Vec::new();
     for (stack, layers, queries, keys) in [
@@ -133,14 +153,18 @@ fn named(maps: Maps, source: &[String], target: &[String]) -> Result<Vec<(usize,
         for (layer, weights) in layers.into_iter().enumerate() {
             let (queries, keys) = (queries.to_vec(), keys.to_vec());
             let name = format!("{stack} layer {layer}");
-            all.push((layer, LayerMaps { name, queries, keys, weights: weights.squeeze(0)? }));
+            all.push((
+                layer,
+                LayerMaps { name, queries, keys, weights: weights.squeeze(0)? },
+            ));
         }
     }
     Ok(all)
 }
 
 fn symbols(text: &str) -> Result<Vec<u32>> {
-    let symbol = |word: &str| word.parse().ok().filter(|number| SYMBOLS.contains(number));
+    let symbol =
+        |word: &str| word.parse().ok().filter(|number| SYMBOLS.contains(number));
     let symbols: Option<Vec<u32>> = text.split_whitespace().map(symbol).collect();
     symbols.filter(|symbols| !symbols.is_empty()).ok_or_else(|| {
         let (first, last) = (SYMBOLS.start(), SYMBOLS.end());

@@ -24,13 +24,15 @@ pub struct Options {
 impl Options {
     /// Reads `--name value` pairs.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { model: "minilm".into(), device: "auto".into(), ..Self::default() };
+        let mut options =
+            Self { model: "minilm".into(), device: "auto".into(), ..Self::default() };
         while let Some(name) = arguments.next() {
             let Some(value) = arguments.next() else {
                 bail!("{name}: expected a value behind it");
             };
             let number = || {
-                let fail = |_| Error::msg(format!("{name}: expected a number; got `{value}`"));
+                let fail =
+                    |_| Error::msg(format!("{name}: expected a number; got `{value}`"));
                 value.parse().map(Some).map_err(fail)
             };
             match name.as_str() {
@@ -40,7 +42,9 @@ impl Options {
                 "--text" => options.text = Some(value),
                 "--out" => options.out = Some(value.into()),
                 "--device" => options.device = value,
-                _ => bail!("{name}: expected --model, --text, --layer, --head, --device or --out"),
+                _ => bail!(
+                    "{name}: expected --model, --text, --layer, --head, --device or --out"
+                ),
             }
         }
         Ok(options)
@@ -58,7 +62,10 @@ mod tests {
     #[test]
     fn pairs_are_read() -> Result<()> {
         let options = read("--model copy --head 2 --out pictures")?;
-        assert_eq!((options.model.as_str(), options.head, options.layer), ("copy", Some(2), None));
+        assert_eq!(
+            (options.model.as_str(), options.head, options.layer),
+            ("copy", Some(2), None)
+        );
         assert_eq!(options.out, Some("pictures".into()));
         Ok(())
     }
