@@ -349,6 +349,19 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
             }
         ),
         wrong!(
+            "head by head, where layers are alike",
+            "the heads come in another order: head 0 of every layer, then head 1 of every layer. Join the layers along the heads, so that the first layer's come first.",
+            |maps: &[Tensor], real: &Tensor| {
+                let (heads, real) = checked(maps, real)?;
+                let alike = maps.iter().all(|map| map.dims() == maps[0].dims());
+                let heads = match alike {
+                    true => Tensor::stack(maps, 2)?.reshape(heads.shape())?,
+                    false => heads,
+                };
+                table(&right(&heads)?, &real, sum(&real)?)
+            }
+        ),
+        wrong!(
             "as many heads in every layer",
             "layers with different numbers of heads were refused, or are a panic: join them along the heads, with `cat`. `stack` wants equal shapes.",
             |maps: &[Tensor], real: &Tensor| {
