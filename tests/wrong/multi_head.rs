@@ -77,7 +77,7 @@ pub fn split_heads() -> Vec<Wrong<Regroup>> {
         ),
         wrong!(
             "numbers left over",
-            "numbers that no head gets are dropped in silence: `num_heads` must divide the size of the last dimension, so refuse it otherwise.",
+            "numbers that no head gets are silently dropped: `num_heads` must divide the size of the last dimension, so refuse it otherwise.",
             |x, heads| {
                 if heads == 0 {
                     bail!("no heads");
@@ -322,7 +322,7 @@ pub fn dropout() -> Vec<Wrong<Dropout>> {
         ),
         wrong!(
             "kept where the draw is below the rate",
-            "kept and dropped are exchanged: a number is dropped where its draw is below `rate`, and kept where it is not.",
+            "kept and dropped are swapped: a number is dropped where its draw is below `rate`, and kept where it is not.",
             |x, rate, seed| match rate {
                 0. => Ok(x.clone()),
                 _ => (x * mask(x, rate, seed, |draw, rate| draw.lt(rate))?)? / (1. - rate),

@@ -102,7 +102,7 @@ fn split_laws() -> Check<Regroup> {
         })
         .law(
             Edges(why::REFUSED),
-            "heads that do not divide the numbers are an error, as are no heads",
+            "a number of heads that does not divide the numbers is an error, and so is 0",
             |f| {
                 let x = counting((1, 2, 4))?;
                 for heads in [0, 3] {
@@ -189,7 +189,7 @@ fn repeat_laws() -> Check<Regroup> {
             let expected = Tensor::zeros((1, 6, 0, 2), DType::F32, &Device::Cpu)?;
             same(&given(&none, "groups", 3), f(&none, 3), &expected, exactly())
         })
-        .law(Edges(why::REFUSED), "no group is an error", |f| {
+        .law(Edges(why::REFUSED), "0 groups are an error", |f| {
             let x = counting((1, 2, 1, 2))?;
             refused(&given(&x, "groups", 0), "no query head is left", f(&x, 0))
         })

@@ -27,7 +27,7 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "weights normalised again",
-            "the weights were divided by their sum once more: take them as they are, making them sum to one is `naive_softmax`'s job.",
+            "the weights were divided by their sum once more: take them as they are; making them sum to one is `naive_softmax`'s job.",
             |weights, value| {
                 let sums = weights.sum_keepdim(D::Minus1)?;
                 let output = product(weights, value)?;
@@ -89,7 +89,7 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "candle's own matmul",
-            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
+            "candle's own `matmul` compares only the product of the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
             |weights, value| weights.matmul(value)
         ),
         wrong!(
@@ -104,14 +104,14 @@ pub fn weighted_average() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |weights, value| {
                 product(&weights.to_dtype(DType::F32)?, &value.to_dtype(DType::F32)?)
             }
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |weights, value| through_f32(weights, value, product)
         ),
         wrong!(
@@ -151,7 +151,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "hard lookup",
-            "the best key took all: that is the hard lookup. Weigh by exponentials, so that the others get their share.",
+            "the best key took all: that is the hard lookup. Weight the keys by exponentials, so that the others get their share.",
             |query, key, value| lookup([query, key, value], |scores| {
                 if scores.elem_count() == 0 {
                     return Ok(scores);
@@ -247,7 +247,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "candle's own matmul",
-            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call your `scores` and `weighted_average`.",
+            "candle's own `matmul` compares only the product of the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call your `scores` and `weighted_average`.",
             |query, key, value| {
                 let weights = weights_of(&query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?)?;
                 Ok((weights.matmul(value)?, weights))
@@ -255,7 +255,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |query, key, value| {
                 let [query, key, value] = [query, key, value].map(|x| x.to_dtype(DType::F32));
                 lookup([&query?, &key?, &value?], |scores| weights_of(&scores))
@@ -263,7 +263,7 @@ pub fn soft_lookup() -> Vec<Wrong<Lookup>> {
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |query, key, values| {
                 let [q, k, v] = [query, key, values].map(|x| x.to_dtype(DType::F32));
                 let (output, weights) = lookup([&q?, &k?, &v?], |scores| weights_of(&scores))?;

@@ -72,7 +72,7 @@ pub fn scores() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "candle's own matmul",
-            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
+            "candle's own `matmul` compares only the product of the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. `matmul` from `crate::matmul` compares them one by one.",
             |query, key| query.matmul(&key.transpose(D::Minus2, D::Minus1)?)
         ),
         wrong!(
@@ -92,12 +92,12 @@ pub fn scores() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |query, key| scores_right(&query.to_dtype(DType::F32)?, &key.to_dtype(DType::F32)?)
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |query, key| through_f32(query, key, scores_right)
         ),
     ]
@@ -164,7 +164,7 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "chosen scores set to minus infinity",
-            "the best score was taken k times and replaced by −∞ each time: a score that is −∞ itself is then found twice. Sort the positions.",
+            "the best score was taken k times and replaced by −∞ each time: a score that is −∞ itself may then be found twice. Sort the positions.",
             |scores, k| {
                 let mut scores = scores.to_dtype(DType::F64)?.to_vec1::<f64>()?;
                 if k > scores.len() {
@@ -222,7 +222,7 @@ pub fn top_k() -> Vec<Wrong<TopK>> {
         ),
         wrong!(
             "NaN equal to everything",
-            "a NaN was taken to equal every score, and −0 to equal 0: with 1 = NaN and NaN = 2 there is no order, and `sort_by` panics when it notices. `f64::total_cmp` puts every number in one place.",
+            "a NaN was taken to equal every score, and −0 to equal 0: with 1 = NaN and NaN = 2, but 1 < 2, there is no order, and `sort_by` panics when it notices. `f64::total_cmp` puts every number in one place.",
             |scores, k| ranked(scores, k, |a, b| b.partial_cmp(&a).unwrap_or(Ordering::Equal))
         ),
         wrong!(

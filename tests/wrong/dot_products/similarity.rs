@@ -11,7 +11,7 @@ pub fn dot() -> Vec<Wrong<Binary>> {
     vec![
         wrong!(
             "not summed",
-            "these are the single products: add them up over the last dimension.",
+            "these are the individual products: add them up over the last dimension.",
             |a, b| a * b
         ),
         wrong!(
@@ -79,12 +79,12 @@ pub fn dot() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |a, b| (a * b)?.to_dtype(DType::F32)?.sum(D::Minus1)
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |a, b| through_f32(a, b, dot_right)
         ),
     ]
@@ -142,7 +142,7 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |a, b| {
                 let [a, b] = [a.to_dtype(DType::F32)?, b.to_dtype(DType::F32)?];
                 cosine(&a, &b, norm)
@@ -150,7 +150,7 @@ pub fn cosine_similarity() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |a, b| through_f32(a, b, |a, b| cosine(a, b, norm))
         ),
         wrong!(

@@ -101,7 +101,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "epsilon in the denominator",
-            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, nothing is needed.",
+            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, so nothing is needed.",
             |scores| {
                 let exp = scores.exp()?;
                 exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-3)?)
@@ -109,7 +109,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "1e-6 in the denominator",
-            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, nothing is needed.",
+            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, so nothing is needed.",
             |scores| {
                 let exp = scores.exp()?;
                 exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-6)?)
@@ -117,7 +117,7 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "1e-8 in the denominator",
-            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, nothing is needed.",
+            "something was added to the sum, so rows no longer sum to one: a sum of exponentials is never 0, so nothing is needed.",
             |scores| {
                 let exp = scores.exp()?;
                 exp.broadcast_div(&(exp.sum_keepdim(D::Minus1)? + 1e-8)?)
@@ -142,12 +142,12 @@ pub fn naive_softmax() -> Vec<Wrong<Normalise>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |scores| weights_of(&scores.to_dtype(DType::F32)?)
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |scores| weights_of(&scores.to_dtype(DType::F32)?)?.to_dtype(scores.dtype())
         ),
         wrong!(

@@ -166,7 +166,7 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "large negative numbers refused",
-            "−1e4 and −1e9 are refused: they are an older way to hide a key, and e^−1000 is already 0 in every float type. The border is `HIDES`.",
+            "−1e4 and −1e9 are refused: they are an older way to hide a key, and e^−1000 is already 0 in every float type. The limit is `HIDES`.",
             |additive| {
                 lawful(additive)?;
                 let keep = additive.eq(0.)?;
@@ -229,7 +229,7 @@ pub fn additive_to_keep() -> Vec<Wrong<ToKeep>> {
         ),
         wrong!(
             "every negative number hides",
-            "a small negative number is taken as hidden: −0.5 is a bias that lowers a score. Refuse it, or the bias is lost in silence.",
+            "a small negative number is taken as hidden: −0.5 is a bias that lowers a score. Refuse it, or the bias is silently lost.",
             |additive| {
                 only_float(additive.dtype())?;
                 let keep = additive.eq(0.)?;
@@ -345,7 +345,7 @@ pub fn to_keep() -> Vec<Wrong<Convert>> {
         ),
         wrong!(
             "truncated to u8",
-            "the numbers are converted to u8 before they are checked: 0.5 and −∞ become 0, 256 wraps round to 0, and the check sees nothing. Check the numbers that came.",
+            "the numbers are converted to u8 before they are checked: 0.5 and −∞ become 0, 256 wraps round to 0, and the check sees nothing. Check the numbers before you convert them.",
             |mask, convention| match convention {
                 Convention::Additive => converted(mask, convention, || mask.ne(0.)),
                 _ => {

@@ -67,7 +67,7 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
     vec![
         wrong!(
             "answer inverted",
-            "true and false are exchanged: true means that it leaks.",
+            "true and false are swapped: true means that it leaks.",
             |attend, input| Ok(!suffixes(attend, input, &noise(input)?, |now| (0, now))?)
         ),
         wrong!(

@@ -107,7 +107,7 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
         ),
         wrong!(
             "keys in the rows",
-            "rows and columns are exchanged: the shape is (seq_q, seq_k), one row per query.",
+            "rows and columns are swapped: the shape is (seq_q, seq_k), one row per query.",
             |seq_q, seq_k, align, _| causal(seq_q, seq_k, align)?.t()?.contiguous()
         ),
         wrong!(
@@ -296,7 +296,7 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
         ),
         wrong!(
             "only padding in front refused",
-            "only a sequence that begins with padding is refused: padding between real keys says just as little about a length.",
+            "only a sequence that begins with padding is refused: a length cannot express padding between real keys either.",
             |keep| {
                 let rows = rows(keep)?;
                 if rows.iter().any(|row| row.first() == Some(&0) && row.contains(&1)) {
@@ -307,7 +307,7 @@ pub fn padding_lengths() -> Vec<Wrong<PaddingLengths>> {
         ),
         wrong!(
             "only ones up to the first 0",
-            "counting stops at the first 0, and what comes after it is never looked at: a real key behind the padding must be refused.",
+            "counting stops at the first 0, and what comes after it is never looked at: a real key after the padding must be refused.",
             |keep| {
                 let until_0 = |row: &Vec<u8>| row.iter().take_while(|&&real| real == 1).count();
                 Ok(rows(keep)?.iter().map(until_0).collect())

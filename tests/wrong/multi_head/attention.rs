@@ -484,7 +484,7 @@ pub fn multi_head_attention() -> Vec<Wrong<Build>> {
         faulty!(
             DropoutOnOutput,
             "dropout on the output",
-            "dropout is applied to single numbers of the output: it is weights that are dropped, so that a query loses a whole key."
+            "dropout is applied to individual numbers of the output: it is weights that are dropped, so that a query loses a whole key."
         ),
         faulty!(DropoutForgotten, "dropout forgotten", "nothing is dropped in training."),
         faulty!(
