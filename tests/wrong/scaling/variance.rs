@@ -10,7 +10,7 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
     vec![
         wrong!(
             "computed in f32",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |query, key| {
                 let products =
                     (query.to_dtype(DType::F32)? * key.to_dtype(DType::F32)?)?.sum(D::Minus1)?;
@@ -25,7 +25,7 @@ pub fn dot_product_variance() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "sum over dim forgotten",
-            "this is the variance of the single products, not of the dot products: sum over the last dimension first.",
+            "this is the variance of the individual products, not of the dot products: sum over the last dimension first.",
             |query, key| {
                 let products = (query * key)?;
                 products.broadcast_sub(&products.mean_all()?)?.sqr()?.mean_all()
