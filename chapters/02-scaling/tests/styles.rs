@@ -40,6 +40,16 @@ fn log_sum_exp() {
         let largest = solution::softmax(logits)?.max_keepdim(D::Minus1)?;
         max - largest.log()?
     }));
+    // With the maximum's gradient on both sides, where it cancels.
+    passes(check::log_sum_exp(|logits| {
+        at_least_one(logits)?;
+        if logits.elem_count() == 0 {
+            return logits.sum_keepdim(D::Minus1);
+        }
+        let max = logits.max_keepdim(D::Minus1)?;
+        let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
+        sum.log()? + max
+    }));
     // Logit by logit, each time from the larger of two numbers.
     passes(check::log_sum_exp(|logits| {
         at_least_one(logits)?;
@@ -98,6 +108,12 @@ fn entropy() {
     passes(check::entropy(|weights| {
         let nonzero = weights.gt(0.)?.where_cond(weights, &weights.ones_like()?)?;
         (&nonzero * nonzero.log()?)?.neg()?.sum(D::Minus1)
+    }));
+    // By `eq` instead of `gt`.
+    passes(check::entropy(|weights| {
+        let zero = weights.eq(&weights.zeros_like()?)?;
+        let safe = zero.where_cond(&weights.ones_like()?, weights)?;
+        (weights * safe.log()?)?.neg()?.sum(D::Minus1)
     }));
     // Weight by weight.
     passes(check::entropy(|weights| {

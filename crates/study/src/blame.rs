@@ -22,6 +22,11 @@ pub struct Blame {
 }
 
 impl Blame {
+    /// Whether what is called does not work: nothing is to be learnt from the caller before.
+    pub fn is_at_fault(&self) -> bool {
+        self.state != State::Works
+    }
+
     /// What to do about it.
     fn advice(&self) -> &'static str {
         match self.state {

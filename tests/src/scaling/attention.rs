@@ -180,7 +180,8 @@ fn attention_laws() -> Check<Attention> {
         let [query, key, _] = attention_inputs(14, &[], [2, 3, 4, 2])?;
         let few_values = [query.clone(), key, seeded::normal(15, (2, 2))?];
         let long_keys = [query, seeded::normal(15, (3, 5))?, seeded::normal(15, (3, 2))?];
-        let other_batch = [(2, 3, 1, 4), (3, 2, 1, 4), (3, 2, 1, 4)]
+        // Large enough that shapes are shown, and no numbers.
+        let other_batch = [(2, 3, 3, 4), (3, 2, 3, 4), (3, 2, 3, 4)]
             .map(|dims| Tensor::zeros(dims, DType::F32, &Device::Cpu));
         let [query, key, value] = other_batch;
         let other_batch = [query?, key?, value?];

@@ -21,6 +21,9 @@ use std::f32::consts::LN_2;
 /// exp(x − ln Σ exp), which subtracts a number of that size, is as right as the quotient.
 const LARGE: usize = 10_000;
 
+/// Why rows without logits are refused.
+const NO_LOGITS: &str = "a row with nothing to choose from comes of a mistake made earlier, a wrong slice or an empty cache; an error shows it, a value passes it on.";
+
 /// `softmax_with_temperature`: logits and a temperature.
 pub(crate) type WithTemperature = dyn Fn(&Tensor, f64) -> Result<Tensor>;
 
@@ -101,7 +104,7 @@ fn log_sum_exp_laws() -> Check<Unary> {
                 [(0, 3), (0, 1)].map(|dims| Tensor::zeros(dims, DType::F32, &Device::Cpu));
             gives(f, "logits", rows?, none?, rounding(1))
         })
-        .law(Edges(why::REFUSED), "rows without logits are an error", |f| {
+        .law(Edges(NO_LOGITS), "rows without logits are an error", |f| {
             let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             refused(&inputs(&[("logits", &none)]), "an empty row has no maximum", f(&none))
         })
@@ -219,7 +222,7 @@ fn softmax_laws() -> Check<Unary> {
             let none = Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?;
             gives(f, "logits", none.clone(), none, rounding(1))
         })
-        .law(Edges(why::REFUSED), "rows without logits are an error", |f| {
+        .law(Edges(NO_LOGITS), "rows without logits are an error", |f| {
             let none = Tensor::zeros((2, 0), DType::F32, &Device::Cpu)?;
             refused(&inputs(&[("logits", &none)]), "an empty row has no softmax", f(&none))
         })
@@ -292,7 +295,7 @@ fn temperature_laws() -> Check<WithTemperature> {
             })
         })
         .law(
-            Edges(why::REFUSED),
+            Edges("a setting of 0 or NaN turns every weight into NaN, and a negative one prefers the worst logit; an error names the setting before a run is lost."),
             "a temperature that is not a positive, finite number is an error",
             |f| {
                 let logits = row(&[0., 1.])?;

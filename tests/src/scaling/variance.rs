@@ -35,11 +35,10 @@ fn variance_laws() -> Check<Binary> {
     Check::new("scaling::dot_product_variance", wrong::scaling::dot_product_variance())
         .law(
             Implementation,
-            "each row of `query` meets the same row of `key`, and the variance is taken over those dot products",
+            "the mean of the squared distances from the mean: dot products of 1, 2 and 6 have the variance (4 + 1 + 9) / 3",
             move |f| {
-                // Products 1, 2 and 6: mean 3, squared distances 4, 1 and 9.
-                let query = matrix(&[[1., 0.], [1., 1.], [2., 2.]])?;
-                law(f, query, matrix(&[[1., 5.], [1., 1.], [2., 1.]])?, 14. / 3.)
+                let query = matrix(&[[1.], [2.], [6.]])?;
+                law(f, query, matrix(&[[1.], [1.], [1.]])?, 14. / 3.)
             },
         )
         .law(Implementation, "the mean is subtracted: equal dot products have a variance of 0", move |f| {
@@ -50,6 +49,15 @@ fn variance_laws() -> Check<Binary> {
             "squared distances are averaged: their sum is divided by the number of draws",
             // Products 0, 0, 3: mean 1, squared distances 1, 1, 4.
             move |f| law(f, matrix(&[[0.], [0.], [1.]])?, matrix(&[[1.], [1.], [3.]])?, 2.),
+        )
+        .law(
+            Implementation,
+            "dot products of paired rows: each row of `query` meets the same row of `key`, and sums over `dim`",
+            move |f| {
+                // Products 1, 2 and 6: mean 3, squared distances 4, 1 and 9.
+                let query = matrix(&[[1., 0.], [1., 1.], [2., 2.]])?;
+                law(f, query, matrix(&[[1., 5.], [1., 1.], [2., 1.]])?, 14. / 3.)
+            },
         )
         .law(Implementation, "a thousand draws agree with the variance computed in f64", |f| {
             let (query, key) = (seeded::normal(1, (1000, 16))?, seeded::normal(2, (1000, 16))?);

@@ -119,7 +119,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "no queries forgotten",
-            "with no queries, candle's `max` says \"empty tensor for reduce\": call your `softmax`, which returns no rows for no rows.",
+            "with no queries, candle's `max` says \"empty tensor for reduce\": call your `softmax`, which takes an empty batch.",
             |query, key, value| {
                 attention([query, key, value], d_k(query)?.sqrt(), |logits| {
                     let exp = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
@@ -164,6 +164,14 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
             }
         ),
         wrong!(
+            "matrices only",
+            "`dims2()` takes a matrix only, and queries come with any number of leading dimensions: `dim(D::Minus1)` works at any rank.",
+            |query, key, value| {
+                let (_, d_k) = query.dims2()?;
+                attention([query, key, value], (d_k as f64).sqrt(), softmax_right)
+            }
+        ),
+        wrong!(
             "scale in f32",
             "the scale was computed in f32, so f64 inputs lose half of their digits: take the square root of an f64.",
             |query, key, value| {
@@ -204,7 +212,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "candle's own matmul",
-            "candle's own `matmul` only counts the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call `scores` and `weighted_average`.",
+            "candle's own `matmul` compares only the product of the leading dimensions: (2, 3, …) times (3, 2, …) goes through, and batch and heads are mixed up. Call `scores` and `weighted_average`.",
             |query, key, value| {
                 let scores = query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?;
                 let weights = softmax_right(&(scores / d_k(query)?.sqrt())?)?;
@@ -213,7 +221,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |query, key, value| {
                 let [query, key, value] = [query, key, value].map(|x| x.to_dtype(DType::F32));
                 let query = query?;
@@ -222,7 +230,7 @@ pub fn scaled_dot_product_attention() -> Vec<Wrong<Attention>> {
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |query, key, values| {
                 let [q, k, v] = [query, key, values].map(|x| x.to_dtype(DType::F32));
                 let root = d_k(query)?.sqrt();

@@ -40,8 +40,23 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
             }
         ),
         wrong!(
+            "weight outside the sum, multiplied out",
+            "this is w ∘ g − w Σ g: the sum lacks the weights, Σ w g.",
+            |weights, grad| {
+                (weights * grad)? - weights.broadcast_mul(&grad.sum_keepdim(D::Minus1)?)?
+            }
+        ),
+        wrong!(
+            "sum not weighted",
+            "this is w ∘ g − Σ w g: multiplied out, Σ w g is multiplied by w too.",
+            |weights, grad| {
+                let product = (weights * grad)?;
+                product.broadcast_sub(&product.sum_keepdim(D::Minus1)?)
+            }
+        ),
+        wrong!(
             "mean of w g",
-            "Σ w g is divided by the number of weights: w already is the average's weight, so it is a sum.",
+            "Σ w g is divided by the number of weights: weighting by w already makes it an average, so take the sum.",
             |weights, grad| weights
                 * grad.broadcast_sub(&(weights * grad)?.mean_keepdim(D::Minus1)?)?
         ),
@@ -64,7 +79,7 @@ pub fn softmax_backward() -> Vec<Wrong<Binary>> {
         ),
         wrong!(
             "computed in f32",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |weights, grad| {
                 let [w, g] = [weights.to_dtype(DType::F32)?, grad.to_dtype(DType::F32)?];
                 let mean = (&w * &g)?.sum_keepdim(D::Minus1)?;

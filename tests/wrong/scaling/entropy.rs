@@ -16,8 +16,24 @@ fn entropy_right(weights: &Tensor) -> Result<Tensor> {
     (weights * log(weights)?)?.sum(D::Minus1)?.neg()
 }
 
+/// A constant added inside the logarithm.
+fn added(name: &'static str, constant: f64) -> Wrong<Unary> {
+    let diagnosis = "a constant added inside the logarithm shifts every weight, the small ones most: only a weight of 0 needs another argument. Choose it (`where_cond`).";
+    let answer =
+        move |weights: &Tensor| (weights * (weights + constant)?.log()?)?.sum(D::Minus1)?.neg();
+    Wrong { name, diagnosis, answer: Box::new(answer) }
+}
+
+/// A logarithm whose argument has a floor.
+fn floored(name: &'static str, floor: f64) -> Wrong<Unary> {
+    let diagnosis = "the logarithm's argument is kept above a floor that real weights fall below, so these count too little: only a weight of 0 needs another argument. Choose it (`where_cond`).";
+    let answer =
+        move |weights: &Tensor| (weights * weights.maximum(floor)?.log()?)?.sum(D::Minus1)?.neg();
+    Wrong { name, diagnosis, answer: Box::new(answer) }
+}
+
 pub fn entropy() -> Vec<Wrong<Unary>> {
-    vec![
+    let mut wrong: Vec<Wrong<Unary>> = vec![
         wrong!(
             "ln 0",
             "ln 0 is −inf, and 0 · −inf is NaN: make sure that the logarithm is finite at a weight of 0, before you multiply.",
@@ -42,19 +58,19 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
             |weights| (weights * log(weights)?)?.mean(D::Minus1)?.neg()
         ),
         wrong!(
-            "epsilon added inside the logarithm",
-            "a visible amount was added inside the logarithm, which shifts every entropy: only a weight of 0 needs another argument.",
-            |weights| (weights * (weights + 1e-3)?.log()?)?.sum(D::Minus1)?.neg()
+            "dimension kept",
+            "the values are right, but the last dimension is still there, with size 1: `sum` drops it, `sum_keepdim` keeps it.",
+            |weights| (weights * log(weights)?)?.sum_keepdim(D::Minus1)?.neg()
         ),
         wrong!(
-            "tiny epsilon added inside the logarithm",
-            "something was added inside the logarithm, and small weights show it: only a weight of 0 needs another argument.",
-            |weights| (weights * (weights + 1e-9)?.log()?)?.sum(D::Minus1)?.neg()
+            "one sum for the whole tensor",
+            "everything was summed to one number: each row has an entropy of its own (`sum(D::Minus1)`).",
+            |weights| (weights * log(weights)?)?.sum_all()?.neg()
         ),
         wrong!(
-            "small weights raised",
-            "the logarithm's argument is kept above a number that real weights reach, so small weights count too little: only a weight of 0 needs another argument.",
-            |weights| (weights * weights.maximum(1e-4)?.log()?)?.sum(D::Minus1)?.neg()
+            "over the second-last dimension",
+            "the sum runs over the second-last dimension, down the columns: use `D::Minus1`.",
+            |weights| (weights * log(weights)?)?.sum(D::Minus2)?.neg()
         ),
         wrong!(
             "dimension written as a number",
@@ -76,7 +92,7 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |weights| through_f32(weights, entropy_right)
         ),
         wrong!(
@@ -89,5 +105,24 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
             "Σ −ln w is not weighted: each −ln w counts by its own weight w.",
             |weights| log(weights)?.sum(D::Minus1)?.neg()
         ),
-    ]
+    ];
+    wrong.extend([
+        added("1e-3 added inside the logarithm", 1e-3),
+        added("1e-5 added inside the logarithm", 1e-5),
+        added("1e-6 added inside the logarithm", 1e-6),
+        added("1e-7 added inside the logarithm", 1e-7),
+        added("1e-8 added inside the logarithm", 1e-8),
+        added("1e-9 added inside the logarithm", 1e-9),
+        added("1e-10 added inside the logarithm", 1e-10),
+        added("1e-12 added inside the logarithm", 1e-12),
+        floored("floor of 1e-4", 1e-4),
+        floored("floor of 1e-5", 1e-5),
+        floored("floor of 1e-6", 1e-6),
+        floored("floor of 1e-7", 1e-7),
+        floored("floor of 1e-8", 1e-8),
+        floored("floor of 1e-9", 1e-9),
+        floored("floor of 1e-10", 1e-10),
+        floored("floor of 1e-12", 1e-12),
+    ]);
+    wrong
 }

@@ -101,6 +101,60 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
             }
         ),
         wrong!(
+            "only the subtracted maximum detached",
+            "the maximum is subtracted detached but added back with its gradient, which counts the winner twice: detach both or neither.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                let sum = logits.broadcast_sub(&max.detach())?.exp()?.sum_keepdim(D::Minus1)?;
+                max + sum.log()?
+            }
+        ),
+        wrong!(
+            "only the added maximum detached",
+            "the maximum is subtracted with its gradient but added back detached, which takes the winner's gradient away: detach both or neither.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
+                max.detach() + sum.log()?
+            }
+        ),
+        wrong!(
+            "sum without keepdim",
+            "`sum` drops the dimension, so the sums do not line up with the maxima: `sum_keepdim` keeps it, with size 1.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum(D::Minus1)?;
+                max + sum.log()?
+            }
+        ),
+        wrong!(
+            "sum without keepdim, broadcast",
+            "`sum` drops the dimension, so the sums do not line up with the maxima: `sum_keepdim` keeps it, with size 1.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus1)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum(D::Minus1)?;
+                max.broadcast_add(&sum.log()?)
+            }
+        ),
+        wrong!(
+            "maximum without keepdim",
+            "`max` drops the dimension, so the maxima do not line up with their rows: `max_keepdim` keeps it, with size 1.",
+            |logits| {
+                let max = logits.max(D::Minus1)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?;
+                sum.log()?.broadcast_add(&max)
+            }
+        ),
+        wrong!(
+            "over the second-last dimension",
+            "the sum runs over the second-last dimension, down the columns: use `D::Minus1`.",
+            |logits| {
+                let max = logits.max_keepdim(D::Minus2)?;
+                let sum = logits.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus2)?;
+                max + sum.log()?
+            }
+        ),
+        wrong!(
             "sum of logits",
             "the logits themselves were summed: exponentiate before the sum, take the logarithm after it.",
             |logits| logits.sum_keepdim(D::Minus1)
@@ -131,12 +185,12 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |logits| lse_right(&logits.to_dtype(DType::F32)?)
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |logits| through_f32(logits, lse_right)
         ),
     ];
@@ -152,14 +206,37 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "empty rows let through",
-            "rows without logits go through as ln 0 = −inf, as if they had a maximum: call `at_least_one` first.",
+            "rows without logits got a value, though they have no maximum: call `at_least_one` first.",
             |logits| match logits.elem_count() {
                 0 => logits.sum_keepdim(D::Minus1)?.log(),
                 _ => lse_right(logits),
             }
         ),
-    ] as [Wrong<Unary>; 2]);
+        wrong!(
+            "empty rows summed",
+            "rows without logits got a value, though they have no maximum: call `at_least_one` first.",
+            |logits| match logits.elem_count() {
+                0 => logits.sum_keepdim(D::Minus1),
+                _ => lse_right(logits),
+            }
+        ),
+        wrong!(
+            "an empty batch returned as it came",
+            "an empty batch keeps its shape here, but the last dimension becomes 1: `sum_keepdim` of an empty batch has the shape (0, 1).",
+            |logits| {
+                at_least_one(logits)?;
+                if logits.elem_count() == 0 { Ok(logits.clone()) } else { lse_right(logits) }
+            }
+        ),
+    ] as [Wrong<Unary>; 4]);
     wrong
+}
+
+fn at_least_one(logits: &Tensor) -> Result<()> {
+    if logits.dim(D::Minus1)? == 0 {
+        bail!("logits: expected at least one in each row");
+    }
+    Ok(())
 }
 
 fn lse_right(logits: &Tensor) -> Result<Tensor> {
@@ -181,6 +258,11 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
             "over the first dimension of a matrix",
             "the sum runs over the second-last dimension (down the columns), so columns sum to 1: use `D::Minus1`.",
             |logits| softmax_over(logits, if logits.rank() > 1 { D::Minus2 } else { D::Minus1 })
+        ),
+        wrong!(
+            "over the second-last dimension",
+            "the sum runs over the second-last dimension (down the columns), so columns sum to 1: use `D::Minus1`.",
+            |logits| softmax_over(logits, D::Minus2)
         ),
         wrong!(
             "over dimension 0",
@@ -283,12 +365,12 @@ pub fn softmax() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "computed in f32",
-            "the type that came was not kept: the result is f32, whatever the input. No conversion is needed; tensor operations keep the type.",
+            "the type of the input was not kept: the result is always f32. No conversion is needed; tensor operations keep the type.",
             |logits| softmax_right(&logits.to_dtype(DType::F32)?)
         ),
         wrong!(
             "computed in f32 and converted back",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |logits| through_f32(logits, softmax_right)
         ),
         wrong!(
@@ -396,6 +478,24 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
             }
         ),
         wrong!(
+            "a tensor of f64",
+            "the temperature was made a tensor, whose type and shape must then fit the logits': divide by the plain number, `logits / temperature`.",
+            |logits, temperature| {
+                guard(temperature)?;
+                let temperature = Tensor::new(temperature, logits.device())?;
+                softmax_right(&logits.broadcast_div(&temperature)?)
+            }
+        ),
+        wrong!(
+            "a tensor of f32",
+            "the temperature was made a tensor, whose type and shape must then fit the logits': divide by the plain number, `logits / temperature`.",
+            |logits, temperature| {
+                guard(temperature)?;
+                let temperature = Tensor::new(temperature as f32, logits.device())?;
+                softmax_right(&logits.broadcast_div(&temperature)?)
+            }
+        ),
+        wrong!(
             "square root taken",
             "the logits are divided by √temperature: divide by the temperature itself.",
             |logits, temperature| {
@@ -413,7 +513,7 @@ pub fn softmax_with_temperature() -> Vec<Wrong<WithTemperature>> {
         ),
         wrong!(
             "computed in f32",
-            "f64 was computed in f32 and converted back, so half of its digits are gone: leave the type as it comes.",
+            "f64 was computed in f32 and converted back, so half of its digits are gone: keep the input's type.",
             |logits, temperature| {
                 guard(temperature)?;
                 through_f32(logits, |logits| softmax_right(&(logits / temperature)?))

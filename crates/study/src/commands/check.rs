@@ -167,10 +167,23 @@ fn tell(
     match scope {
         Scope::Exercise(name) => {
             if let [line] = edges[..] {
-                if let Some(blame) = blame(context, chapter, report, name)? {
-                    println!("\n{blame}");
+                match blame(context, chapter, report, name)? {
+                    // What is open here, if anything, shows when the other is mended.
+                    Some(blame) if blame.is_at_fault() => {
+                        let own = !blame.callee.contains("::");
+                        let callee = match own {
+                            true => names::path(chapter, &blame.callee),
+                            false => blame.callee.clone(),
+                        };
+                        println!("\n{blame}\n\nNext: cargo study check {callee}");
+                    }
+                    blame => {
+                        if let Some(blame) = blame {
+                            println!("\n{blame}");
+                        }
+                        println!("\n{}", line.message.trim());
+                    }
                 }
-                println!("\n{}", line.message.trim());
             } else {
                 let path = names::path(chapter, name);
                 println!("\nNext: compare with `cargo study solution {path}`.");
@@ -202,13 +215,16 @@ fn tell_failures(
         .map(|line| blame(context, chapter, report, &line.exercise))
         .collect::<Result<_>>()?;
     // Of one that fails through another, nothing is to be learnt before that other is mended.
-    let through =
-        |blame: &Option<Blame>| blame.as_ref().is_some_and(|blame| blame.state != State::Works);
+    let through = |blame: &Option<Blame>| blame.as_ref().is_some_and(Blame::is_at_fault);
     let own = blames.iter().position(|blame| !through(blame)).unwrap_or(0);
+    let mut message = failed[own].message.trim().to_owned();
     if let Some(blame) = &blames[own] {
         println!("\n{blame}");
+        if blame.is_at_fault() && !failed[own].cause.is_empty() {
+            message = message.replacen(&format!("{}\n\n", failed[own].cause), "", 1);
+        }
     }
-    println!("\n{}", failed[own].message.trim());
+    println!("\n{message}");
     if failed.len() > 1 {
         println!("\nAlso not working yet:");
     }
