@@ -71,9 +71,9 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 /// The softmax of logits / temperature: below 1 it is sharper, above 1 flatter.
 ///
 /// `logits` and result `(…, n)`, any float type. Gradients reach the logits.
-/// Errors unless `temperature` is positive and finite. Whoever calls sees to it
-/// that 1 / temperature and logits / temperature are finite in the logits' type
-/// (f16 ends at 65 504); you need not check that.
+/// Errors unless `temperature` is positive and finite. You may assume that 1 /
+/// temperature and logits / temperature are finite in the logits' type (f16 ends
+/// at 65 504).
 pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Tensor> {
     if !(temperature > 0. && temperature.is_finite()) {
         bail!("temperature: expected a positive, finite number; got {temperature}");

@@ -22,7 +22,7 @@ use std::f32::consts::LN_2;
 const LARGE: usize = 10_000;
 
 /// Why rows without logits are refused.
-const NO_LOGITS: &str = "a row with nothing to choose from comes of a mistake made earlier, a wrong slice or an empty cache; an error shows it, a value passes it on.";
+const NO_LOGITS: &str = "a row with nothing to choose from comes from an earlier mistake, such as a wrong slice or an empty cache; an error shows it, a value passes it on.";
 
 /// `softmax_with_temperature`: logits and a temperature.
 pub(crate) type WithTemperature = dyn Fn(&Tensor, f64) -> Result<Tensor>;

@@ -64,7 +64,7 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "one sum for the whole tensor",
-            "everything was summed to one number: each row has an entropy of its own (`sum(D::Minus1)`).",
+            "everything was summed into one number: each row has an entropy of its own (`sum(D::Minus1)`).",
             |weights| (weights * log(weights)?)?.sum_all()?.neg()
         ),
         wrong!(
