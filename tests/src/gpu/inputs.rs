@@ -149,7 +149,7 @@ fn half_dtype_laws() -> Check<HalfDtype> {
             for dtype in [DType::U8, DType::U32, DType::I64] {
                 let ids = small.to_dtype(dtype)?;
                 for tensors in [&[&ids][..], &[&ids, &small], &[&small, &ids], &[&large, &ids]] {
-                    refused(&half_given(tensors), "numbers of floats are expected", f(tensors))?;
+                    refused(&half_given(tensors), "floats are expected", f(tensors))?;
                 }
             }
             Ok(())

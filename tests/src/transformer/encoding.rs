@@ -78,7 +78,7 @@ fn encoding_laws() -> Check<PositionalEncoding> {
             "with six numbers per token, the pairs turn 1, 10000^(2/6) = 21.5 and 10000^(4/6) = 464 times slower",
             |f| law(f, &reference(2, 6)?, rounding(2)),
         )
-        .law(Edges("texts grow long, and at position 25,761 an angle in f32 is off by a thousandth: neighbours far out get places that are not where they stand."), "far positions are as exact as near ones: the angles are computed in f64", |f| {
+        .law(Edges("texts grow long, and at position 25,761 an angle in f32 is off by a thousandth: far tokens get the code of another place."), "far positions are as exact as near ones: the angles are computed in f64", |f| {
             let far = 25_761; // 257.61 is further from its f32 than most
             let (given, expected) = (given(far + 1, 4), reference(far + 1, 4)?);
             let table = value(&given, f(far + 1, 4, &Device::Cpu))?;

@@ -216,7 +216,7 @@ fn edges(check: Check<LayerNorm>) -> Check<LayerNorm> {
             let [weight, bias] = plain(2)?;
             law(f, [&x, &weight, &bias], 0., &matrix(&[[-1., 1.], [-1., 1.]])?, rounding(4))
         })
-        .law(Edges(why::REFUSED), "a weight or a bias that has not one number for each of the last dimension is an error", |f| {
+        .law(Edges(why::REFUSED), "a weight or a bias of any shape but `(dim)` is an error", |f| {
             let x = matrix(&[[1., 3., 5.], [2., 4., 8.]])?;
             let [good, bias] = plain(3)?;
             let long = row(&[1., 1., 1., 1.])?;

@@ -96,7 +96,7 @@ fn values(check: Check<Rope>) -> Check<Rope> {
 fn exact(check: Check<Rope>) -> Check<Rope> {
     check
         .law(
-            Edges("caches and long texts reach positions at which an f32 has few digits left behind the point; a key that is turned by a wrong angle is found at a wrong distance."),
+            Edges("caches and long texts reach positions at which an f32 has few digits left behind the point; a key that is turned by a wrong angle seems to stand at a wrong distance."),
             "far positions are as exact as near ones: the angles are computed in f64",
             |f| {
                 // 10006.02, the second pair's angle, is further from its f32 than most.
@@ -133,7 +133,7 @@ fn compared(check: Check<Rope>) -> Check<Rope> {
         )
         .property(
             Implementation,
-            "the dot product of two turned vectors stays when both move on by as many positions",
+            "the dot product of two turned vectors stays the same when both move on by as many positions",
             (0..20usize, 0..20usize, 1..50usize, 1..5usize, 0..1000u64),
             |f, (query_at, key_at, further, pairs, seed)| {
                 let draw = |seed| seeded::normal(seed, (1, 1, 1, 2 * pairs))?.to_dtype(DType::F64);

@@ -87,7 +87,7 @@ fn rate_laws() -> Check<LearningRate> {
                 law(f, [4, 4, 0], 0.25)
             },
         )
-        .law(Edges("half of all loops count from 0; whoever asks for step 0 wants the first rate, and not 0 or infinity."), "step 0 is taken as step 1, also without a warm-up", |f| {
+        .law(Edges("many loops count from 0; whoever asks for step 0 wants the first rate, not 0 or infinity."), "step 0 is taken as step 1, also without a warm-up", |f| {
             law(f, [0, 4, 4], 0.0625)?;
             law(f, [0, 4, 0], 0.5)
         })

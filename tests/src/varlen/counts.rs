@@ -90,7 +90,7 @@ fn waste_laws() -> Check<PaddingWaste> {
             },
         )
         .law(
-            Edges("counted over a whole data set, tokens run into thousands of millions: their squares fit no 64-bit integer."),
+            Edges("counted over a whole data set, tokens run into many billions: their squares fit no 64-bit integer."),
             "lengths of 2³³ and 2³²: their squares are above 2⁶⁴",
             |f| waste_law(f, &[1 << 33, 1 << 32], (0.25, 0.375)),
         )

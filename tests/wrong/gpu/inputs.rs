@@ -213,7 +213,7 @@ pub fn half_dtype() -> Vec<Wrong<HalfDtype>> {
         ),
         wrong!(
             "integers not seen behind a large number",
-            "the search ends at the first number that is too large, so a tensor after it that is not of floats goes unnoticed. Check all types first.",
+            "the search ends at the first number that is too large, so a tensor after it that does not hold floats goes unnoticed. Check all types first.",
             |tensors| {
                 if let Some(dtype) = shared(tensors) {
                     return Ok(dtype);
@@ -414,7 +414,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "the root of the mean square",
-            "the root of the mean square is compared: one number that is far off still disappears among many good ones. The largest counts.",
+            "the root of the mean square is compared: one number that is far off still disappears among many good ones. The largest error counts.",
             |out, naive, reference| measured([out, naive, reference], |errors| {
                 let squares = errors.iter().map(|error| error * error).sum::<f64>();
                 (squares / errors.len().max(1) as f64).sqrt()
@@ -562,7 +562,7 @@ pub fn as_accurate() -> Vec<Wrong<AsAccurate>> {
         ),
         wrong!(
             "nothing to compare refused",
-            "no errors have no largest one: candle says \"empty tensor for reduce\", and an `unwrap()` panics. Where there is nothing to compare, nothing is wrong.",
+            "where there are no errors, none is the largest: candle says \"empty tensor for reduce\", and an `unwrap()` panics. Where there is nothing to compare, nothing is wrong.",
             |out, naive, reference| match reference.elem_count() {
                 0 => Ok(reference.abs()?.max_all()?.to_scalar::<f64>()? == 0.),
                 _ => ruled([out, naive, reference], |out, naive| out <= 2. * naive),
@@ -798,7 +798,7 @@ pub fn pick_kernel() -> Vec<Wrong<PickKernel>> {
         ),
         wrong(
             "a card is enough",
-            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card from 8.0 on, 512 numbers per head at most, and has no gradient.",
+            "on a card this is flash, whatever the tensors are: the kernel wants a half type, a card of 8.0 or newer, at most 512 numbers per head, and has no gradient.",
             flash_if(|_| true),
         ),
     ]

@@ -309,7 +309,7 @@ pub fn label_smoothing() -> Vec<Wrong<LabelSmoothing>> {
         ),
         wrong!(
             "largest token of all let through",
-            "a target that is no token goes through without an error: candle's `gather` refuses most of them, but takes u32::MAX for none and gives 0. Compare the largest target with the vocabulary.",
+            "a target that is no token goes through without an error: candle's `gather` refuses most of them, but takes u32::MAX to mean 'none' and gives 0. Compare the largest target with the vocabulary.",
             |log_probs, targets, smoothing, padding| {
                 fits(log_probs, targets, smoothing)?;
                 let losses = (right(log_probs, targets)? * (1. - smoothing))?;

@@ -67,7 +67,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "root forgotten",
-            "the numbers are divided by the variance: it is its root that brings the variance to 1.",
+            "the numbers are divided by the variance: dividing by its root is what brings the variance to 1.",
             |x, weight, bias, eps| {
                 let (centred, variance) = centred(x)?;
                 learned(x, centred.broadcast_div(&(variance + eps)?)?, weight, bias)
@@ -159,7 +159,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "statistics detached",
-            "the backward pass takes mean and variance for constants: compute them without `detach`, for they depend on x.",
+            "the backward pass treats mean and variance as constants: compute them without `detach`, for they depend on x.",
             |x, weight, bias, eps| {
                 let (_, variance) = centred(x)?;
                 let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
@@ -169,7 +169,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "mean detached",
-            "the values are right, but the backward pass takes the mean for a constant, and its part of the gradient is missing: subtract the mean without `detach`.",
+            "the values are right, but the backward pass treats the mean as a constant, and its part of the gradient is missing: subtract the mean without `detach`.",
             |x, weight, bias, eps| {
                 let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?.detach())?;
                 let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
@@ -178,7 +178,7 @@ pub fn layer_norm() -> Vec<Wrong<LayerNorm>> {
         ),
         wrong!(
             "variance detached",
-            "the values are right, but the backward pass takes the variance for a constant, and its part of the gradient is missing: divide by its root without `detach`.",
+            "the values are right, but the backward pass treats the variance as a constant, and its part of the gradient is missing: divide by its root without `detach`.",
             |x, weight, bias, eps| {
                 let (centred, variance) = centred(x)?;
                 let size = (variance + eps)?.sqrt()?.detach();

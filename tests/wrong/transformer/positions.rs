@@ -212,7 +212,7 @@ pub fn alibi() -> Vec<Wrong<Alibi>> {
         ),
         wrong!(
             "far keys favoured",
-            "the biases are positive: the farther a key, the larger its score. The distance is to be a penalty.",
+            "the biases are positive: the farther a key, the larger its score. The distance should be a penalty.",
             |heads, seq_q, seq_k, device| distanced(
                 [heads, seq_q, seq_k],
                 device,
@@ -230,7 +230,7 @@ pub fn alibi() -> Vec<Wrong<Alibi>> {
         ),
         wrong!(
             "later keys at distance 0",
-            "keys after the query have no bias: they are as far as those before it. Whether a query may see them is for the causal mask to say.",
+            "keys after the query have no bias: they count like those before it. Whether a query may see them is for the causal mask to say.",
             |heads, seq_q, seq_k, device| distanced(
                 [heads, seq_q, seq_k],
                 device,
@@ -239,7 +239,7 @@ pub fn alibi() -> Vec<Wrong<Alibi>> {
         ),
         wrong!(
             "later keys hidden",
-            "keys after the query get −∞: ALiBi does not hide, the causal mask does that. Here they have a bias as those before the query do.",
+            "keys after the query get −∞: ALiBi does not hide, the causal mask does that. Here they are biased like those before the query.",
             |heads, seq_q, seq_k, device| distanced(
                 [heads, seq_q, seq_k],
                 device,

@@ -74,7 +74,7 @@ pub fn rope() -> Vec<Wrong<Rope>> {
         ),
         wrong!(
             "one angle for all pairs",
-            "all pairs turn at the same speed: pair i turns 10000^(2i/head_dim) times slower than the first.",
+            "all pairs turn at the same speed: pair i turns 10000^(2i/head_dim) times as slowly as the first.",
             |x, offset| turned(x, |row, _, _| (offset + row) as f64)
         ),
         wrong!(
@@ -150,7 +150,7 @@ pub fn rope() -> Vec<Wrong<Rope>> {
         ),
         wrong!(
             "candle's fused rope",
-            "the values are right, but there is no gradient: `candle_nn::rotary_emb::rope_i` is forward only, without a word. Build it from tensor operations.",
+            "the values are right, but there is no gradient: `candle_nn::rotary_emb::rope_i` is forward only, without a warning. Build it from tensor operations.",
             |x, offset| {
                 let [cos, sin] = tables(x, |row, pair, dim| right(offset + row, pair, dim))?;
                 if x.elem_count() == 0 {

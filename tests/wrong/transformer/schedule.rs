@@ -54,7 +54,7 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "falls with the step",
-            "after the warm-up the rate falls with the step: it is the root of the step, step^(−1/2).",
+            "after the warm-up the rate falls with the step: it should fall with its root, step^(−1/2).",
             |step, d_model, warmup| {
                 let (at, warm) = (step.max(1) as f64, warmup.max(1) as f64);
                 if at <= warm {
@@ -97,7 +97,7 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "divided by d_model",
-            "the rate is divided by d_model: it is its root, d_model^(−1/2).",
+            "the rate is divided by d_model: divide by its root, d_model^(−1/2).",
             |step, d_model, warmup| rate(step, d_model * d_model, warmup)
         ),
         wrong!(
@@ -129,7 +129,7 @@ pub fn learning_rate() -> Vec<Wrong<LearningRate>> {
         ),
         wrong!(
             "warm-up 0 gives 0",
-            "without a warm-up the rate is 0, and nothing is ever learned: then what falls is all there is. warmup^(−3/2) is infinite at 0, and `min` then picks the other one.",
+            "without a warm-up the rate is 0, and nothing is ever learned: only what falls should be left. warmup^(−3/2) is infinite at 0, and `min` then picks the other one.",
             |step, d_model, warmup| match warmup {
                 0 => 0.,
                 _ => rate(step, d_model, warmup),

@@ -115,7 +115,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             SaysLastDropped,
             "not shifted, last dropped",
-            "what the model reads is also what it should say: it only has to repeat its input. What it says is one token further on."
+            "what the model reads is also what it should say: it only has to repeat its input. What it should say is one token further on."
         ),
         faulty!(
             ReadsFirstDropped,
@@ -145,7 +145,7 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
         faulty!(
             TargetAsSource,
             "target as source",
-            "the model gets the target as its source: the answer stands in the question."
+            "the model gets the target as its source: the answer is in the question."
         ),
         faulty!(
             ModelTwice,
