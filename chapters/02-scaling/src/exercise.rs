@@ -39,8 +39,8 @@ pub fn at_least_one(logits: &Tensor) -> Result<()> {
 /// logits give a finite result, however large they are.
 ///
 /// `logits` `(…, n)`, any float type → `(…, 1)`, in the same type. Gradients
-/// reach the logits. No rows give no rows: `(0, n)` → `(0, 1)`. Errors when `n`
-/// is 0.
+/// reach the logits and are those of ln Σ exp: the softmax. No rows give no
+/// rows: `(0, n)` → `(0, 1)`. Errors when `n` is 0.
 pub fn log_sum_exp(logits: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -64,22 +64,24 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
 // ANCHOR: softmax_with_temperature
 /// The softmax of logits / temperature: below 1 it is sharper, above 1 flatter.
 ///
-/// `logits` and result `(…, n)`, any float type; 1 / temperature and logits /
-/// temperature must be finite in that type (f16 ends at 65 504). Gradients
-/// reach the logits. Errors unless `temperature` is positive and finite.
+/// `logits` and result `(…, n)`, any float type. Gradients reach the logits.
+/// Errors unless `temperature` is positive and finite. You may assume that 1 /
+/// temperature and logits / temperature are finite in the logits' type (f16 ends
+/// at 65 504).
 pub fn softmax_with_temperature(logits: &Tensor, temperature: f64) -> Result<Tensor> {
     todo!()
 }
 // ANCHOR_END: softmax_with_temperature
 
 // ANCHOR: entropy
-/// How spread out weights are, in nats: −Σ w ln w over the last dimension,
-/// where a weight of 0 adds 0.
+/// How spread out weights are: −Σ w ln w over the last dimension (ln is the
+/// natural logarithm), where a weight of 0 adds 0.
 ///
 /// `weights` `(…, n)`, any float type (f16 too, whose smallest positive number
 /// is 6e-8), each row summing to one → `(…)`, in the same type: 0 for a single
-/// choice, ln n for n equal weights. Small weights count in full. Gradients
-/// reach the weights and are finite, even at a weight of 0.
+/// choice, ln n for n equal weights. Small weights count in full, in the value
+/// and in the gradient. Gradients reach the weights and are finite, even at a
+/// weight of 0.
 pub fn entropy(weights: &Tensor) -> Result<Tensor> {
     todo!()
 }
@@ -102,10 +104,11 @@ pub fn softmax_backward(weights: &Tensor, grad: &Tensor) -> Result<Tensor> {
 ///
 /// `query` `(…, seq_q, d_k)`, `key` `(…, seq_k, d_k)`, `value` `(…, seq_k,
 /// d_v)` → output `(…, seq_q, d_v)`, weights `(…, seq_q, seq_k)`, any float
-/// type, the result in the same; gradients go through both. As in `softmax`,
-/// large scores stay finite, and the weights may be off by as much as rounding
-/// moves a score of that size. No queries give no outputs. Errors when the
-/// shapes do not fit (nothing is broadcast) or there is no key.
+/// type, the result in the same; gradients go through both. Scores that are
+/// finite in that type before they are divided give finite weights, which may
+/// be off by as much as rounding moves a score of that size. No queries give no
+/// outputs. Errors when the shapes do not fit (nothing is broadcast) or there
+/// is no key.
 pub fn scaled_dot_product_attention(
     query: &Tensor,
     key: &Tensor,

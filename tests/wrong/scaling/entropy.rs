@@ -108,12 +108,15 @@ pub fn entropy() -> Vec<Wrong<Unary>> {
     ];
     wrong.extend([
         added("1e-3 added inside the logarithm", 1e-3),
+        added("1e-4 added inside the logarithm", 1e-4),
         added("1e-5 added inside the logarithm", 1e-5),
         added("1e-6 added inside the logarithm", 1e-6),
         added("1e-7 added inside the logarithm", 1e-7),
         added("1e-8 added inside the logarithm", 1e-8),
         added("1e-9 added inside the logarithm", 1e-9),
         added("1e-10 added inside the logarithm", 1e-10),
+        added("f32's ε added inside the logarithm", f64::from(f32::EPSILON)),
+        added("1e-11 added inside the logarithm", 1e-11),
         added("1e-12 added inside the logarithm", 1e-12),
         floored("floor of 1e-4", 1e-4),
         floored("floor of 1e-5", 1e-5),

@@ -222,7 +222,7 @@ pub fn log_sum_exp() -> Vec<Wrong<Unary>> {
         ),
         wrong!(
             "an empty batch returned as it came",
-            "an empty batch keeps its shape here, but the last dimension becomes 1: `sum_keepdim` of an empty batch has the shape (0, 1).",
+            "the empty batch came back as it was, but its last dimension becomes 1, too: `sum_keepdim` of an empty batch has the shape (0, 1).",
             |logits| {
                 at_least_one(logits)?;
                 if logits.elem_count() == 0 { Ok(logits.clone()) } else { lse_right(logits) }
