@@ -216,6 +216,17 @@ fn a_failure_of_what_is_called_is_told_as_such() {
 }
 
 #[test]
+fn an_edge_that_is_open_through_a_failure_is_not_told_before_that_is_mended() {
+    let course = Course::new();
+    course.solve("x + 3");
+    course.solve("if x == 0 { double(x) } else { 3 * x }");
+    let check = course.study(&["check", "triple"]);
+    let blamed = "`triple` calls your `double`, which fails: fix that first.";
+    has(&check.out, &format!("{blamed}\n\nNext: cargo study check counting::double"));
+    assert!(!check.out.contains("expected 0"), "{}", check.out);
+}
+
+#[test]
 fn an_open_edge_may_come_from_what_is_called() {
     let course = Course::new();
     course.solve("if x == 0 { 5 } else { 2 * x }");
