@@ -190,7 +190,7 @@ pub fn label_smoothing(
 
 // ANCHOR: learning_rate
 /// The paper's schedule: rises with the step during `warmup` steps, then falls with
-/// its root (section 5.3).
+/// the inverse root of the step (section 5.3).
 ///
 /// d_model^(−1/2) · min(step^(−1/2), step · warmup^(−3/2)), with the precision of
 /// f64. Steps count from 1; a step of 0 is treated as 1, and a `warmup` of 0 as no
@@ -201,11 +201,11 @@ pub fn learning_rate(step: usize, d_model: usize, warmup: usize) -> f64 {
 // ANCHOR_END: learning_rate
 
 // ANCHOR: training_step
-/// One step of training: read, say, compare, and move the variables.
+/// One step of training: read, predict, compare, and move the variables.
 ///
 /// `source` `(batch, seq_s)` u32. `target` `(batch, seq)` u32, seq at least 2: a
 /// start, the answer, an end, then padding. The model reads all its tokens but the
-/// last, and should say all but the first: `model(source, reads)` gives
+/// last, and should predict all but the first: `model(source, reads)` gives
 /// log-probabilities `(batch, seq − 1, vocab)`, `loss(log_probs, says)` a scalar,
 /// f32 or f64. `update` takes the loss's gradients and moves the variables against
 /// them. Model, loss and update run once each, and their errors are passed on. The
@@ -265,8 +265,8 @@ pub fn rope(x: &Tensor, offset: usize) -> Result<Tensor> {
 ///
 /// f32 `(heads, seq_q, seq_k)`, an additive mask: −slope · |distance| in tokens,
 /// where head h, counted from 1, has the slope 2^(−8h/heads). The last query
-/// stands at the last key, and keys after a query count as those before it. Without
-/// heads, queries or keys the mask is empty.
+/// stands at the last key, and keys after a query count like those before it.
+/// Without heads, queries or keys the mask is empty.
 pub fn alibi(
     heads: usize,
     seq_q: usize,

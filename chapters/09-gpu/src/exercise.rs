@@ -136,7 +136,7 @@ pub fn gpu_seqlens(lengths: &[usize], device: &Device) -> Result<(Tensor, usize)
 /// more bits for digits, if every number fits: none is larger than 65,504 in
 /// size. Otherwise bf16, which has the range of f32. An infinity does not fit; a
 /// NaN is NaN in both, and decides nothing. Numbers too small for f16 are not
-/// looked for. Without any number, all fit. Errors when a tensor is not of
+/// looked for. Without any number, all fit. Errors when a tensor does not hold
 /// floats.
 pub fn half_dtype(tensors: &[&Tensor]) -> Result<DType> {
     todo!()
