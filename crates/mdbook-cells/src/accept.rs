@@ -12,6 +12,9 @@ use crate::notebook::{Lines, Notebook, Output, text_of};
 use crate::outputs::{self, SVG, TEXT, strip_colours};
 use crate::page::{CodeCell, Page};
 
+/// What the kernel calls the function that holds a cell's code.
+const CELL_FRAME: &str = "run_user_code_";
+
 /// How compiler progress that cargo writes to stderr begins.
 const PROGRESS: [&str; 13] = [
     "Adding",
@@ -92,6 +95,10 @@ fn clean(outputs: &[Output], count: usize, root: &Path) -> Result<Vec<Output>> {
             Output::Stream { name, text } => {
                 let text =
                     if name == "stderr" { without_progress(&text.0) } else { text.0.clone() };
+                // The kernel does not call it a failure when a cell's `?` ends it early, but its backtrace says so.
+                if name == "stderr" && text.contains(CELL_FRAME) {
+                    bail!("ended early: {}", text.lines().next().unwrap_or_default());
+                }
                 // Jupyter cuts a stream where it pleases.
                 if let Some(Output::Stream { name: last, text: sofar }) = cleaned.last_mut()
                     && last == name
@@ -259,6 +266,8 @@ mod tests {
         let error =
             Output::Error { ename: "Error".into(), evalue: "no\nmore".into(), traceback: vec![] };
         assert_eq!(fault(error), "cell 3 (`b`): failed: Error: no");
+        let early = "no rows\n   0: candle_core::error::Error::bt\n   1: run_user_code_7\n";
+        assert_eq!(fault(stream("stderr", early)), "cell 3 (`b`): ended early: no rows");
         assert!(fault(stream("stdout", "x\nat /home/me/x.rs\n")).contains("`at /home/me/x.rs`"));
         assert!(fault(stream("stdout", "/somewhere/course/y")).contains("a path of this machine"));
         let html = [("text/html".to_owned(), Value::from("<b>"))].into();
