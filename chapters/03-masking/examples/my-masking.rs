@@ -18,11 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let keep = causal_mask(x.dim(0)?, x.dim(0)?, Align::TopLeft, x.device())?;
     let (before, after) =
         (masked_softmax(&scores, None)?, masked_softmax(&scores, Some(&keep))?);
-    let panels = [("no mask", &before), ("your causal mask", &after)];
+    // A weight of 0 and a small one look alike: draw what your mask hides as −∞.
+    let never = (after.zeros_like()? + f64::NEG_INFINITY)?;
+    let after = after.eq(0.)?.where_cond(&never, &after)?;
+    let panels = [("no mask", &before), ("your mask, −∞ where it hides", &after)];
     let figure =
         plots::weights("A sentence before and after your mask", SENTENCE, &panels)?;
     println!(
-        "Your mask and your softmax: no word looks at a later one, and each row still sums to 1:"
+        "Your mask and your softmax: no word looks at a later one (grey), and each row still sums to 1:"
     );
     println!("{}", figure.save_as("03-masking/mine.svg")?.display());
     Ok(())

@@ -166,10 +166,12 @@ pub fn from_keep(keep: &Tensor, convention: Convention) -> Result<Tensor> {
 /// `scores` and result `(…, seq_q, seq_k)`, of one float type; `mask` broadcasts
 /// to that shape and is either a keep-mask (u8, 1 = may attend) or an additive
 /// mask of the scores' type: −∞ hides, and every other number is added, down to
-/// the lowest. The gradient reaches the scores and an additive mask; in a row
-/// that sees nothing it is zero. No keys or no queries give empty weights of the
-/// scores' shape. Errors when the mask has another type or does not broadcast to
-/// the scores.
+/// the lowest. A score of −∞ is hidden already: a row with nothing else, once the
+/// mask is applied, sees nothing, with `None` too. The gradient reaches the scores
+/// and an additive mask; in a row that sees nothing it is zero. No keys or no
+/// queries give empty weights of the scores' shape. Errors when the mask has
+/// another type or does not broadcast to the scores; with empty scores you need
+/// not look at it.
 pub fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
     let shape = scores.shape();
     let logits = match mask {

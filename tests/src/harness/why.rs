@@ -12,8 +12,10 @@ pub const NOT_FINITE: &str = "masks put −∞ into scores, and a NaN that is hi
 pub const DOUBLE: &str = "gradients are checked by differences in f64; a single detour through f32 buries them in rounding noise.";
 /// f16 and bf16.
 pub const HALF: &str = "models run in f16 and bf16: f16 is infinite above 65,504 and 0 below 6·10⁻⁸, bf16 has two or three digits.";
-/// Input that does not fit.
-pub const REFUSED: &str = "broadcasting stretches what does not fit, and the numbers are then silently wrong; an error names the mistake where it was made.";
+/// Input that means nothing here.
+pub const REFUSED: &str = "bad input that goes through gives wrong numbers silently; an error names the mistake where it was made.";
+/// Shapes that do not fit.
+pub const STRETCHED: &str = "broadcasting stretches what does not fit, and the numbers are then silently wrong; an error names the mistake where it was made.";
 /// Strides and offsets.
 pub const VIEW: &str = "heads, slices and transposes are views; code that reads memory in order is right only for contiguous tensors.";
 /// Counts that outgrow their type.

@@ -192,7 +192,7 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             Gradients,
             "the gradient reaches the scores and is right; it is 0, not NaN, where nothing is seen",
             |f| {
-                let scores = seeded::normal(30, (2, 3))?;
+                let scores = seeded::normal(30, (2, 3))?.to_dtype(DType::F64)?;
                 let keep = mask(&[[1, 0, 1], [0, 0, 0]])?;
                 let additive = additive(&keep)?.to_dtype(DType::F64)?;
                 [keep, additive].iter().try_for_each(|mask| {
@@ -203,6 +203,7 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
         )
         .law(Gradients, "the gradient reaches an additive mask too: a bias may be learned", |f| {
             let (scores, bias) = (seeded::normal(31, (2, 2, 3))?, seeded::normal(32, (2, 3))?);
+            let (scores, bias) = (scores.to_dtype(DType::F64)?, bias.to_dtype(DType::F64)?);
             gradients_agree(&[("scores", &scores), ("mask", &bias)], |inputs| f(&inputs[0], Some(&inputs[1])))
         })
         .law(Edges(why::HUGE), "a hidden score takes nothing, however large, and however low the others are", |f| {
@@ -237,17 +238,31 @@ fn softmax_laws() -> Check<MaskedSoftmax> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "a mask of another type, or one that does not broadcast to the scores, is an error", |f| {
+        .law(Edges(why::NOT_FINITE), "a score of −∞ is hidden already: a row of nothing else gets zeros, without a mask too", |f| {
+            let expected = matrix(&[[0., 0.], [0., 1.]])?;
+            let scores = matrix(&[[HIDDEN, HIDDEN], [HIDDEN, 0.]])?;
+            same(&inputs(&[("scores", &scores)]), f(&scores, None), &expected, rounding(1))?;
+            let scores = matrix(&[[HIDDEN, 5.], [HIDDEN, 0.]])?;
+            softmax_law(f, &scores, &mask(&[[1, 0], [1, 1]])?, &expected, 1)
+        })
+        .law(Edges(why::REFUSED), "a mask of another type is an error", |f| {
+            let scores = matrix(&[[1., 2.], [3., 4.]])?;
+            let refuse = |why: &str, dtype| {
+                let mask = Tensor::zeros((2, 2), dtype, &Device::Cpu)?;
+                refused(&softmax_given(&scores, &mask), why, f(&scores, Some(&mask)))
+            };
+            refuse("u32 is neither a keep-mask nor of the scores' type", DType::U32)?;
+            refuse("an additive mask has the scores' type", DType::F64)
+        })
+        .law(Edges(why::STRETCHED), "a mask that does not broadcast to the scores is an error", |f| {
             let scores = matrix(&[[1., 2.], [3., 4.]])?;
             let refuse = |why: &str, mask: &Tensor| refused(&softmax_given(&scores, mask), why, f(&scores, Some(mask)));
             let zeros = |shape: &[usize], dtype| Tensor::zeros(shape, dtype, &Device::Cpu);
-            refuse("u32 is neither a keep-mask nor of the scores' type", &zeros(&[2, 2], DType::U32)?)?;
-            refuse("an additive mask has the scores' type", &zeros(&[2, 2], DType::F64)?)?;
             refuse("the mask has 3 keys, the scores have 2", &zeros(&[2, 3], DType::U8)?)?;
             refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::F32)?)?;
             refuse("the mask has more dimensions than the scores", &zeros(&[2, 2, 2], DType::U8)?)
         })
-        .law(Edges(why::REFUSED), "scores are not stretched to the mask: one row of scores and a mask of two are an error", |f| {
+        .law(Edges(why::STRETCHED), "scores are not stretched to the mask: one row of scores and a mask of two are an error", |f| {
             let scores = matrix(&[[1., 2.]])?;
             [DType::U8, DType::F32].into_iter().try_for_each(|dtype| {
                 let wide = Tensor::ones((2, 2), dtype, &Device::Cpu)?;
@@ -296,6 +311,13 @@ fn three_keys() -> Result<[Tensor; 3]> {
         matrix(&[at(0.), at(3f32.ln()), at(9.)])?,
         matrix(&[[0., 4.], [8., 4.], [100., 100.]])?,
     ])
+}
+
+/// Two queries and three keys of two numbers each, in f64, as gradients are compared.
+fn in_f64(seed: u64) -> Result<[Tensor; 3]> {
+    let [query, key, v] =
+        attention_inputs(seed, &[], [2, 3, 2, 2])?.map(|x| x.to_dtype(DType::F64));
+    Ok([query?, key?, v?])
 }
 
 fn triangle(seq_q: usize, seq_k: usize) -> Result<Tensor> {
@@ -422,7 +444,7 @@ fn attention_laws() -> Check<MaskedAttention> {
             Gradients,
             "gradients reach query, key and value, and are right: 0, not NaN, from a query that sees nothing",
             |f| {
-                let [query, key, v] = attention_inputs(36, &[], [2, 3, 2, 2])?;
+                let [query, key, v] = in_f64(36)?;
                 let keep = mask(&[[1, 0, 1], [0, 0, 0]])?;
                 let additive = additive(&keep)?.to_dtype(DType::F64)?;
                 [keep, additive].iter().try_for_each(|mask| {
@@ -433,16 +455,14 @@ fn attention_laws() -> Check<MaskedAttention> {
             },
         )
         .law(Gradients, "gradients go through the returned weights too: a loss may be computed from them", |f| {
-            let [query, key, v] = attention_inputs(37, &[], [2, 3, 2, 2])?;
+            let [query, key, v] = in_f64(37)?;
             let keep = mask(&[[1, 0, 1], [1, 1, 1]])?;
             let named = [("query", &query), ("key", &key)];
-            let weights = |inputs: &[Tensor]| Ok(f(&inputs[0], &inputs[1], &v.to_dtype(DType::F64)?, Some(&keep))?.1);
+            let weights = |inputs: &[Tensor]| Ok(f(&inputs[0], &inputs[1], &v, Some(&keep))?.1);
             showing(&keep, gradients_agree(&named, weights))
         })
         .law(Gradients, "the gradient reaches an additive mask: a bias may be learned", |f| {
-            let [query, key, v] = attention_inputs(39, &[], [2, 3, 2, 2])?;
-            let [query, key, v] = [query, key, v].map(|x| x.to_dtype(DType::F64));
-            let (query, key, v, bias) = (query?, key?, v?, seeded::normal(42, (2, 3))?);
+            let ([query, key, v], bias) = (in_f64(39)?, seeded::normal(42, (2, 3))?.to_dtype(DType::F64)?);
             let given = inputs(&[("query", &query), ("key", &key), ("value", &v)]);
             let output = |inputs: &[Tensor]| Ok(f(&query, &key, &v, Some(&inputs[0]))?.0);
             gradients_agree(&[("mask", &bias)], output)
@@ -467,7 +487,7 @@ fn attention_laws() -> Check<MaskedAttention> {
             let no_queries = attention_inputs(34, &[2], [0, 3, 4, 2])?;
             attention_law(f, (&no_queries, None), [&zeros(0, 2)?, &zeros(0, 3)?], 0)
         })
-        .law(Edges(why::REFUSED), "shapes that do not fit are an error", |f| {
+        .law(Edges(why::STRETCHED), "shapes that do not fit are an error", |f| {
             let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
             let fit = [zeros(&[2, 4])?, zeros(&[3, 4])?, zeros(&[3, 2])?];
             let [query, key, v] = fit.clone();

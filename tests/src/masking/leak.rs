@@ -136,11 +136,14 @@ fn leak_laws() -> Check<LeakTest> {
         })
         .law(
             Masks,
-            "a leak of a millionth is a leak: a hidden key adds exactly 0, so outputs stay the same bit for bit",
+            "a leak of a millionth is a leak, and so is a smaller one: a hidden key adds exactly 0, so outputs stay the same bit for bit",
             |f| {
                 let input = seeded::normal(50, (4, 4))?;
                 law(f, "causal attention + 0.000001 · the sum of all tokens", true, &input, |x| {
                     causal(x)?.broadcast_add(&(x.sum_keepdim(0)? * 1e-6)?)
+                })?;
+                law(f, "without a mask, all outputs divided by 10⁸", true, &input, |x| {
+                    under(|_, _| true)(x)? / 1e8
                 })
             },
         )

@@ -294,7 +294,7 @@ fn combine_laws() -> Check<Combine> {
             refuse(f, &additive, &keep, "the first is not a keep-mask (u8)")?;
             refuse(f, &keep, &additive, "the second is not a keep-mask (u8)")
         })
-        .law(Edges(why::REFUSED), "shapes that do not broadcast are an error", |f| {
+        .law(Edges(why::STRETCHED), "shapes that do not broadcast are an error", |f| {
             let (keep, short) = (mask(&[[1, 0]])?, mask(&[[1, 0, 1]])?);
             refuse(f, &keep, &short, "2 keys and 3 keys do not broadcast")
         })

@@ -279,6 +279,48 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
             }
         ),
         wrong!(
+            "biases hide",
+            "an additive mask is read as a keep-mask of its zeros (`mask.eq(0.)`), so a bias is treated as hidden: add the mask to the scores as it is.",
+            |scores, mask| match mask {
+                Some(additive) if additive.dtype() == scores.dtype() => {
+                    right(scores, Some(&additive.eq(0.)?))
+                }
+                _ => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "−∞ in f32",
+            "f32 works, and other types are an error: a tensor that you made is f32 whatever the scores are. Convert it with `to_dtype(scores.dtype())`.",
+            |scores, mask| match mask {
+                Some(keep) if keep.dtype() == DType::U8 && scores.dtype() != DType::F32 => {
+                    bail!("dtype mismatch in where_cond")
+                }
+                _ => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "NaN where scores are −∞ without a mask",
+            "without a mask a row of −∞ gives NaN: scores may hold −∞ already. Look for such rows in the masked scores, whether there is a mask or not.",
+            |scores, mask| match mask {
+                None => unguarded(scores, None, NEVER),
+                mask => right(scores, mask),
+            }
+        ),
+        wrong!(
+            "rows looked for in the mask",
+            "rows with nothing to see are looked for in the mask: scores may hold −∞ already, so such a row shows only in the masked scores.",
+            |scores, mask| match mask {
+                Some(mask) if scores.elem_count() > 0 => {
+                    let (logits, shape) = (hide(scores, Some(mask), NEVER)?, scores.shape());
+                    let keep = if mask.dtype() == DType::U8 { mask } else { &mask.ne(NEVER)? };
+                    let sees = keep.broadcast_as(shape)?.contiguous()?.max_keepdim(D::Minus1)?;
+                    let (sees, zeros) = (sees.broadcast_as(shape)?, scores.zeros_like()?);
+                    sees.where_cond(&over_keys(&sees.where_cond(&logits, &zeros)?)?, &zeros)
+                }
+                mask => unguarded(scores, mask, NEVER),
+            }
+        ),
+        wrong!(
             "no mask, no softmax",
             "without a mask the scores come back as they are: `None` means that nothing is hidden, and the softmax is still due.",
             |scores, mask| match mask {

@@ -213,6 +213,11 @@ pub fn leaks_future() -> Vec<Wrong<LeakTest>> {
             |attend, input| suffixes_apart(attend, input, |apart| apart.le(1e-5))
         ),
         wrong!(
+            "tiny tolerance",
+            "changes below a tiny tolerance are let through: compare bit for bit, since a key of weight 0 adds exactly 0.",
+            |attend, input| suffixes_apart(attend, input, |apart| apart.le(1e-6))
+        ),
+        wrong!(
             "NaN overlooked",
             "NaN is not above any number, so an output that became NaN goes unseen: ask which outputs are equal, not which are far apart.",
             |attend, input| suffixes_apart(attend, input, |apart| apart.gt(0.)?.eq(0u8))

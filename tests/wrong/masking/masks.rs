@@ -49,6 +49,30 @@ pub fn causal_mask() -> Vec<Wrong<CausalMask>> {
             })
         ),
         wrong!(
+            "diagonal hidden, top-left only",
+            "in the top-left mask the diagonal is missing: a query sees itself, so the comparison is key ≤ query and not <.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key < query,
+                Align::BottomRight => key + seq_q <= query + seq_k,
+            })
+        ),
+        wrong!(
+            "diagonal hidden, bottom-right only",
+            "the bottom-right mask is off by one, and the diagonal is missing: a query sees itself, so the last query sees the last key. The comparison is ≤ and not <.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query,
+                Align::BottomRight => key + seq_q < query + seq_k,
+            })
+        ),
+        wrong!(
+            "one future key visible, bottom-right only",
+            "the bottom-right mask is off by one: the last query sees the last key, the one before it must not.",
+            |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
+                Align::TopLeft => key <= query,
+                Align::BottomRight => key + seq_q <= query + seq_k + 1,
+            })
+        ),
+        wrong!(
             "one future key visible",
             "each query sees one key of the future, the very token it is to predict: off by one.",
             |seq_q, seq_k, align, _| by_rule((seq_q, seq_k), seq_k, |query, key| match align {
@@ -418,7 +442,7 @@ pub fn combine_masks() -> Vec<Wrong<Combine>> {
         ),
         wrong!(
             "no broadcasting",
-            "the masks are multiplied without broadcasting: in candle, `*` wants equal shapes.",
+            "the operation does not broadcast: use a `broadcast_…` one, since in candle the others want equal shapes.",
             |first, second| {
                 only_u8(&[first, second])?;
                 first * second
