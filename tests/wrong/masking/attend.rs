@@ -317,7 +317,7 @@ pub fn masked_softmax() -> Vec<Wrong<MaskedSoftmax>> {
                     let (sees, zeros) = (sees.broadcast_as(shape)?, scores.zeros_like()?);
                     sees.where_cond(&over_keys(&sees.where_cond(&logits, &zeros)?)?, &zeros)
                 }
-                mask => unguarded(scores, mask, NEVER),
+                mask => right(scores, mask),
             }
         ),
         wrong!(
