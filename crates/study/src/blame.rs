@@ -8,44 +8,61 @@ use workbook::Chapter;
 use crate::checks::Report;
 use crate::context::Context;
 use crate::names;
-use crate::report::State;
+use crate::report::{Line, State};
 use crate::weeks::state_of;
 
-/// An exercise of the learner's that another one calls, and that does not pass.
+/// Exercises of the learner's that another one calls, and that do not pass.
 pub struct Blame {
     /// Whose fault shows.
     caller: String,
-    /// What to fix: `max_seqlen`, or `varlen::max_seqlen` of another week.
-    pub callee: String,
-    /// How the callee stands.
+    /// What to fix, the first thing first: `max_seqlen`, or `varlen::max_seqlen` of another week.
+    pub callees: Vec<String>,
+    /// How they stand.
     pub state: State,
 }
 
 impl Blame {
-    /// Whether what is called does not work: nothing is to be learnt from the caller before.
-    pub fn is_at_fault(&self) -> bool {
-        self.state != State::Works
+    /// Whether nothing is to be learnt from the caller before what it calls works: it does not, and no mistake of the
+    /// caller's own is known.
+    pub fn hides(&self, caller: &Line) -> bool {
+        match self.state {
+            State::Works => false,
+            State::Failed => !caller.has_likely_cause(),
+            _ => true,
+        }
     }
 
-    /// What to do about it.
-    fn advice(&self) -> &'static str {
+    /// What to say below what is told of the caller: that something else may be the reason. Nothing where open edges are
+    /// called and the caller's own mistake is known.
+    pub fn doubt(&self, caller: &Line) -> Option<String> {
+        let callees = self.callees.join("`, `");
+        let plural = self.callees.len() > 1;
+        let called = format!("`{}` calls your `{callees}`", self.caller);
         match self.state {
-            State::Pending => "which is not written yet: start there",
-            State::Works => "whose edges are still open: they may be the reason",
-            State::Broken => "which does not compile: fix that first",
-            _ => "which fails: fix that first",
+            State::Works if caller.has_likely_cause() => None,
+            State::Works => {
+                Some(format!("{called}, whose edges are still open: they may be the reason."))
+            }
+            _ if plural => Some(format!("{called}, which fail too; they may be the reason.")),
+            _ => Some(format!("{called}, which fails too; it may be the reason.")),
         }
     }
 }
 
+/// What to do first.
 impl fmt::Display for Blame {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "`{}` calls your `{}`, {}.", self.caller, self.callee, self.advice())
+        let advice = match self.state {
+            State::Pending => "which is not written yet: start there",
+            State::Broken => "which does not compile: fix that first",
+            _ => "which fails: fix that first",
+        };
+        write!(out, "`{}` calls your `{}`, {advice}.", self.caller, self.callees[0])
     }
 }
 
-/// The exercise that `exercise` of `chapter` calls and that is at fault when it does not pass: one that fails before one
-/// that is open, and what is called before what calls it.
+/// The exercises that `exercise` of `chapter` calls and that may be at fault when it does not pass: those that fail before
+/// those that are open, and what is called before what calls it.
 pub fn blame(
     context: &Context,
     chapter: &Chapter,
@@ -55,15 +72,18 @@ pub fn blame(
     let chapters = context.chapters()?;
     // Code that a checker could run has been parsed by a compiler; should it not be here, nobody is blamed.
     let Ok(needed) = workbook::needed(&chapters, chapter, exercise) else { return Ok(None) };
-    let mut blamed: Vec<Blame> = Vec::new();
+    let mut called = Vec::new();
     for (other, name) in needed {
         let own = other.package == chapter.package;
         let state = if own { report.state(&name) } else { state_of(context, &other, &name)? };
-        let callee = if own { name } else { names::path(&other, &name) };
-        blamed.push(Blame { caller: exercise.to_owned(), callee, state });
+        called.push((state, if own { name } else { names::path(&other, &name) }));
     }
-    let first = |state| blamed.iter().position(|blame: &Blame| blame.state == state);
-    let order = [State::Failed, State::Broken, State::Pending, State::Works];
-    let at = order.into_iter().find_map(first);
-    Ok(at.map(|at| blamed.swap_remove(at)))
+    for state in [State::Failed, State::Broken, State::Pending, State::Works] {
+        let such = called.iter().filter(|(other, _)| *other == state);
+        let callees: Vec<String> = such.map(|(_, callee)| callee.clone()).collect();
+        if !callees.is_empty() {
+            return Ok(Some(Blame { caller: exercise.to_owned(), callees, state }));
+        }
+    }
+    Ok(None)
 }

@@ -80,6 +80,9 @@ pub struct Law {
     /// Why it matters, where it is an edge; empty for the idea.
     #[serde(default)]
     pub matters: String,
+    /// The sentence on the cause of this one, where it is not that of the whole.
+    #[serde(default)]
+    pub cause: String,
 }
 
 impl Law {
@@ -110,6 +113,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether a mistake is known that explains all that is wrong.
+    pub fn has_likely_cause(&self) -> bool {
+        self.cause.starts_with("Likely cause")
+    }
+
     /// Whether the test program counts it as a failure: open edges are none, but in a solution.
     pub fn fails(&self) -> bool {
         self.state == State::Failed || (self.state == State::Works && self.who == Who::Solution)

@@ -234,8 +234,30 @@ fn an_open_edge_may_come_from_what_is_called() {
     let check = course.study(&["check", "counting"]);
     let blamed =
         "`triple` calls your `double`, whose edges are still open: they may be the reason.";
-    has(&check.out, &format!("\n  triple\n    {blamed}\n    - triple of nothing is nothing"));
-    has(&course.study(&["check", "triple"]).out, &format!("\n{blamed}\n\nexpected 0, got 5"));
+    let edge = "    - triple of nothing is nothing\n      expected 0, got 5";
+    let matters = "      Why it matters: batches run dry.";
+    has(&check.out, &format!("\n  triple\n{edge}\n{matters}\n    {blamed}\n"));
+    has(&course.study(&["check", "triple"]).out, &format!("\nexpected 0, got 5\n\n{blamed}"));
+}
+
+#[test]
+fn a_failure_whose_own_cause_is_known_is_told_before_what_is_called() {
+    let course = Course::new();
+    course.solve("x + 5");
+    course.solve("double(x) - 2");
+    let check = course.study(&["check", "counting"]);
+    assert!(!check.out.contains("fix that first"), "{}", check.out);
+    let doubt = "`triple` calls your `double`, which fails too; it may be the reason.";
+    has(
+        &check.out,
+        &format!(
+            "    must hold: triple is right\n    expected 12, got 7\n    Likely cause: it adds.\n    {doubt}"
+        ),
+    );
+    has(
+        &course.study(&["check", "triple"]).out,
+        &format!("Likely cause: it adds.\n\n{doubt}\n\nNext: think"),
+    );
 }
 
 #[test]

@@ -99,11 +99,36 @@ impl<F: ?Sized> Check<F> {
     }
 
     fn verdict(&self, laws: Vec<LawResult>) -> Verdict {
-        let mut verdict = Verdict { exercise: self.exercise, laws, cause: None };
+        let mut verdict = Verdict { exercise: self.exercise, laws, cause: None, edges: Vec::new() };
         if matches!(verdict.state(), State::Works | State::Failed) {
             verdict.cause = self.cause_among(self.wrong.iter(), &verdict.laws);
+            verdict.edges = self.causes_of_edges(&verdict);
         }
         verdict
+    }
+
+    /// Of each open edge but the one that is told first: a mistake that breaks it with the same values, and nothing else.
+    /// What the cause of the whole explains needs no other.
+    fn causes_of_edges(&self, verdict: &Verdict) -> Vec<(&'static str, Cause)> {
+        let known = self.wrong.iter().find(|known| {
+            verdict.cause.is_some_and(|cause| cause.diagnosis == known.wrong.diagnosis)
+        });
+        let mut causes = Vec::new();
+        for law in verdict.failures().skip(1).filter(|law| law.is_edge()) {
+            if known.is_some_and(|known| self.results_of(known).contains(law)) {
+                continue;
+            }
+            let alone = |other: &LawResult| match other.state {
+                State::Failed if other != law => {
+                    LawResult { state: State::Passed, breach: None, ..other.clone() }
+                }
+                _ => other.clone(),
+            };
+            let laws: Vec<LawResult> = verdict.laws.iter().map(alone).collect();
+            let cause = self.cause_among(self.wrong.iter(), &laws).filter(|cause| cause.same);
+            causes.extend(cause.map(|cause| (law.says, cause)));
+        }
+        causes
     }
 
     fn results_of<'a>(&self, known: &'a Known<F>) -> &'a [LawResult] {

@@ -72,6 +72,8 @@ struct LawLine<'a> {
     brief: String,
     /// Why an edge matters; empty for the idea.
     matters: &'static str,
+    /// The cause of this one, where it is not that of the whole.
+    cause: String,
 }
 
 /// Runs the checks of a chapter as tests: solutions must pass; an exercise passes, works, fails or is pending.
@@ -141,6 +143,7 @@ fn report(chapter: &str, exercise: &str, who: &str, verdict: &Verdict) -> std::i
         why: law.breach.as_ref().map(|breach| breach.got.clone()).unwrap_or_default(),
         brief: law.breach.as_ref().map(Breach::brief).unwrap_or_default(),
         matters: law.group.why().unwrap_or_default(),
+        cause: verdict.cause_of(law.says).map(|cause| cause.to_string()).unwrap_or_default(),
     });
     let told = matches!(state, State::Works | State::Failed);
     let message = if told { verdict.to_string() } else { String::new() };

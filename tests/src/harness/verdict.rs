@@ -103,6 +103,8 @@ pub struct Verdict {
     pub laws: Vec<LawResult>,
     /// The diagnosis of the wrong answer that behaves the same.
     pub cause: Option<Cause>,
+    /// Of open edges that have another cause: what must hold, and that cause.
+    pub edges: Vec<(&'static str, Cause)>,
 }
 
 impl Verdict {
@@ -122,6 +124,11 @@ impl Verdict {
     /// The laws that failed: the idea's first, then the edges.
     pub fn failures(&self) -> impl Iterator<Item = &LawResult> {
         failures(&self.laws)
+    }
+
+    /// The cause of an open edge, where it has one of its own.
+    pub fn cause_of(&self, says: &str) -> Option<Cause> {
+        self.edges.iter().find(|(edge, _)| *edge == says).map(|(_, cause)| *cause)
     }
 
     /// Shows the verdict under a notebook cell; evcxr calls it when a cell ends with a verdict.
@@ -218,6 +225,9 @@ impl Verdict {
             writeln!(out, "It also breaks:")?;
             for law in others.iter().take(NAMED) {
                 writeln!(out, "  - {}", law.says)?;
+                if let Some(cause) = self.cause_of(law.says) {
+                    writeln!(out, "    {cause}")?;
+                }
             }
             if others.len() > NAMED {
                 writeln!(out, "  and {} more", others.len() - NAMED)?;
@@ -250,7 +260,7 @@ mod tests {
     }
 
     fn verdict(laws: Vec<LawResult>) -> Verdict {
-        Verdict { exercise: "gpu::flash_layout", laws, cause: None }
+        Verdict { exercise: "gpu::flash_layout", laws, cause: None, edges: vec![] }
     }
 
     #[test]

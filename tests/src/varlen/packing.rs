@@ -287,6 +287,11 @@ fn pad_laws() -> Check<Pad> {
                 )
             },
         )
+        .law(Implementation, "the result has the tokens' type: f64 stays f64", |f| {
+            let expected = matrix(&[[10., 11.], [20., 0.]])?.unsqueeze(2)?.to_dtype(DType::F64)?;
+            let tokens = matrix(&[[10.], [11.], [20.]])?.to_dtype(DType::F64)?;
+            pad_law(f, &tokens, &[0, 1, 2], (2, 2), &expected)
+        })
         .law(Gradients, "the gradient reaches the tokens and is right", |f| {
             let indices = ints(&[1, 2, 4])?;
             gradients_agree(&[("tokens", &seeded::normal(2, (3, 2))?)], |inputs| {
@@ -295,7 +300,7 @@ fn pad_laws() -> Check<Pad> {
         })
         .law(
             Edges("ids, masks and activations of any type go back the same way; a token of heads has two dimensions."),
-            "tokens of several dimensions, in f64, and whole numbers keep shape and type",
+            "tokens of several dimensions, and whole numbers keep shape and type",
             |f| {
                 let keep = rows(&[[1, 1, 0], [0, 1, 0]])?;
                 let ids = Tensor::arange(1u32, 7, &Device::Cpu)?.reshape((2, 3))?;

@@ -211,6 +211,17 @@ pub fn unpad() -> Vec<Wrong<Unpad>> {
             }
         ),
         wrong!(
+            "the mask summed in u8",
+            "the lengths are sums of the mask, and in u8 they wrap at 256. Count the entries that are not 0.",
+            |x, keep| {
+                let ([tokens, indices, _], _) = right(x, keep)?;
+                let keep: Vec<Vec<u8>> = keep.to_vec2()?;
+                let sum = |row: &Vec<u8>| row.iter().fold(0u8, |sum, &one| sum.wrapping_add(one));
+                let sums: Vec<u32> = keep.iter().map(|row| u32::from(sum(row))).collect();
+                Ok(([tokens, indices, ints(ends(&sums))?], longest(&sums)))
+            }
+        ),
+        wrong!(
             "lengths summed in u8",
             "the lengths are sums of a u8 mask, and a sum keeps that type: 300 real tokens wrap to 44. Count in a larger type, or with `count()`.",
             |x, keep| {
@@ -484,7 +495,18 @@ pub fn pad() -> Vec<Wrong<Pad>> {
         ),
         wrong!(
             "zeros of type f32",
-            "the zeros are f32, whatever the tokens are: make them of the tokens' type.",
+            "the zeros are f32, whatever the tokens are: make them of `tokens.dtype()`.",
+            |tokens, indices, batch, seq| {
+                let out = right(tokens, indices, batch, seq)?;
+                match tokens.dtype() {
+                    DType::F32 => Ok(out),
+                    other => bail!("dtype mismatch in index-add, lhs: F32, rhs: {other:?}"),
+                }
+            }
+        ),
+        wrong!(
+            "tokens turned into f32",
+            "the result is f32, whatever the tokens are. It has the type of the tokens.",
             |tokens, indices, batch, seq| right(&tokens.to_dtype(DType::F32)?, indices, batch, seq)
         ),
         wrong!(

@@ -169,20 +169,14 @@ fn tell(
             if let [line] = edges[..] {
                 match blame(context, chapter, report, name)? {
                     // What is open here, if anything, shows when the other is mended.
-                    Some(blame) if blame.is_at_fault() => {
-                        let own = !blame.callee.contains("::");
-                        let callee = match own {
-                            true => names::path(chapter, &blame.callee),
-                            false => blame.callee.clone(),
+                    Some(blame) if blame.hides(line) => {
+                        let callee = match blame.callees[0].as_str() {
+                            other if other.contains("::") => other.to_owned(),
+                            own => names::path(chapter, own),
                         };
                         println!("\n{blame}\n\nNext: cargo study check {callee}");
                     }
-                    blame => {
-                        if let Some(blame) = blame {
-                            println!("\n{blame}");
-                        }
-                        println!("\n{}", line.message.trim());
-                    }
+                    blame => println!("\n{}", doubted(line, blame.as_ref())),
                 }
             } else {
                 let path = names::path(chapter, name);
@@ -215,29 +209,29 @@ fn tell_failures(
         .map(|line| blame(context, chapter, report, &line.exercise))
         .collect::<Result<_>>()?;
     // Of one that fails through another, nothing is to be learnt before that other is mended.
-    let through = |blame: &Option<Blame>| blame.as_ref().is_some_and(Blame::is_at_fault);
-    let own = blames.iter().position(|blame| !through(blame)).unwrap_or(0);
-    let mut message = failed[own].message.trim().to_owned();
-    if let Some(blame) = &blames[own] {
-        println!("\n{blame}");
-        if blame.is_at_fault() && !failed[own].cause.is_empty() {
-            message = message.replacen(&format!("{}\n\n", failed[own].cause), "", 1);
+    let through = |at: usize| blames[at].as_ref().filter(|blame| blame.hides(failed[at]));
+    let own = (0..failed.len()).find(|&at| through(at).is_none()).unwrap_or(0);
+    match through(own) {
+        Some(blame) => {
+            // What the message takes for the cause is a guess, and this is known.
+            let cause = format!("{}\n\n", failed[own].cause);
+            let message = failed[own].message.trim();
+            println!("\n{blame}\n\n{}", message.replacen(cause.trim_start(), "", 1));
         }
+        None => println!("\n{}", doubted(failed[own], blames[own].as_ref())),
     }
-    println!("\n{message}");
     if failed.len() > 1 {
         println!("\nAlso not working yet:");
     }
-    for (at, (line, blame)) in failed.iter().zip(&blames).enumerate() {
-        if at == own {
+    for (at, line) in failed.iter().enumerate().filter(|(at, _)| *at != own) {
+        println!("\n  {} {}", mark(line.state), line.exercise);
+        if let Some(blame) = through(at) {
+            println!("    {blame}");
             continue;
         }
-        println!("\n  {} {}", mark(line.state), line.exercise);
-        if let Some(blame) = blame {
-            println!("    {blame}");
-        }
-        if !through(blame) {
-            print!("{}", briefly(line));
+        print!("{}", briefly(line));
+        if let Some(doubt) = blames[at].as_ref().and_then(|blame| blame.doubt(line)) {
+            println!("    {doubt}");
         }
     }
     if failed.len() > 1 {
@@ -247,6 +241,18 @@ fn tell_failures(
         );
     }
     Ok(())
+}
+
+/// The full text of a failure or of open edges; that something else may be the reason comes after the cause.
+fn doubted(line: &Line, blame: Option<&Blame>) -> String {
+    let message = line.message.trim();
+    let Some(doubt) = blame.and_then(|blame| blame.doubt(line)) else { return message.to_owned() };
+    let after = match message.find(&line.cause) {
+        Some(at) if !line.cause.is_empty() => Some(at + line.cause.len()),
+        _ => ["\n\nIt also breaks:", "\n\nNext: "].iter().find_map(|next| message.find(next)),
+    };
+    let (before, rest) = message.split_at(after.unwrap_or(message.len()));
+    format!("{before}\n\n{doubt}{rest}")
 }
 
 /// What an exercise breaks first, and the likely cause.
@@ -307,7 +313,8 @@ fn tell_edges(
     );
     for line in lines {
         println!("\n  {}", line.exercise);
-        if let Some(blame) = blame(context, chapter, report, &line.exercise)? {
+        let blame = blame(context, chapter, report, &line.exercise)?;
+        if let Some(blame) = blame.as_ref().filter(|blame| blame.hides(line)) {
             println!("    {blame}");
         }
         let mut told = "";
@@ -317,9 +324,16 @@ fn tell_edges(
                 println!("      Why it matters: {}", law.matters);
                 told = &law.matters;
             }
+            if !law.cause.is_empty() {
+                println!("      {}", law.cause);
+            }
         }
         if !line.cause.is_empty() {
             println!("    {}", line.cause);
+        }
+        let seen = blame.as_ref().filter(|blame| !blame.hides(line));
+        if let Some(doubt) = seen.and_then(|blame| blame.doubt(line)) {
+            println!("    {doubt}");
         }
     }
     println!(
@@ -386,6 +400,7 @@ mod tests {
             why: why.to_owned(),
             brief: String::new(),
             matters: String::new(),
+            cause: String::new(),
         };
         let line = |laws| Line {
             exercise: "flash_layout".to_owned(),
@@ -411,6 +426,7 @@ mod tests {
             why: String::new(),
             brief: brief.to_owned(),
             matters: matters.to_owned(),
+            cause: String::new(),
         };
         let line = Line {
             exercise: "softmax".to_owned(),

@@ -22,9 +22,12 @@ fn main() -> ExitCode {
         let ((idea, why), (edge, edge_why)) = (law(4), law(0));
         let state = if (idea, edge) == ("passed", "failed") { "works" } else { idea };
         failed |= state == "failed";
+        let adds = panic::catch_unwind(|| answer(4)).is_ok_and(|got| got == 4 + times);
+        let cause = if adds { "Likely cause: it adds." } else { "" };
+        let told = if adds { r"\n\nLikely cause: it adds.\n\nNext: think" } else { "" };
         writeln!(
             report,
-            r#"{{"chapter":"counting","exercise":"{name}","who":"{who}","state":"{state}","message":"{why}{edge_why}","laws":[{{"group":"Implementation","says":"{name} is right","state":"{idea}","why":"{why}","brief":"{why}"}},{{"group":"Edges","says":"{name} of nothing is nothing","state":"{edge}","why":"{edge_why}","brief":"{edge_why}","matters":"batches run dry."}}]}}"#
+            r#"{{"chapter":"counting","exercise":"{name}","who":"{who}","state":"{state}","message":"{why}{edge_why}{told}","cause":"{cause}","laws":[{{"group":"Implementation","says":"{name} is right","state":"{idea}","why":"{why}","brief":"{why}"}},{{"group":"Edges","says":"{name} of nothing is nothing","state":"{edge}","why":"{edge_why}","brief":"{edge_why}","matters":"batches run dry."}}]}}"#
         )
         .unwrap();
     }
