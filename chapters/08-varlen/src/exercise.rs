@@ -68,7 +68,7 @@ pub fn padding_waste(lengths: &[usize]) -> (f64, f64) {
 /// the last one ends: lengths 2, 3, 4 → 0, 2, 5, 9.
 ///
 /// `(batch + 1)`, u32. A sequence may be empty; no sequences give a single 0.
-/// Errors when the total is above `u32::MAX`, however large it is.
+/// Errors when the total is above `u32::MAX`, even if it does not fit a usize.
 pub fn cu_seqlens(lengths: &[usize], device: &Device) -> Result<Tensor> {
     todo!()
 }
@@ -78,7 +78,7 @@ pub fn cu_seqlens(lengths: &[usize], device: &Device) -> Result<Tensor> {
 /// The length of the longest sequence; 0 when there is none.
 ///
 /// `cu_seqlens` `(batch + 1)`, u32. Errors unless it is a row of u32 that begins
-/// with 0 and never falls.
+/// with 0 and never falls. An empty tensor is an error too.
 pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
     todo!()
 }
@@ -89,8 +89,9 @@ pub fn max_seqlen(cu_seqlens: &Tensor) -> Result<usize> {
 /// other, each in its order.
 ///
 /// `x` `(batch, seq, …)`, `keep` `(batch, seq)`, u8, not 0 = real, anywhere in a
-/// row → [`Packed`]. batch, seq and sequences may be empty. The gradient reaches
-/// `x`. Errors when `keep` does not have the first two dimensions of `x`.
+/// row → [`Packed`]. batch and seq may be 0, and a sequence may have no real
+/// token. The gradient reaches `x`. Errors when `keep` does not have the first two
+/// dimensions of `x`.
 pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
     todo!()
 }
@@ -103,7 +104,7 @@ pub fn unpad(x: &Tensor, keep: &Tensor) -> Result<Packed> {
 /// `tokens` `(total, …)`, `indices` `(total)`, u32, no two the same →
 /// `(batch, seq, …)`, of the same type. There may be no tokens. The gradient
 /// reaches `tokens`. Errors unless there is one index per token, each below
-/// batch · seq.
+/// batch · seq (candle does not refuse `u32::MAX`).
 pub fn pad(
     tokens: &Tensor,
     indices: &Tensor,
@@ -199,7 +200,8 @@ pub fn eager_causal(
 // ANCHOR_END: eager_causal
 
 // ANCHOR: sdpa_bidirectional
-/// As `eager_bidirectional`, by one call of `flash::sdpa`: no matrix of scores.
+/// As `eager_bidirectional`, by one call of `flash::sdpa`: no matrix of scores
+/// (not checked; the table of six shows what that gains).
 pub fn sdpa_bidirectional(
     q: &Tensor,
     k: &Tensor,
@@ -213,7 +215,8 @@ pub fn sdpa_bidirectional(
 // ANCHOR_END: sdpa_bidirectional
 
 // ANCHOR: sdpa_causal
-/// As `eager_causal`, by one call of `flash::sdpa`: no mask of all pairs either.
+/// As `eager_causal`, by one call of `flash::sdpa`: no mask of all pairs either
+/// (not checked; the table of six shows what that gains).
 pub fn sdpa_causal(
     q: &Tensor,
     k: &Tensor,
@@ -227,13 +230,15 @@ pub fn sdpa_causal(
 // ANCHOR_END: sdpa_causal
 
 // ANCHOR: flash_bidirectional
-/// As `eager_bidirectional` for a packed batch: no padding is read or computed.
+/// As `eager_bidirectional` for a packed batch: no padding is read or computed, no
+/// scores across sequences (not checked; the table of six shows what that gains).
 ///
 /// q, k, v `(total, hidden)`, `cu_seqlens` `(batch + 1)`, u32, `max_seqlen` the
 /// longest sequence's length → `(total, hidden)`. There may be no tokens, and
-/// empty sequences. f64 is computed in f64. Gradients reach q, k and v. Errors
-/// when shapes do not fit, or `cu_seqlens` is not a row of u32 that begins with
-/// 0, never falls and ends with `total`.
+/// empty sequences. f64 is computed in f64, but for the scale, which the call takes
+/// as f32. Gradients reach q, k and v. Errors when shapes do not fit, or
+/// `cu_seqlens` is not a row of u32 that begins with 0, never falls and ends with
+/// `total`.
 pub fn flash_bidirectional(
     q: &Tensor,
     k: &Tensor,
