@@ -144,3 +144,19 @@ fn the_state_goes_by_the_idea() {
     assert!(text.starts_with("✓ scaling::softmax works: "), "{text}");
     assert!(text.contains("Why it matters: "), "{text}");
 }
+
+#[test]
+fn each_open_edge_is_told_its_own_cause() {
+    let verdict = checks::varlen::padding_waste(|lengths| {
+        let longest = lengths.iter().max().copied().unwrap_or(0);
+        let all = |one: usize| (lengths.len() * one) as f64;
+        let tokens: usize = lengths.iter().sum();
+        let pairs: usize = lengths.iter().map(|n| n * n).sum();
+        (1. - tokens as f64 / all(longest), 1. - pairs as f64 / all(longest * longest))
+    });
+    let text = verdict.to_string();
+    assert!(text.contains("Likely cause: without tokens this is 0 / 0"), "{text}");
+    let edge =
+        "  - lengths of 2³³ and 2³²: their squares are above 2⁶⁴\n    Likely cause: the squares";
+    assert!(text.contains(edge), "{text}");
+}
