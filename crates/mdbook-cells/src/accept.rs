@@ -12,6 +12,9 @@ use crate::notebook::{Lines, Notebook, Output, text_of};
 use crate::outputs::{self, SVG, TEXT, strip_colours};
 use crate::page::{CodeCell, Page};
 
+/// How a figure looks as text.
+const FIGURE: &str = "Figure { svg:";
+
 /// What the kernel calls the function that holds a cell's code.
 const CELL_FRAME: &str = "run_user_code_";
 
@@ -113,6 +116,15 @@ fn clean(outputs: &[Output], count: usize, root: &Path) -> Result<Vec<Output>> {
             // The value of a cell that ends in a loop.
             Output::ExecuteResult { data, .. }
                 if data.get(TEXT).and_then(text_of).as_deref().map(str::trim) == Some("()") => {}
+            // What the kernel does when it could not ask the figure to draw itself.
+            Output::ExecuteResult { data, .. }
+                if data
+                    .get(TEXT)
+                    .and_then(text_of)
+                    .is_some_and(|text| text.starts_with(FIGURE)) =>
+            {
+                bail!("a figure came out as text; run it again");
+            }
             Output::ExecuteResult { data, .. } => cleaned.push(Output::ExecuteResult {
                 data: clean_data(data)?,
                 execution_count: u32::try_from(count).ok(),
@@ -270,6 +282,13 @@ mod tests {
         assert_eq!(fault(stream("stderr", early)), "cell 3 (`b`): ended early: no rows");
         assert!(fault(stream("stdout", "x\nat /home/me/x.rs\n")).contains("`at /home/me/x.rs`"));
         assert!(fault(stream("stdout", "/somewhere/course/y")).contains("a path of this machine"));
+        let figure = [(TEXT.to_owned(), Value::from("Figure { svg: \"<svg"))].into();
+        let figure = Output::ExecuteResult {
+            data: figure,
+            execution_count: None,
+            metadata: BTreeMap::new(),
+        };
+        assert!(fault(figure).contains("came out as text"));
         let html = [("text/html".to_owned(), Value::from("<b>"))].into();
         let html = Output::DisplayData { data: html, metadata: BTreeMap::new() };
         assert!(fault(html).contains("is text/html"));
