@@ -149,6 +149,9 @@ fn prelude(stem: &str, chapters: &[Chapter]) -> CodeCell {
     if let Some(chapter) = chapters.iter().find(|chapter| chapter.stem == stem) {
         source += &format!("\nuse course::{}::solution;", chapter.crate_name);
     }
+    // The kernel learns of `?` when a first one does not compile. In a cell that ends in a figure it would show the
+    // figure as text instead, so the first one stands here.
+    source += "\nTensor::zeros(1, DType::F32, &Device::Cpu)?; // the kernel's first `?`";
     CodeCell::new(&source, &["hidden"])
 }
 
