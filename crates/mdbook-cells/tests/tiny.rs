@@ -122,7 +122,7 @@ fn the_notebook_of_a_page() {
         sources[0].starts_with("# One\n\nYou add $x_1 + x_2$, see [the notes](../book/notes.md)")
     );
     assert!(sources[0].contains("[below](01-one.ipynb#two)") && sources[0].contains("> **Tip.**"));
-    assert!(sources[1].ends_with("use course::prelude::*;\nuse course::one::solution;"));
+    assert!(sources[1].contains("use course::prelude::*;\nuse course::one::solution;\n"));
     assert_eq!(sources[2], "let width = 4;");
     assert!(sources[3].starts_with("## Two\n\n> **Predict first.** Is $\\exp(1)$"));
     assert!(
