@@ -1,4 +1,4 @@
-//! The layers with their weights. What they compute with them, the [`Parts`](super::Parts) say.
+//! The layers with their weights. What they compute with them, the [`Parts`] say.
 
 use super::{attention::Attention, config::TransformerConfig, parts::Parts, run::Run};
 use crate::{order::Step, solution::layer_norm};
