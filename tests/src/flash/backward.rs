@@ -224,7 +224,7 @@ fn tile_laws() -> Check<TileBackward> {
         )
         .law(
             Gradients,
-            "a scale of ½: it is in the scores, so d_q and d_k have it as a factor, and d_v has not",
+            "a scale of ½: it is in the scores, so d_q and d_k have it as a factor, and d_v does not",
             move |f| {
                 let ([_, d_out, lse, delta], [k, v]) = two_keys()?;
                 let block = [matrix(&[[2.]])?, d_out, lse, delta];

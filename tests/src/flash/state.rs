@@ -113,7 +113,7 @@ fn merge_laws() -> Check<Merge> {
                 merges(f, &none, &some, &some)
             },
         )
-        .law(Masks, "nothing and nothing are nothing: −∞, 0 and zeros, not NaN", |f| {
+        .law(Masks, "nothing merged with nothing is nothing: −∞, 0 and zeros, not NaN", |f| {
             let none = nothing(2, 2)?;
             merges(f, &none, &none, &none)
         })

@@ -95,7 +95,7 @@ fn rollout_laws() -> Check<Rollout> {
                 law(f, &[map], &one(&[[1., 0.], [0.5, 0.5]])?)
             },
         )
-        .law(Weights, "rows are divided in every layer, and not only in the end", move |f| {
+        .law(Weights, "rows are divided in every layer, and not only at the end", move |f| {
             // Ã₀ is (1, 0), (½, ½); Ã₁ is (½, ½), (½, ½).
             let maps = [heads(&[[[0., 0.], [1., 0.]]])?, heads(&[[[0., 1.], [1., 0.]]])?];
             law(f, &maps, &one(&[[0.75, 0.25], [0.75, 0.25]])?)

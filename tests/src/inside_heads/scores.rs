@@ -94,7 +94,7 @@ fn previous_laws() -> Check<Measure> {
         })
         .law(
             Edges(why::REFUSED),
-            "one token, other keys than queries, nothing at all, other dimensions: an error",
+            "a single token, a map that is not square, an empty one, other dimensions: an error",
             |f| {
                 for shape in UNFIT {
                     let weights = zeros(shape)?;
@@ -203,7 +203,7 @@ fn induction_laws() -> Check<Induction> {
             }
             Ok(())
         })
-        .law(Edges(why::REFUSED), "other keys than queries, nothing at all, other dimensions: an error", |f| {
+        .law(Edges(why::REFUSED), "a map that is not square, an empty one, other dimensions: an error", |f| {
             for shape in UNFIT {
                 let weights = zeros(shape)?;
                 let why = "self-attention has as many keys as queries";

@@ -194,7 +194,7 @@ pub fn tile_backward() -> Vec<Wrong<TileBackward>> {
         ),
         wrong!(
             "sign turned",
-            "the sign is turned: it is dp − delta.",
+            "the sign is reversed: it is dp − delta.",
             |block, k, v, scale, keep| {
                 let tile = Tile::right(block, k, v, scale, keep)?;
                 tile.scaled(&tile.softmax()?.neg()?)

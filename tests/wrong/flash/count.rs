@@ -90,7 +90,7 @@ pub fn tiles_to_visit() -> Vec<Wrong<Visit>> {
         ),
         wrong!(
             "top-left",
-            "this is causal from the top left, query i with the keys up to i: with other numbers of queries and keys, it is the last query that sees all keys.",
+            "this is causal from the top left, query i with the keys up to i: where the numbers of queries and keys differ, it is the last query that sees all keys.",
             |queries, seq_q, seq_k, block_k| {
                 ask(&queries, seq_q, block_k)?;
                 let top_left = ((queries.start + 1).min(seq_k), queries.end.min(seq_k));

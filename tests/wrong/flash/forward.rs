@@ -612,7 +612,7 @@ pub fn flash_attention() -> Vec<Wrong<Flash>> {
         ),
         wrong!(
             "no keys refused",
-            "no keys are an error here: without keys no query sees anything, which is zeros and −∞.",
+            "an empty set of keys is an error here: no query sees anything then, which is zeros and −∞.",
             |q, k, v, scale, causal, block| {
                 if k.dim(0)? == 0 {
                     bail!("no keys");

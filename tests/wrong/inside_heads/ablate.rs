@@ -180,7 +180,7 @@ pub fn ablate_head() -> Vec<Wrong<Ablate>> {
         ),
         wrong!(
             "no numbers refused",
-            "no tokens or no batch are an error or a panic: there is nothing to replace then, and the result is as empty as what came.",
+            "an empty batch, or one without tokens, is an error or a panic here: there is nothing to replace then, and the result is as empty as what came.",
             |heads, head, instead| {
                 fits(heads, head, instead)?;
                 if heads.elem_count() == 0 {

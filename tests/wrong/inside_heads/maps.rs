@@ -150,7 +150,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
         ),
         wrong!(
             "any type",
-            "f16 and other types were measured, or are a panic: only f32 and f64 are, so look at `weights.dtype()` first.",
+            "f16 and other types were measured, or cause a panic: only f32 and f64 are, so look at `weights.dtype()` first.",
             |weights| {
                 some(weights)?;
                 (weights * weights.maximum(TINY)?.log()?)?.sum(D::Minus1)?.neg()?.mean((0, 2))
@@ -158,7 +158,7 @@ pub fn attention_entropy() -> Vec<Wrong<Measure>> {
         ),
         wrong!(
             "nothing accepted",
-            "empty weights were accepted, or are a panic: a mean over nothing is 0 / 0. Refuse them first.",
+            "empty weights were accepted, or cause a panic: a mean over nothing is 0 / 0. Refuse them first.",
             |weights| {
                 let (batch, heads, seq_q, _) = weights.dims4()?;
                 match weights.elem_count() {
@@ -240,7 +240,7 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
         ),
         wrong!(
             "counted in u8",
-            "the real queries were counted in u8, which starts anew at 256: turn `real` into the type of the maps before the sum.",
+            "the real queries were counted in u8, which starts again from 0 at 256: turn `real` into the type of the maps before the sum.",
             |maps: &[Tensor], real: &Tensor| {
                 let count = real.sum_all()?.to_scalar::<u8>()?;
                 let (heads, real) = checked(maps, real)?;
@@ -363,7 +363,7 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
         ),
         wrong!(
             "as many heads in every layer",
-            "layers with different numbers of heads were refused, or are a panic: join them along the heads, with `cat`. `stack` wants equal shapes.",
+            "layers with different numbers of heads were refused, or cause a panic: join them along the heads, with `cat`. `stack` wants equal shapes.",
             |maps: &[Tensor], real: &Tensor| {
                 let (heads, real) = checked(maps, real)?;
                 Tensor::stack(maps, 1)?;
@@ -430,7 +430,7 @@ pub fn head_diversity() -> Vec<Wrong<Distances>> {
         ),
         wrong!(
             "maps[0] of no layers",
-            "no layers are a panic: `maps[0]` of an empty slice does not exist. Ask with `maps.first()` or `maps.is_empty()`, and return an error.",
+            "this panics when there are no layers: `maps[0]` of an empty slice does not exist. Ask with `maps.first()` or `maps.is_empty()`, and return an error.",
             |maps: &[Tensor], real: &Tensor| {
                 maps[0].dims4()?;
                 let (heads, real) = checked(maps, real)?;

@@ -90,7 +90,7 @@ pub fn rollout() -> Vec<Wrong<Rollout>> {
         ),
         wrong!(
             "divided in the end only",
-            "rows are divided once, after the product: a row that sums to less than the others in one layer then counts too little in the next. Divide in every layer.",
+            "rows are divided only once, after the product: a row that sums to less than the others in one layer then counts too little in the next. Divide in every layer.",
             |maps: &[Tensor]| {
                 let make = |map: &Tensor| map.mean(1)?.broadcast_add(&eye(map)?);
                 normal(&fold(maps, make, |below, this| this.matmul(below))?)
@@ -188,7 +188,7 @@ pub fn rollout() -> Vec<Wrong<Rollout>> {
         ),
         wrong!(
             "maps[0] of no layers",
-            "no layers are a panic: `maps[0]` of an empty slice does not exist. Ask with `maps.first()` or `maps.is_empty()`, and return an error.",
+            "this panics when there are no layers: `maps[0]` of an empty slice does not exist. Ask with `maps.first()` or `maps.is_empty()`, and return an error.",
             |maps: &[Tensor]| {
                 maps[0].dims4()?;
                 fold(maps, |map| layer(&map.mean(1)?), |below, this| this.matmul(below))
