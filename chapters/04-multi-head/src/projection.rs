@@ -28,13 +28,13 @@ mod tests {
     use candle_core::Module;
 
     /// A layer, a batch that is a transposed view, and how far a result is from the sums taken one by one.
-    fn case() -> Result<(Linear, Tensor, impl Fn(Tensor) -> Result<f32>)> {
+    fn case() -> Result<(Linear, Tensor, impl Fn(Tensor) -> Result<f64>)> {
         let layer =
             Linear::new(seeded::normal(1, (3, 4))?, Some(seeded::normal(2, 3)?));
         let x = seeded::normal(3, (2, 4, 5))?.transpose(1, 2)?; // (2, 5, 4)
         let products = x.unsqueeze(2)?.broadcast_mul(layer.weight())?; // (2, 5, 3, 4)
         let expected = products.sum(3)?.broadcast_add(&seeded::normal(2, 3)?)?;
-        let apart = move |out: Tensor| (out - &expected)?.abs()?.max_all()?.to_scalar();
+        let apart = move |out: Tensor| compare::largest_error(&out, &expected);
         Ok((layer, x, apart))
     }
 

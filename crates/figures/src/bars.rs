@@ -17,7 +17,7 @@ const STACKED_GAP: f64 = 3.0;
 /// The widest label before it is broken into two lines.
 const LABELS: f64 = 190.0;
 
-/// Horizontal bars with their values printed: one a label, or a group a label.
+/// Horizontal bars with their values printed: one per label, or a group per label.
 ///
 /// ```
 /// # fn main() -> Result<(), figures::FigureError> {

@@ -3,7 +3,7 @@
 //! | type | shows |
 //! |---|---|
 //! | [`Lines`] | named series over one axis, logarithmic on request, with theory dashed and bands of spread |
-//! | [`Bars`] | one number a label, or one group of numbers a label |
+//! | [`Bars`] | one number per label, or one group of numbers per label |
 //! | [`Heatmap`] | a matrix: attention weights, scores, a mask, one panel a head |
 //! | [`Vectors2d`] | arrows from the origin, and the angle between two of them |
 //! | [`Diagram`] | what flows where: boxes, steps and grids in rows, arrows between them, shapes as labels |

@@ -46,7 +46,7 @@ fn counts() -> String {
         "exponentials, millions",
         "scores and weights moved",
         "keys and values asked for",
-        "loads and stores per multiply-add",
+        "numbers loaded or stored per multiply-add",
     ];
     table(&head, rows.collect())
         + "\n(One head of 2,048 tokens, 64 numbers each, counted by `rungs::costs`; the kernel's loads with AVX2. –: the \

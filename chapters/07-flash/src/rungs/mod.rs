@@ -3,7 +3,7 @@
 //! - [`naive`]: all scores in memory, candle operations;
 //! - [`rowwise`]: one query after the other, with an online softmax: no scores in memory;
 //! - [`tiled`]: a block of queries meets a block of keys, in plain loops;
-//! - [`vectorised`]: the same, laid out so that the compiler makes vector instructions of the loops;
+//! - [`vectorised`]: tiles of 96 queries, laid out so that the compiler makes vector instructions of the loops;
 //! - [`kernel`]: [`flash_attention`], where the vector instructions are written out.
 //!
 //! [`costs`] counts what each has to do; the example `climb` measures it.
