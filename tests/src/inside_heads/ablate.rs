@@ -58,8 +58,8 @@ fn ablate_laws() -> Check<Ablate> {
         same(&given(heads, head, instead), f(heads, head, instead), &expected, exactly())
     };
     Check::new("inside_heads::ablate_head", wrong::inside_heads::ablate_head())
-        .law(Implementation, "head 0 of two becomes zeros, head 1 stays", move |f| {
-            law(f, &heads(&[[[1., 2.]], [[3., 4.]]])?, 0, None)
+        .law(Implementation, "head 0 of three becomes zeros, the others stay", move |f| {
+            law(f, &heads(&[[[1., 2.]], [[3., 4.]], [[5., 6.]]])?, 0, None)
         })
         .law(Implementation, "the last of three heads, with two tokens", move |f| {
             let x = heads(&[[[1., 2.], [3., 4.]], [[5., 6.], [7., 8.]], [[9., 1.], [2., 3.]]])?;

@@ -140,6 +140,15 @@ pub fn ablate_head() -> Vec<Wrong<Ablate>> {
             }
         ),
         wrong!(
+            "heads counted from the end",
+            "heads are counted from the end: head 0 is the first of dimension 1, not the last.",
+            |heads, head, instead| {
+                fits(heads, head, instead)?;
+                let at = heads.dim(1)? - 1 - head;
+                put(heads, 1, at, &right(&heads.narrow(1, at, 1)?, instead)?)
+            }
+        ),
+        wrong!(
             "heads counted from 1",
             "heads are counted from 1: head 0 is the first.",
             |heads, head, instead| {

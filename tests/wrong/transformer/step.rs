@@ -18,6 +18,7 @@ enum Fault {
     TargetAsSource,
     ModelTwice,
     LossAfter,
+    AveragedAgain,
     NotUpdated,
     UpdatedTwice,
     Detached,
@@ -56,7 +57,10 @@ fn step(
     if fault == ModelTwice {
         model(source, &reads)?;
     }
-    let lost = loss(&said, &says)?;
+    let mut lost = loss(&said, &says)?;
+    if fault == AveragedAgain {
+        lost = (lost / seq as f64)?;
+    }
     let number = |lost: &Tensor| match fault {
         ThroughF32 => Ok(f64::from(lost.to_dtype(DType::F32)?.to_scalar::<f32>()?)),
         _ => lost.to_dtype(DType::F64)?.to_scalar::<f64>(),
@@ -141,6 +145,11 @@ pub fn training_step() -> Vec<Wrong<TrainingStep>> {
             SourceRead,
             "source read as target",
             "the model reads the source in place of the target, so it cannot know what has been written so far."
+        ),
+        faulty!(
+            AveragedAgain,
+            "averaged again",
+            "the loss is divided by the number of tokens: `loss` gives what counts, and whether it is a mean is its own affair."
         ),
         faulty!(
             TargetAsSource,

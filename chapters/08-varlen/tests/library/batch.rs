@@ -105,5 +105,5 @@ pub fn bits(x: &Tensor) -> Result<Vec<u64>> {
 /// The largest Euclidean norm of a row.
 pub fn norm(x: &Tensor) -> Result<f64> {
     let squares = numbers(&x.to_dtype(DType::F64)?.sqr()?.sum(D::Minus1)?)?;
-    Ok(squares.into_iter().fold(0., f64::max).sqrt())
+    Ok(squares.into_iter().fold(0., compare::larger).sqrt())
 }
