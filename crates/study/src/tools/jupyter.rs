@@ -68,6 +68,8 @@ impl Jupyter {
             .env("JUPYTER_DATA_DIR", own("data"))
             .env("JUPYTER_RUNTIME_DIR", own("runtime"))
             .env("IPYTHONDIR", own("ipython"))
+            // Elsewhere a pipe has the system's own encoding: on Windows one without √ or Greek letters.
+            .env("PYTHONUTF8", "1")
             .env_remove("JUPYTER_PATH")
             .env_remove("PYTHONPATH")
             .env_remove("PYTHONHOME");
@@ -217,6 +219,16 @@ mod tests {
     fn a_list_of_requirements_is_read() {
         let list = "# pins\nipython==8 ; python_full_version < '3.11'\nipython==9\nzmq==1\n";
         assert_eq!(names(list), ["ipython", "zmq"]);
+    }
+
+    /// A cell may begin with any letter, and the executor prints it.
+    #[test]
+    fn python_writes_utf_8_everywhere() {
+        let folder = || PathBuf::from("folder");
+        let jupyter = Jupyter { python: folder(), home: folder(), notebooks: folder() };
+        let command = jupyter.module("jupyterlab");
+        let mut variables = command.get_envs();
+        assert!(variables.any(|(name, value)| name == "PYTHONUTF8" && value == Some("1".as_ref())));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Temporary folders under `$STUDY_HOME/tmp`, and the lock that lets one installation run at a time.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
+
+use crate::interrupt;
 
 /// A temporary folder that vanishes with this value, or, if the program is killed, when the next one is made.
 pub struct Scratch {
@@ -54,12 +57,18 @@ pub fn installing(home: &Path) -> Result<File> {
 
 fn exclusive(path: &Path) -> Result<File> {
     let fail = || format!("can't lock `{}`", path.display());
-    let file = File::create(path).with_context(fail)?;
+    // Not emptied: a system may refuse that while another program holds the lock.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let file = file.with_context(fail)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             eprintln!("Waiting for another `cargo study` to finish installing …");
-            file.lock().with_context(fail)?;
+            // A lock that is waited for in one go is deaf to Ctrl-C.
+            while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                interrupt::check()?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
         }
         Err(TryLockError::Error(error)) => return Err(error).with_context(fail),
     }
