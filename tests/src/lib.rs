@@ -33,27 +33,27 @@ mod wrong;
 
 pub use harness::{Entry, Proof, State, Verdict, run};
 
-/// Every wrong answer of the zoo, judged.
+/// Every wrong answer of the zoo, judged, on as many threads as the machine has.
 pub fn zoo() -> Vec<Proof> {
-    let weeks: [Vec<Proof>; _] = [
+    let weeks: [&[fn() -> Vec<Proof>]; _] = [
         #[cfg(feature = "dot-products")]
-        dot_products::zoo(),
+        dot_products::ZOO,
         #[cfg(feature = "scaling")]
-        scaling::zoo(),
+        scaling::ZOO,
         #[cfg(feature = "masking")]
-        masking::zoo(),
+        masking::ZOO,
         #[cfg(feature = "multi-head")]
-        multi_head::zoo(),
+        multi_head::ZOO,
         #[cfg(feature = "transformer")]
-        transformer::zoo(),
+        transformer::ZOO,
         #[cfg(feature = "inside-heads")]
-        inside_heads::zoo(),
+        inside_heads::ZOO,
         #[cfg(feature = "flash")]
-        flash::zoo(),
+        flash::ZOO,
         #[cfg(feature = "varlen")]
-        varlen::zoo(),
+        varlen::ZOO,
         #[cfg(feature = "gpu")]
-        gpu::zoo(),
+        gpu::ZOO,
     ];
-    weeks.into_iter().flatten().collect()
+    harness::in_parallel(&weeks.concat()).into_iter().flatten().collect()
 }

@@ -27,7 +27,12 @@ pub struct Breach {
 impl Breach {
     /// A counterexample in words.
     pub fn text(given: &str, expected: &str, got: &str) -> Self {
-        Self { given: given.into(), expected: expected.into(), got: got.into(), skip: false }
+        Self {
+            given: show::written(given),
+            expected: expected.into(),
+            got: got.into(),
+            skip: false,
+        }
     }
 
     /// The law cannot be tried here.
@@ -159,7 +164,7 @@ pub fn same(given: &str, answer: Result<Tensor>, expected: &Tensor, rounding: Ro
 
 /// The value of an answer; an error becomes a breach that shows the inputs.
 pub fn value<T>(given: &str, answer: Result<T>) -> std::result::Result<T, Breach> {
-    answer.map_err(|error| Breach { given: given.into(), ..Breach::from(error) })
+    answer.map_err(|error| Breach { given: show::written(given), ..Breach::from(error) })
 }
 
 /// The law that every value is finite.

@@ -5,6 +5,7 @@ pub mod check;
 pub mod compare;
 pub mod fixtures;
 pub mod gradient;
+mod parallel;
 mod quiet;
 pub mod run;
 pub mod show;
@@ -13,5 +14,6 @@ pub mod why;
 
 pub use check::{Check, Proof};
 pub use compare::{Breach, Outcome};
+pub(crate) use parallel::in_parallel;
 pub use run::{Entry, run};
 pub use verdict::{Cause, Group, LawResult, State, Verdict};

@@ -31,20 +31,25 @@ pub(super) fn tensor_to(tensor: &Tensor, digits: usize) -> String {
     }
 }
 
+/// Stands around the number of inputs that are held until their text is wanted: most laws hold, and nobody reads it.
+const HELD: char = '\u{fffc}';
+
+/// The named inputs of a call.
+type Named = Vec<(String, Tensor)>;
+
 thread_local! {
     static LAST_INPUTS: RefCell<String> = const { RefCell::new(String::new()) };
+    static HELD_INPUTS: RefCell<Vec<Named>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Named inputs of a call, one below the other. Laws print them before the call, so that a panic finds them in
-/// `last_inputs`.
+/// Named inputs of a call, one below the other. Laws call this before the answer, so that a panic finds them in
+/// `last_inputs`. The text holds their place until [`written`] prints them.
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
-    remember(
-        named
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", tensor(value)))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    )
+    let named = named.iter().map(|&(name, value)| (name.to_owned(), value.clone())).collect();
+    remember(HELD_INPUTS.with_borrow_mut(|held| {
+        held.push(named);
+        format!("{HELD}{}{HELD}", held.len() - 1)
+    }))
 }
 
 /// The inputs of a call that are not all tensors: returns the text, and keeps it for a panic.
@@ -54,7 +59,25 @@ pub fn remember(text: impl Into<String>) -> String {
     text
 }
 
-/// The inputs printed last on this thread.
+/// A text with the inputs of this law, printed, where they are held.
+pub(super) fn written(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| match part.parse() {
+        Ok(number) if at % 2 == 1 => printed(number),
+        _ => part.to_owned(),
+    };
+    text.split(HELD).enumerate().map(part).collect()
+}
+
+fn printed(number: usize) -> String {
+    HELD_INPUTS.with_borrow(|held| {
+        let named = held.get(number).into_iter().flatten();
+        let lines: Vec<String> =
+            named.map(|(name, value)| format!("{name}: {}", tensor(value))).collect();
+        lines.join("\n")
+    })
+}
+
+/// The inputs of the last call on this thread.
 pub(super) fn last_inputs() -> String {
     LAST_INPUTS.with_borrow(Clone::clone)
 }
@@ -62,6 +85,7 @@ pub(super) fn last_inputs() -> String {
 /// Forgets the inputs of the law before.
 pub(super) fn forget_inputs() {
     LAST_INPUTS.take();
+    HELD_INPUTS.take();
 }
 
 /// In how many digits two numbers that differ look different: five when that is enough.
@@ -170,6 +194,18 @@ mod tests {
     fn a_matrix_is_printed_row_by_row() -> Result<()> {
         let matrix = Tensor::new(&[[1f32, 0.5], [0., 10.]], &Device::Cpu)?;
         assert_eq!(tensor(&matrix), "[2, 2] f32\n  [   1  0.5 ]\n  [   0   10 ]");
+        Ok(())
+    }
+
+    #[test]
+    fn inputs_are_printed_when_their_text_is_wanted() -> Result<()> {
+        let [one, two] = [1f32, 2.].map(|value| Tensor::new(&[value], &Device::Cpu));
+        let (first, second) = (inputs(&[("a", &one?)]), inputs(&[("b", &two?)]));
+        let text = format!("{second}\nscale: 3\n{first}");
+        assert_eq!(written(&text), "b: [1] f32 [ 2 ]\nscale: 3\na: [1] f32 [ 1 ]");
+        assert_eq!(written(&last_inputs()), "b: [1] f32 [ 2 ]");
+        forget_inputs();
+        assert_eq!(last_inputs(), "");
         Ok(())
     }
 
