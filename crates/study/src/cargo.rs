@@ -57,7 +57,7 @@ pub fn cargo(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Runs a cargo command that compiles, and shows how far it is under `title`.
 pub fn compile(mut command: Command, title: &str) -> Result<Finished> {
-    let mut progress = Progress::start(title);
+    let mut progress = Progress::build(title);
     command
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
@@ -67,7 +67,9 @@ pub fn compile(mut command: Command, title: &str) -> Result<Finished> {
         Some(Step::Other(text)) => progress.detail(text),
         None => {}
     })?;
-    progress.clear();
+    if finished.status.success() {
+        progress.clear();
+    }
     Ok(finished)
 }
 

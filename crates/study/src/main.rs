@@ -9,19 +9,25 @@ mod cargo;
 mod checks;
 mod commands;
 mod context;
+mod estimate;
 mod interrupt;
 mod memory;
 mod names;
 mod nearest;
+mod place;
 mod process;
 mod regions;
 mod report;
 mod reward;
+mod saves;
 mod state;
+mod step;
+mod times;
 mod tools;
 mod ui;
 mod weeks;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -81,12 +87,17 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = interrupt::listen()
         .and_then(|()| Context::find())
+        .inspect(|context| times::keep_in(context.home()))
         .and_then(|context| cli.command.run(&context));
     match outcome {
         Ok(code) => code,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("Stopped. Nothing is left half done: type the same command to start again.");
-            ExitCode::from(interrupt::EXIT_CODE)
+            // The terminal may be gone.
+            let _ = writeln!(
+                std::io::stderr(),
+                "Stopped. Nothing is left half done: type the same command to start again."
+            );
+            ExitCode::from(interrupt::exit_code())
         }
         Err(error) => {
             eprintln!("{} {error:#}", ui::bad("error:", ui::Stream::Err));

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use process_wrap::std::{ChildWrapper, CommandWrap};
@@ -44,16 +44,15 @@ enum Piece {
 
 /// Runs `command` and hands every line of its output, and everything it ended with a carriage return, to `on_line`.
 ///
-/// Ctrl-C ends the program with all its children and returns [`interrupt::Interrupted`].
+/// Ctrl-C, and being told to end, ends the program with all its children and returns [`interrupt::Interrupted`].
 pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finished> {
-    let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = group(command).spawn().with_context(|| format!("can't start `{name}`"))?;
+    let mut running = Running::start(command, group)?;
     let (sender, receiver) = channel();
-    if let Some(stdout) = child.stdout().take() {
+    if let Some(stdout) = running.child.stdout().take() {
         forward(stdout, sender.clone(), Piece::Out);
     }
-    if let Some(stderr) = child.stderr().take() {
+    if let Some(stderr) = running.child.stderr().take() {
         forward(stderr, sender, Piece::Err);
     }
     let (mut stdout, mut stderr) = (String::new(), String::new());
@@ -70,29 +69,37 @@ pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finish
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if interrupt::pressed() {
-            end(child.as_mut());
-            return Err(interrupt::Interrupted.into());
-        }
+        interrupt::check()?;
     }
     // A program may close its outputs before it ends.
     let status = loop {
-        if let Some(status) = child.try_wait().with_context(|| format!("lost sight of `{name}`"))? {
+        if let Some(status) = running.status()? {
             break status;
         }
-        if interrupt::pressed() {
-            end(child.as_mut());
-            return Err(interrupt::Interrupted.into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
+        interrupt::check()?;
+        std::thread::sleep(LOOK);
     };
     Ok(Finished { status, stdout, stderr })
 }
 
-/// Runs `command` in the foreground: it owns the terminal, and Ctrl-C is its own to handle.
-pub fn foreground(mut command: Command) -> Result<ExitStatus> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    command.status().with_context(|| format!("can't start `{name}`"))
+/// Runs `command` in the foreground: it owns the terminal, and Ctrl-C is its own to handle. Told to end otherwise, it ends
+/// with this program, which returns [`interrupt::Interrupted`].
+pub fn foreground(command: Command) -> Result<ExitStatus> {
+    let mut running = Running::start(command, CommandWrap::from)?;
+    loop {
+        if let Some(status) = running.status()? {
+            return if interrupt::dismissed() {
+                Err(interrupt::Interrupted.into())
+            } else {
+                Ok(status)
+            };
+        }
+        if interrupt::dismissed() {
+            running.dismiss();
+            return Err(interrupt::Interrupted.into());
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// The exit code of a program, for this one.
@@ -100,8 +107,20 @@ pub fn same(status: ExitStatus) -> ExitCode {
     match status.code().map(u8::try_from) {
         Some(Ok(code)) => ExitCode::from(code),
         Some(Err(_)) => ExitCode::FAILURE,
-        None => ExitCode::from(interrupt::EXIT_CODE), // ended by a signal
+        None => ExitCode::from(interrupt::code_of(signal_of(status))),
     }
+}
+
+/// The number of the signal that ended a program, or 0.
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> usize {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().and_then(|signal| usize::try_from(signal).ok()).unwrap_or(0)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_: ExitStatus) -> usize {
+    0
 }
 
 /// What `program` prints for `arguments`, or nothing when there is no such program or it fails.
@@ -120,22 +139,90 @@ fn group(command: Command) -> CommandWrap {
     command
 }
 
-fn end(child: &mut dyn ChildWrapper) {
-    #[cfg(unix)]
-    {
-        /// The number of SIGINT, what Ctrl-C sends, on every Unix.
-        const SIGINT: i32 = 2;
-        /// How long an interrupted child may take to end by itself.
-        const GRACE: Duration = Duration::from_secs(4);
-        let asked = std::time::Instant::now();
-        if child.signal(SIGINT).is_ok() {
-            while asked.elapsed() < GRACE && matches!(child.try_wait(), Ok(None)) {
-                std::thread::sleep(Duration::from_millis(50));
+/// How long to wait between two looks at a child.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long a child that was told to end may take.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_secs(4);
+
+/// What Ctrl-C sends, on every Unix.
+#[cfg(unix)]
+const SIGINT: i32 = 2;
+
+/// What `kill` sends, on every Unix.
+#[cfg(unix)]
+const SIGTERM: i32 = 15;
+
+/// A child. It does not outlive this value, whatever happens.
+struct Running {
+    child: Box<dyn ChildWrapper>,
+    name: String,
+    over: bool,
+}
+
+impl Running {
+    fn start(command: Command, wrap: fn(Command) -> CommandWrap) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = wrap(command).spawn().with_context(|| format!("can't start `{name}`"))?;
+        Ok(Self { child, name, over: false })
+    }
+
+    /// How it ended, if it has.
+    fn status(&mut self) -> Result<Option<ExitStatus>> {
+        let status =
+            self.child.try_wait().with_context(|| format!("lost sight of `{}`", self.name))?;
+        self.over |= status.is_some();
+        Ok(status)
+    }
+
+    /// Whether it ends by itself within `time`.
+    fn ends_within(&mut self, time: Duration) -> bool {
+        let asked = Instant::now();
+        while matches!(self.status(), Ok(None)) {
+            if asked.elapsed() > time {
+                return false;
             }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    /// Ends a program of the foreground, which may have to save something first.
+    fn dismiss(&mut self) {
+        // Whoever told this program to end has likely told that one; told twice, it might save nothing.
+        let mut over = self.ends_within(Duration::from_secs(1));
+        #[cfg(unix)]
+        for signal in [SIGINT, SIGTERM] {
+            over = over || (self.child.signal(signal).is_ok() && self.ends_within(GRACE));
+        }
+        if !over {
+            self.kill();
         }
     }
-    // Nothing is left to be said to a child that can't be killed because it has ended.
-    let _ = child.kill();
+
+    /// Ends it and its children, which may first end by themselves.
+    fn end(&mut self) {
+        #[cfg(unix)]
+        if self.child.signal(SIGINT).is_ok() {
+            self.ends_within(GRACE);
+        }
+        self.kill();
+    }
+
+    fn kill(&mut self) {
+        // Nothing is left to be said to a child that can't be killed because it has ended.
+        let _ = self.child.kill();
+        self.over = true;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.over {
+            self.end();
+        }
+    }
 }
 
 fn forward(from: impl Read + Send + 'static, to: Sender<Piece>, piece: fn(String) -> Piece) {

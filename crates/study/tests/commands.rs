@@ -1,20 +1,12 @@
 //! The commands as a learner calls them, on a course with one tiny chapter.
 
+mod course;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
-
-struct Course {
-    folder: TempDir,
-}
-
-struct Answer {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
+use course::{Course, has};
 
 /// The kernel builds its packages in `.study`, inside this repository: cargo must not take them for the workspace's.
 #[test]
@@ -29,83 +21,6 @@ fn a_package_of_the_kernel_is_none_of_the_workspace() {
     cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]);
     let answer = cargo.arg(&manifest).output().unwrap();
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-}
-
-impl Course {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(
-            &Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/sample"),
-            folder.path(),
-        );
-        let course = Self { folder };
-        for chapter in ["counting", "adding"] {
-            assert_eq!(course.study(&["reset", chapter]).code, Some(0));
-        }
-        course
-    }
-
-    fn exercise(&self) -> PathBuf {
-        self.folder.path().join("chapters/02-counting/src/exercise.rs")
-    }
-
-    /// What cargo has compiled of the course.
-    fn built(&self) -> bool {
-        self.folder.path().join("target").exists()
-    }
-
-    /// Writes `body` into the exercise in place of its next `todo!()`.
-    fn solve(&self, body: &str) {
-        let text = fs::read_to_string(self.exercise()).unwrap();
-        assert!(text.contains("todo!()\n"), "{text}");
-        let at = text.find("    todo!()\n").unwrap();
-        fs::write(
-            self.exercise(),
-            [&text[..at], "    ", body, "\n", &text[at + "    todo!()\n".len()..]].concat(),
-        )
-        .unwrap();
-    }
-
-    fn backups(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.exercise().parent().unwrap()).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.to_string_lossy().contains("exercise.backup-")).collect()
-    }
-
-    fn study(&self, arguments: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_study"))
-            .args(arguments)
-            .current_dir(self.folder.path().join("chapters"))
-            .env_remove("STUDY_HOME")
-            .env("CARGO_TARGET_DIR", self.folder.path().join("target"))
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap();
-        Answer {
-            code: output.status.code(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
-#[track_caller]
-fn has(text: &str, part: &str) {
-    assert!(text.contains(part), "`{part}` is not in:\n{text}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::exit;
 use crate::backup;
 use crate::context::Context;
+use crate::place;
 use crate::process;
 use crate::tools::binary::KERNEL;
 use crate::tools::jupyter::Jupyter;
@@ -19,7 +20,8 @@ use crate::ui::{Stream, good};
 
 /// Open the course's notebooks in JupyterLab, with a Rust kernel
 #[derive(Args)]
-#[command(after_help = "Example: cargo study lab -- --port 9999
+#[command(after_help = "Examples: cargo study lab -- --port 9999
+          cargo study lab -- --ip 0.0.0.0     (in a container, to reach it from outside)
 
 The first time, it installs the pinned Rust kernel and JupyterLab into `.study` (five to twenty minutes) and runs the
 notebooks' first cell once, so that your first notebook starts in seconds. A second notebook open at the same time compiles
@@ -44,6 +46,9 @@ const FIRST_CELL: &str =
 impl Lab {
     /// Installs what is missing, warms the cache, and runs JupyterLab until it is shut down.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        let root = place::is_root();
+        // Before the installation, which takes minutes.
+        self.say_where(root);
         let jupyter = Jupyter::ensure(context)?;
         let warmed = Warmed::now(context);
         if self.setup_only || !warmed.is_current() {
@@ -58,9 +63,29 @@ impl Lab {
         if self.no_open {
             command.arg("--no-browser");
         }
+        if root && !self.has("--allow-root") {
+            command.arg("--allow-root");
+        }
         command.args(&self.rest);
         let status = process::foreground(command)?;
         Ok(exit(!status.success() && !crate::interrupt::pressed()))
+    }
+
+    /// What is special about the place where it runs, and what to type.
+    fn say_where(&self, root: bool) {
+        if root {
+            eprintln!("You are root, which JupyterLab refuses: it is started with --allow-root.");
+        }
+        if place::is_container() && !self.has("--ip") {
+            eprintln!(
+                "This looks like a container. If its ports are not forwarded by themselves, type `cargo study lab -- --ip 0.0.0.0`,\nand publish port 8888: only then is JupyterLab reached from outside."
+            );
+        }
+    }
+
+    /// Whether the learner gave JupyterLab this option.
+    fn has(&self, option: &str) -> bool {
+        self.rest.iter().any(|given| given.split('=').next() == Some(option))
     }
 }
 

@@ -1,17 +1,16 @@
 //! `cargo study watch`: checks a chapter whenever its exercise file is saved.
 
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
-use notify_debouncer_mini::{new_debouncer, notify::RecursiveMode};
 use workbook::Chapter;
 
 use super::check::{Scope, check};
 use crate::context::Context;
+use crate::saves::Saves;
+use crate::ui::{Stream, bad};
 use crate::{interrupt, names};
 
 /// Check a chapter each time you save its exercise file; Ctrl-C stops it
@@ -24,6 +23,9 @@ pub struct Watch {
     chapter: Option<String>,
 }
 
+/// How long it waits between two looks at the files.
+const LOOK: Duration = Duration::from_millis(200);
+
 impl Watch {
     /// Watches until Ctrl-C.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
@@ -32,54 +34,47 @@ impl Watch {
             Some(typed) => vec![names::chapter(&all, typed)?],
             None => all,
         };
-        match watch(context, &watched, self.chapter.is_some()) {
-            Err(error) if error.is::<interrupt::Interrupted>() => Ok(ExitCode::SUCCESS),
-            Err(error) => Err(error),
-            Ok(()) => Ok(ExitCode::SUCCESS),
+        let Err(error) = watch(context, &watched, self.chapter.is_some());
+        if error.is::<interrupt::Interrupted>() && !interrupt::dismissed() {
+            return Ok(ExitCode::SUCCESS);
         }
+        Err(error)
     }
 }
 
-fn watch(context: &Context, chapters: &[Chapter], check_now: bool) -> Result<()> {
-    let (sender, receiver) = channel();
-    let mut debouncer = new_debouncer(Duration::from_millis(300), sender)
-        .context("can't watch files on this system")?;
-    for chapter in chapters {
-        // The folder: an editor may put a new file in the old one's place.
-        let folder = chapter.dir.join("src");
-        debouncer
-            .watcher()
-            .watch(&folder, RecursiveMode::NonRecursive)
-            .with_context(|| format!("can't watch `{}`", folder.display()))?;
-    }
+fn watch(
+    context: &Context,
+    chapters: &[Chapter],
+    check_now: bool,
+) -> Result<std::convert::Infallible> {
+    let mut saves = Saves::of(chapters.iter().map(Chapter::exercise_path));
     if check_now && let [chapter] = chapters {
-        check(context, chapter, Scope::Chapter)?;
+        once(context, chapter)?;
     }
     waiting();
     loop {
         interrupt::check()?;
-        let events = match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(events) => {
-                events.context("watching the files failed; start `cargo study watch` again")?
-            }
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        };
-        let edited =
-            |chapter: &&Chapter| events.iter().any(|event| is_exercise_of(&event.path, chapter));
-        for chapter in chapters.iter().filter(edited) {
+        std::thread::sleep(LOOK);
+        let saved = saves.look();
+        for &at in &saved {
             println!();
-            check(context, chapter, Scope::Chapter)?;
+            once(context, &chapters[at])?;
         }
-        if chapters.iter().any(|chapter| edited(&chapter)) {
+        if !saved.is_empty() {
             waiting();
         }
     }
 }
 
-/// By name, not by whole path: a watcher may report a path with links resolved.
-fn is_exercise_of(path: &Path, chapter: &Chapter) -> bool {
-    path.ends_with(Path::new(&chapter.stem).join("src").join("exercise.rs"))
+/// Checks; what can't be checked now is told, and may be mended by the next save.
+fn once(context: &Context, chapter: &Chapter) -> Result<()> {
+    match check(context, chapter, Scope::Chapter) {
+        Err(error) if !error.is::<interrupt::Interrupted>() => {
+            eprintln!("{} {error:#}", bad("error:", Stream::Err));
+            Ok(())
+        }
+        checked => checked.map(drop),
+    }
 }
 
 fn waiting() {

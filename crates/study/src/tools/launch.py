@@ -1,21 +1,24 @@
 """Starts the Rust kernel in a build folder of its own that stays, so that its first cell compiles next to nothing.
 
-A folder serves one kernel at a time: the first free one is taken, or a new one is made. The lock goes with the process.
+A folder serves one kernel at a time: the first free one is taken, or a new one is made. The lock goes with this process,
+which stays beside the kernel and ends it, with all it runs, when Jupyter is gone without having done so.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 kernel, folders, connection = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 
 
 def locked(path):
-    """Opens the file and locks it, for this process and the one that takes its place; None when another has it."""
+    """Opens the file and locks it for this process; None when another has it."""
     file = open(path, "a+")
-    os.set_inheritable(file.fileno(), True)
     try:
         if os.name == "nt":
             import msvcrt
@@ -42,6 +45,13 @@ def free():
         number += 1
 
 
+def outlive(jupyter):
+    """Ends this process and its group, which Jupyter made for it, when it has another parent than `jupyter`."""
+    while os.getppid() == jupyter:
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
+
+
 def said(*command):
     """What the command prints; nothing when it can't be run."""
     result = subprocess.run(command, capture_output=True, text=True)
@@ -56,6 +66,7 @@ debug-assertions = false
 overflow-checks = false
 """
 
+jupyter = os.getppid()
 folder, lock = free()
 compiler = said("rustc", "-vV")
 stamp = folder / "compiler.txt"
@@ -75,7 +86,6 @@ libraries = said("rustc", "--print", "target-libdir")
 search = {"win32": "PATH", "darwin": "DYLD_FALLBACK_LIBRARY_PATH"}.get(sys.platform, "LD_LIBRARY_PATH")
 os.environ[search] = os.pathsep.join(filter(None, [libraries, os.environ.get(search)]))
 
-command = [kernel, "--control_file", connection]
-if os.name == "nt":
-    sys.exit(subprocess.call(command))
-os.execvp(kernel, command)
+if os.name != "nt" and os.getpgrp() == os.getpid():
+    threading.Thread(target=outlive, args=[jupyter], daemon=True).start()
+sys.exit(subprocess.call([kernel, "--control_file", connection]))
