@@ -22,8 +22,8 @@ use crate::tools::program::Program;
 
 The implementations take turns, so that a machine that slows down for a while slows all of them down. Each cell is a
 median; ± is half the interquartile range. Memory is the most that was held at once beyond inputs and results; for
-PyTorch, it is how far its process grew. Ctrl-C stops, and keeps what has been measured so far. The first time, candle
-is compiled again in release mode, which takes a few minutes.
+PyTorch, it is how far its process grew. Ctrl-C stops, and keeps what has been measured so far. What is measured is
+compiled as for everything else here: with all optimisation, in the dev profile too.
 
 With --device cuda the flash kernels are compiled too, for the card in this machine: that needs NVIDIA's compiler, nvcc,
 and takes hours the first time. So it happens only when asked for; auto is the CPU. A cell on a card is the time between
@@ -34,7 +34,7 @@ pub struct Bench {
 }
 
 const PROGRAM: Program =
-    Program { package: "bench", binary: "bench", profile: "release", features: &[] };
+    Program { package: "bench", binary: "bench", profile: "dev", features: &[] };
 const WITH_CUDA: Program = Program { features: &["cuda"], ..PROGRAM };
 
 impl Bench {

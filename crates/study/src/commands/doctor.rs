@@ -10,7 +10,7 @@ use sysinfo::{Disks, MemoryRefreshKind, RefreshKind, System};
 use super::exit;
 use crate::context::Context;
 use crate::process::ask;
-use crate::tools::binary::{KERNEL, MDBOOK, Tool};
+use crate::tools::binary::{KERNEL, Tool};
 use crate::tools::{at_least, jupyter, python, version_in};
 use crate::ui::{Stream, bad, good, open};
 
@@ -48,7 +48,6 @@ impl Doctor {
         let mut missing = false;
         for (name, finding) in [
             ("Rust", rust()),
-            ("mdbook", tool(context, &MDBOOK, "cargo study serve")),
             ("Rust kernel", tool(context, &KERNEL, "cargo study lab")),
             ("Jupyter", jupyter(context)),
             ("CUDA", cuda()),

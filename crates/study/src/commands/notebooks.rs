@@ -8,12 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use super::exit;
-use super::serve::build_preprocessor;
-use crate::cargo::cargo;
 use crate::context::Context;
 use crate::nearest::suggestion;
 use crate::process;
 use crate::tools::jupyter::Jupyter;
+use crate::tools::program::Program;
 use crate::tools::scratch::Scratch;
 use crate::ui::{Stream, bad, good};
 
@@ -34,6 +33,10 @@ pub struct Notebooks {
     solved: bool,
 }
 
+/// Turns pages into notebooks, and takes in those that were run.
+const CELLS: Program =
+    Program { package: "mdbook-cells", binary: "mdbook-cells", profile: "dev", features: &[] };
+
 /// The longest a cell may run, in seconds.
 const TIMEOUT: u32 = 600;
 
@@ -42,7 +45,7 @@ impl Notebooks {
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let stems = self.chosen(&pages(&context.root().join("book"))?)?;
         let jupyter = Jupyter::ensure(context)?;
-        build_preprocessor(context)?;
+        CELLS.build(context)?;
         let mut failed = Vec::new();
         for stem in &stems {
             match self.one(context, &jupyter, stem) {
@@ -113,7 +116,7 @@ impl Notebooks {
 
 /// Runs `mdbook-cells`; what it says is the error when it fails.
 fn cells(context: &Context, before: &[&str], file: &Path, after: &[&str]) -> Result<()> {
-    let mut command = cargo(context.root(), &["run", "--quiet", "--package", "mdbook-cells", "--"]);
+    let mut command = CELLS.command(context.root());
     command.args(before).arg(file).args(after);
     let finished = process::run(command, |_| ())?;
     if !finished.status.success() {

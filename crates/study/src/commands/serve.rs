@@ -1,26 +1,28 @@
 //! `cargo study serve`: the pages in a browser.
 
-use std::net::TcpListener;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use super::exit;
-use crate::cargo::{cargo, clean, compile};
 use crate::context::Context;
 use crate::process;
-use crate::tools::binary::MDBOOK;
+use crate::tools::program::Program;
 
 /// Open the course's pages in your browser; a saved page reloads itself
 #[derive(Args)]
-#[command(
-    after_help = "Example: cargo study serve --port 4000\n\nThe first time, it installs the pinned mdbook into `.study/bin` (a few minutes)."
-)]
+#[command(after_help = "Examples: cargo study serve --port 4000
+          cargo study serve --host 0.0.0.0 --no-open   (from a container: other machines may read, too)
+
+The first time, it compiles what builds the pages (half a minute). Nothing is installed.")]
 pub struct Serve {
     /// The local port to serve on
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// The address to serve on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
     /// Do not open a browser
     #[arg(long)]
     no_open: bool,
@@ -29,46 +31,24 @@ pub struct Serve {
     build_only: bool,
 }
 
+/// Builds the pages with mdBook's library, and serves them.
+const PAGES: Program = Program { package: "pages", binary: "pages", profile: "dev", features: &[] };
+
 impl Serve {
     /// Builds the pages, and serves them until Ctrl-C.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
-        let port = self.port.to_string();
-        if !self.build_only && TcpListener::bind(("127.0.0.1", self.port)).is_err() {
-            bail!(
-                "port {port} is taken. Type `cargo study serve --port {}`.",
-                self.port.wrapping_add(1).max(1024)
-            );
-        }
-        let mdbook = MDBOOK.ensure(context)?;
-        build_preprocessor(context)?;
-        let mut command = clean(mdbook);
-        command.current_dir(context.root());
+        PAGES.build(context)?;
+        let mut command = PAGES.command(context.root());
         if self.build_only {
             command.arg("build");
         } else {
-            command.args(["serve", "--port", &port]);
+            command.args(["serve", "--host", &self.host, "--port", &self.port.to_string()]);
             if !self.no_open {
                 command.arg("--open");
             }
-            eprintln!(
-                "The pages are at http://localhost:{port} once they are built. Ctrl-C stops the server."
-            );
         }
         let status = process::foreground(command)?;
-        Ok(exit(self.build_only && !status.success()))
+        // A server that was stopped has done what it should.
+        Ok(exit(!status.success() && !crate::interrupt::pressed()))
     }
-}
-
-/// Builds what turns pages into notebooks and puts outputs under cells: mdbook calls it, silently, through cargo.
-pub fn build_preprocessor(context: &Context) -> Result<()> {
-    let build = ["build", "--package", "mdbook-cells"];
-    let built = compile(cargo(context.root(), &build), "Compiling mdbook-cells")?;
-    if !built.status.success() {
-        process::foreground(cargo(context.root(), &[&build[..], &["--quiet"]].concat()))
-            .context("mdbook-cells does not compile")?;
-        bail!(
-            "mdbook-cells does not compile; see above. Type `git status` to see whether one of the course's files was changed."
-        );
-    }
-    Ok(())
 }

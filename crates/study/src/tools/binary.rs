@@ -22,10 +22,6 @@ pub struct Tool {
     pub about: &'static str,
 }
 
-/// Builds and serves the pages.
-pub const MDBOOK: Tool =
-    Tool { name: "mdbook", version: "0.5.4", about: "builds the pages; once, a few minutes" };
-
 /// Runs Rust in notebooks.
 pub const KERNEL: Tool = Tool {
     name: "evcxr_jupyter",
