@@ -237,3 +237,32 @@ fn whoever_waits_for_an_installation_can_be_stopped() {
     study.tell("INT");
     assert_eq!(study.ended().code(), Some(130), "{}", study.said());
 }
+
+/// Jupyter starts it in a session of its own, where neither Ctrl-C nor a closed terminal reaches it.
+#[test]
+fn a_kernel_does_not_outlive_jupyter() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("SKIPPED: there is no python3");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [kernel, held, ready, launch] =
+        ["kernel", "held", "ready", "launch.py"].map(|name| folder.path().join(name));
+    let endless = format!(
+        "#!/usr/bin/env python3\nimport fcntl, time\nheld = open({held:?}, 'w')\n\
+         fcntl.flock(held, fcntl.LOCK_EX)\nopen({ready:?}, 'w').close()\ntime.sleep(1000)\n"
+    );
+    fs::write(&kernel, endless).unwrap();
+    fs::set_permissions(&kernel, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&launch, include_str!("../src/tools/launch.py")).unwrap();
+    let starts = "import subprocess, sys, time\n\
+                  subprocess.Popen([sys.executable, *sys.argv[1:]], start_new_session=True)\ntime.sleep(1000)\n";
+    let mut jupyter = Command::new("python3");
+    jupyter.args(["-c", starts]).args([&launch, &kernel, &folder.path().join("kernels")]);
+    let mut jupyter = jupyter.arg("connection").spawn().unwrap();
+    wait_until("the kernel runs", || ready.exists());
+    assert!(!is_gone(&held));
+    jupyter.kill().unwrap();
+    jupyter.wait().unwrap();
+    wait_until("the kernel has ended", || is_gone(&held));
+}
