@@ -2,7 +2,9 @@
 
 #![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
-use crate::kernel::data::real::{EXP2, Real};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::data::real::EXP2;
+use crate::kernel::data::real::Real;
 
 /// A set of instructions. To have one is to know that the processor has them.
 ///
@@ -84,6 +86,7 @@ pub(crate) unsafe trait Lanes: Copy + Send + Sync {
 }
 
 /// 2ʳ for |r| ≤ ½, by the polynomial of [`EXP2`].
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) fn exp2_of_rest<L: Lanes<Number = f32>>(lanes: L, rest: L::Vector) -> L::Vector {
     let mut sum = lanes.splat(EXP2[4]);
