@@ -17,9 +17,9 @@ impl Run {
         Self { tenths: std::array::from_fn(|tenth| whole * (tenth + 1) as f64 / 10.), whole }
     }
 
-    /// A build of `whole` seconds: what much else is made of is small and comes first.
+    /// A build of `whole` seconds: what much else is made of is small and comes first. (The shares are this course's.)
     pub fn build(whole: f64) -> Self {
-        const SHARE: [f64; 9] = [0.04, 0.09, 0.15, 0.22, 0.3, 0.39, 0.5, 0.63, 0.79];
+        const SHARE: [f64; 9] = [0.03, 0.07, 0.11, 0.17, 0.35, 0.47, 0.57, 0.68, 0.82];
         Self { tenths: SHARE.map(|share| share * whole), whole }
     }
 }
@@ -73,8 +73,11 @@ impl Estimate {
     /// How it went, when it ended after `elapsed` seconds.
     pub fn ended(&self, elapsed: f64) -> Run {
         let mut run = Run::even(elapsed);
-        for (tenth, &at) in run.tenths.iter_mut().zip(&self.tenths) {
-            *tenth = at;
+        let known = self.tenths.len();
+        run.tenths[..known].copy_from_slice(&self.tenths);
+        // Of what came after the last that is known, no more is known than that.
+        for at in known.max(1)..9 {
+            run.tenths[at] = run.tenths[at].max(run.tenths[at - 1]);
         }
         run
     }
@@ -101,8 +104,8 @@ mod tests {
         assert_eq!(estimate.left(0.), Some(100.));
         assert_eq!(estimate.left(30.), Some(70.));
         // Nine tenths of the parts are done, and the last part takes its time.
-        estimate.reached(0.9, 79.);
-        assert_eq!(estimate.left(80.), Some(20.));
+        estimate.reached(0.9, 82.);
+        assert_eq!(estimate.left(85.), Some(15.));
         assert_eq!(estimate.left(101.), None);
     }
 
@@ -131,6 +134,9 @@ mod tests {
         estimate.reached(1., 4.);
         let run = estimate.ended(10.);
         assert_eq!(run, Run { tenths: [1., 1., 1., 4., 4., 4., 4., 4., 4.], whole: 10. });
+        let mut slow = Estimate::new(None);
+        slow.reached(0.7, 9.);
+        assert_eq!(slow.ended(10.).tenths[6..], [9., 9., 9.]);
     }
 
     #[test]

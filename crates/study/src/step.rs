@@ -69,7 +69,7 @@ impl Step {
     pub fn left(&self, at: f64) -> String {
         match self.seconds_left(at) {
             Some(left) => estimate::words(left),
-            None => took(Duration::from_secs_f64(at)),
+            None => so_far(at),
         }
     }
 
@@ -89,7 +89,7 @@ impl Step {
         let count = self.parts.as_ref().map(|Parts { done, all, .. }| format!("{done} of {all}, "));
         let time = match left {
             Some(left) => estimate::words(left),
-            None => format!("{} so far", took(Duration::from_secs_f64(at))),
+            None => so_far(at),
         };
         let detail =
             if self.detail.is_empty() { String::new() } else { format!(" ({})", self.detail) };
@@ -108,6 +108,16 @@ impl Step {
     fn known(&self) -> times::Step<'_> {
         let parts = self.parts.as_ref().map_or(0, |parts| parts.all.saturating_sub(parts.before));
         times::Step { title: &self.title, parts, build: self.build }
+    }
+}
+
+/// The seconds that have gone: a bar shows no tenths of them.
+fn so_far(at: f64) -> String {
+    let whole = at.floor();
+    if whole < 60. {
+        format!("{whole} s so far")
+    } else {
+        format!("{} so far", took(Duration::from_secs_f64(whole)))
     }
 }
 
@@ -165,7 +175,7 @@ mod tests {
         let lines = told(&mut Step::new("Waiting", false), 100, |_| None);
         assert_eq!(
             lines,
-            ["5.0 s", "10.0 s", "20.0 s", "40.0 s", "1 min 20 s"]
+            ["5 s", "10 s", "20 s", "40 s", "1 min 20 s"]
                 .map(|time| format!("Waiting: {time} so far"))
         );
     }
@@ -173,8 +183,8 @@ mod tests {
     #[test]
     fn a_build_is_estimated_from_the_first_package_on() {
         let mut step = Step::new("Compiling", true);
-        assert_eq!(step.left(30.), "30.0 s");
-        // Ten seconds ago nothing was to be done but wait.
+        // Half a minute went by with waiting for another cargo.
+        assert_eq!(step.left(30.5), "30 s so far");
         step.set(30., 100, 300);
         let left = step.seconds_left(30.).unwrap();
         assert!(left > 1., "{left}");

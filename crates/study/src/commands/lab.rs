@@ -127,11 +127,7 @@ fn warm(context: &Context, jupyter: &Jupyter) -> Result<()> {
     });
     fs::write(&file, notebook.to_string())
         .with_context(|| format!("can't write `{}`", file.display()))?;
-    let run = jupyter.execute(
-        &file,
-        0,
-        "Compiling what the notebooks use (a minute or two the first time)",
-    )?;
+    let run = jupyter.execute(&file, 0, "Compiling what the notebooks use")?;
     if let Some(fault) = run.fault() {
         bail!(
             "the notebooks' first cell does not run:\n{fault}\n\nType `cargo build --package course` to see whether the course compiles."
