@@ -45,16 +45,28 @@ enum Piece {
 /// Runs `command` and hands every line of its output, and everything it ended with a carriage return, to `on_line`.
 ///
 /// Ctrl-C, and being told to end, ends the program with all its children and returns [`interrupt::Interrupted`].
-pub fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finished> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+pub fn run(mut command: Command, on_line: impl FnMut(&str)) -> Result<Finished> {
+    command.stderr(Stdio::piped());
+    attend(command, on_line)
+}
+
+/// As [`run`], for a program whose output is for this one, and whose standard error is shown as it comes.
+pub fn run_shown(mut command: Command) -> Result<Finished> {
+    command.stderr(Stdio::inherit());
+    attend(command, |_| ())
+}
+
+fn attend(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<Finished> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut running = Running::start(command, group)?;
     let (sender, receiver) = channel();
     if let Some(stdout) = running.child.stdout().take() {
         forward(stdout, sender.clone(), Piece::Out);
     }
     if let Some(stderr) = running.child.stderr().take() {
-        forward(stderr, sender, Piece::Err);
+        forward(stderr, sender.clone(), Piece::Err);
     }
+    drop(sender);
     let (mut stdout, mut stderr) = (String::new(), String::new());
     loop {
         match receiver.recv_timeout(Duration::from_millis(100)) {
@@ -191,11 +203,12 @@ impl Running {
     /// Ends a program of the foreground, which may have to save something first.
     fn dismiss(&mut self) {
         // Whoever told this program to end has likely told that one; told twice, it might save nothing.
-        let mut over = self.ends_within(Duration::from_secs(1));
+        let over = self.ends_within(Duration::from_secs(1));
         #[cfg(unix)]
-        for signal in [SIGINT, SIGTERM] {
-            over = over || (self.child.signal(signal).is_ok() && self.ends_within(GRACE));
-        }
+        let over = over
+            || [SIGINT, SIGTERM]
+                .into_iter()
+                .any(|signal| self.child.signal(signal).is_ok() && self.ends_within(GRACE));
         if !over {
             self.kill();
         }
