@@ -5,6 +5,7 @@ use workbook::{Chapter, Exercise};
 
 use crate::html::{self, Reader};
 use crate::math;
+use crate::paper;
 
 /// The chapter that code calls `crate_name`.
 fn chapter<'a>(crate_name: &str, chapters: &'a [Chapter]) -> Result<&'a Chapter> {
@@ -75,6 +76,8 @@ impl ExerciseBlock {
         text += &self.hints(Reader::Page)?;
         let solution = html::fence("rust", &self.exercise.solution);
         text += &html::details("solution", "Solution", &solution);
+        text.push('\n');
+        text += &paper::exercise(&self.path);
         Ok(text + "\n</div>\n")
     }
 

@@ -30,6 +30,7 @@ mod math;
 pub mod notebook;
 mod outputs;
 mod page;
+mod paper;
 mod predict;
 pub mod preprocess;
 mod prose;

@@ -41,14 +41,14 @@ impl Predict {
         Ok(Self { question, choices, happened })
     }
 
-    /// An aside on the page, a blockquote in the notebook.
+    /// A box on the page, a blockquote in the notebook.
     pub(crate) fn render(&self, reader: Reader) -> Result<String> {
         let list: String = self.choices.iter().map(|choice| format!("- {choice}\n")).collect();
         let asked = format!("{}\n\n{list}", self.question);
         let folded = |body: &str| html::details("happened", "What happened", body);
         Ok(match reader {
             Reader::Page => format!(
-                "<aside class=\"predict\">\n<p class=\"predict-title\">Predict first</p>\n\n{}\n{}\n</aside>\n",
+                "<div class=\"predict\">\n<p class=\"predict-title\">Predict first</p>\n\n{}\n{}\n</div>\n",
                 math::render(&asked)?,
                 folded(&math::render(&self.happened)?)
             ),
@@ -56,6 +56,11 @@ impl Predict {
                 html::quote(&format!("**Predict first.** {asked}\n{}", folded(&self.happened)))
             }
         })
+    }
+
+    /// Markdown for paper: what happened.
+    pub(crate) fn answer(&self) -> Result<String> {
+        math::render(&self.happened)
     }
 }
 
@@ -84,12 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_aside_or_a_quote() -> Result<()> {
+    fn a_box_or_a_quote() -> Result<()> {
         let predict =
             Predict::parse("Larger or smaller?\n\n(a) Larger. (b) Smaller.\n\n---\n(a).\n")?;
         let page = predict.render(Reader::Page)?;
         assert!(
-            page.starts_with("<aside class=\"predict\">")
+            page.starts_with("<div class=\"predict\">")
                 && page.contains("Larger or smaller?\n\n- (a) Larger.\n- (b) Smaller.\n")
                 && page.contains("<summary>What happened"),
             "{page}"

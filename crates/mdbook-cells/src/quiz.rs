@@ -90,6 +90,18 @@ impl Quiz {
         }
         Ok(result + "</div>\n")
     }
+
+    /// Markdown for paper: what is right, and why.
+    pub(crate) fn answer(&self) -> Result<String> {
+        let right = self.answers.iter().filter(|answer| answer.right);
+        let told: Result<Vec<String>> = right
+            .map(|answer| {
+                let text = inline(&answer.text, Reader::Page)?;
+                Ok(format!("<em>{text}</em> {}", math::render(answer.why.trim())?))
+            })
+            .collect();
+        Ok(told?.join("\n\n"))
+    }
 }
 
 /// Whether `line` begins an answer: right or not, and its text.
@@ -120,6 +132,8 @@ mod tests {
              **Right.** Yes.\n\n</details>\n\n</div>\n"
         );
         assert!(!Quiz::parse(GOOD)?.render(Reader::Page)?.contains('$'));
+        let answer = Quiz::parse(GOOD)?.answer()?;
+        assert!(answer.starts_with("<em>For <math") && answer.ends_with("</em> Yes."), "{answer}");
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::math;
 use crate::notebook::{Notebook, Output};
 use crate::outputs;
 use crate::page::{Block, CodeCell, Page};
+use crate::paper::Answers;
 
 /// The page's Markdown for mdBook: formulas as MathML, and the outputs of `notebook` under the
 /// cells that it was run with. A page whose cells differ from the notebook's says so on top.
@@ -26,11 +27,14 @@ fn write(page: &Page, notebook: Option<&Notebook>) -> Result<String> {
     }
     // The prelude comes first and isn't shown.
     let mut outputs = outputs.into_iter().skip(usize::from(page.prelude.is_some()));
+    let mut answers = Answers::default();
     for block in &page.blocks {
         text += &match block {
             Block::Prose(markdown) => math::render(markdown)?,
-            Block::Quiz(quiz) => quiz.render(Reader::Page)?,
-            Block::Predict(predict) => predict.render(Reader::Page)?,
+            Block::Quiz(quiz) => answers.keep(quiz.answer()?) + &quiz.render(Reader::Page)?,
+            Block::Predict(predict) => {
+                answers.keep(predict.answer()?) + &predict.render(Reader::Page)?
+            }
             Block::Cell(code) => cell(code, outputs.next().flatten()),
             Block::Exercise(exercise) => {
                 // What the stub and the check print is not shown.
@@ -40,7 +44,7 @@ fn write(page: &Page, notebook: Option<&Notebook>) -> Result<String> {
         };
         text += "\n\n";
     }
-    Ok(text)
+    Ok(text + &answers.section())
 }
 
 fn cell(cell: &CodeCell, outputs: Option<&[Output]>) -> String {

@@ -171,6 +171,14 @@ fn outputs_come_onto_the_page() {
     ));
     assert!(page.contains("<div class=\"math\"><math display=\"block\"") && !page.contains('$'));
     assert!(tiny.page("notes").expect("a page").contains("<math"));
+    // On paper, the answers stand behind everything else.
+    assert!(page.contains("<p class=\"on-paper\">Question 1. Its answer stands at the end"));
+    let (before, answers) = page.split_once("<div class=\"on-paper answers\">").expect("answers");
+    assert!(before.contains("| a | b |") && before.contains("cargo study solution one::double"));
+    assert!(
+        answers.contains("**1.** (b). It is <span") && answers.contains("**2.** <em>To have <math")
+    );
+    assert!(!tiny.page("notes").expect("a page").contains("on-paper"));
 }
 
 #[test]
