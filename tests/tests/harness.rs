@@ -16,6 +16,18 @@ fn a_stub_is_pending() {
 }
 
 #[test]
+fn a_stub_tells_what_is_to_be_written() {
+    let verdict = softmax(|_| todo!("the maximum first"));
+    assert_eq!(verdict.state(), State::Pending);
+    assert!(verdict.to_string().contains("is pending: todo: the maximum first\n"), "{verdict}");
+    let verdict = softmax(|_| unimplemented!("at all"));
+    assert_eq!(verdict.state(), State::Pending);
+    assert_eq!(verdict.note(), Some("unimplemented: at all"));
+    let verdict = softmax(|_| unimplemented!());
+    assert_eq!((verdict.state(), verdict.note()), (State::Pending, None));
+}
+
+#[test]
 fn a_stub_that_is_half_done_is_pending() {
     let verdict =
         softmax(|logits| if logits.rank() == 1 { without_the_maximum(logits) } else { todo!() });

@@ -2,7 +2,7 @@
 
 use super::{
     compare::{Breach, Outcome},
-    quiet, show,
+    quiet, show, trace,
     verdict::{Cause, Group, LawResult, State, Verdict, failures},
 };
 use crate::wrong::Wrong;
@@ -80,7 +80,9 @@ impl<F: ?Sized> Check<F> {
 
     /// Tries every law on `answer`, and looks for a cause in the zoo when one is broken.
     pub fn judge(&self, answer: &F) -> Verdict {
-        self.verdict(self.try_laws(answer))
+        let laws = self.try_laws(answer);
+        trace::tried();
+        self.verdict(laws)
     }
 
     /// Judges every wrong answer of this exercise.
@@ -141,18 +143,8 @@ impl<F: ?Sized> Check<F> {
         for Law { group, says, holds } in &self.laws {
             show::forget_inputs();
             // A stub is a stub: once it is met, the other laws are not tried.
-            let outcome = if pending {
-                Err("not yet implemented".into())
-            } else {
-                quiet::catch(|| holds(answer))
-            };
-            let (state, breach) = match outcome {
-                Ok(Ok(())) => (State::Passed, None),
-                Ok(Err(breach)) if breach.skip => (State::Skipped, Some(breach)),
-                Ok(Err(breach)) => (State::Failed, Some(breach)),
-                Err(panic) if quiet::is_todo(&panic) => (State::Pending, None),
-                Err(panic) => (State::Failed, Some(Breach::panicked(&panic))),
-            };
+            let (state, breach) =
+                if pending { (State::Pending, None) } else { try_law(says, || holds(answer)) };
             pending = state == State::Pending;
             results.push(LawResult { group: *group, says, state, breach });
         }
@@ -188,6 +180,21 @@ impl<F: ?Sized> Check<F> {
             }
         }
         best.map(|(_, cause)| cause).filter(|_| !undecided)
+    }
+}
+
+/// How one law comes out.
+fn try_law(says: &str, holds: impl FnOnce() -> Outcome) -> (State, Option<Breach>) {
+    trace::law(says);
+    match quiet::catch(holds) {
+        Ok(Ok(())) => (State::Passed, None),
+        Ok(Err(breach)) if breach.skip => (State::Skipped, Some(breach)),
+        Ok(Err(breach)) => (State::Failed, Some(breach)),
+        Err(panic) => match panic.pending() {
+            Some(note) if note.is_empty() => (State::Pending, None),
+            Some(note) => (State::Pending, Some(Breach::text("", "", &note))),
+            None => (State::Failed, Some(Breach::panicked(&panic.text))),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Printing small tensors so that two can be compared by eye.
 
+use super::trace;
 use candle_core::{DType, Result, Tensor};
 use std::cell::RefCell;
 
@@ -55,6 +56,7 @@ pub fn inputs(named: &[(&str, &Tensor)]) -> String {
 /// The inputs of a call that are not all tensors: returns the text, and keeps it for a panic.
 pub fn remember(text: impl Into<String>) -> String {
     let text = text.into();
+    trace::example(|| written(&text));
     LAST_INPUTS.set(text.clone());
     text
 }

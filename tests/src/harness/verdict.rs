@@ -1,14 +1,14 @@
 //! What a check answers, and how it reads in a terminal and under a notebook cell.
 
 use super::compare::Breach;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Where an exercise, or one law of it, stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Still panics with `todo!()`.
+    /// Still panics with `todo!()` or `unimplemented!()`.
     Pending,
     /// Every law holds, the edges included: ✓✓.
     Passed,
@@ -65,7 +65,7 @@ pub struct LawResult {
     pub says: &'static str,
     /// How it came out.
     pub state: State,
-    /// The counterexample, when it failed; the reason, when it was skipped.
+    /// The counterexample, when it failed; the reason, when it was skipped; the text of a `todo!("…")`.
     pub breach: Option<Breach>,
 }
 
@@ -126,6 +126,12 @@ impl Verdict {
         failures(&self.laws)
     }
 
+    /// What is still to be written, in the words of the learner's `todo!("…")`.
+    pub fn note(&self) -> Option<&str> {
+        let pending = self.laws.iter().find(|law| law.state == State::Pending)?;
+        pending.breach.as_ref().map(|breach| breach.got.as_str())
+    }
+
     /// The cause of an open edge, where it has one of its own.
     pub fn cause_of(&self, says: &str) -> Option<Cause> {
         self.edges.iter().find(|(edge, _)| *edge == says).map(|(_, cause)| *cause)
@@ -157,10 +163,16 @@ impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, hold) = (self.exercise, self.count(State::Passed));
         match self.state() {
-            State::Pending => write!(
-                out,
-                "○ {name} is pending: it, or a function it calls, is still a `todo!()`.\n  Hint: cargo study hint {name}"
-            ),
+            State::Pending => {
+                match self.note() {
+                    Some(note) => writeln!(out, "○ {name} is pending: {note}")?,
+                    None => writeln!(
+                        out,
+                        "○ {name} is pending: it, or a function it calls, is still a `todo!()`."
+                    )?,
+                }
+                write!(out, "  Hint: cargo study hint {name}")
+            }
             State::Passed => {
                 let edges = match self.laws.iter().any(LawResult::is_edge) {
                     true => ", edges included",
