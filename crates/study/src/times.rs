@@ -30,13 +30,13 @@ struct Times {
 }
 
 /// Seconds that steps take the first time, on two cores with a good connection, by how their titles begin.
-const FIRST: [(&str, f64); 6] = [
-    ("evcxr_jupyter", 330.),
-    ("JupyterLab", 50.),
-    ("Compiling what the notebooks use", 90.),
-    ("From the Python package index", 60.),
-    ("Checking", 6.),
-    ("Drawing", 3.),
+const FIRST: [(&str, f64, fn(f64) -> Run); 6] = [
+    ("evcxr_jupyter", 330., Run::build),
+    ("JupyterLab", 45., Run::packages),
+    ("Compiling what the notebooks use", 90., Run::even),
+    ("From the Python package index", 60., Run::even),
+    ("Checking", 6., Run::even),
+    ("Drawing", 3., Run::even),
 ];
 
 /// Seconds that a package takes to compile there, on average, and what comes on top for the course's own, the last ones.
@@ -83,7 +83,7 @@ impl Times {
     fn expected(&self, step: Step) -> Option<Run> {
         let before = self.steps.get(&step.key()).cloned();
         let pace = self.pace.unwrap_or_else(pace_of_cores);
-        before.or_else(|| first(step).map(|seconds| step.run(seconds * pace)))
+        before.or_else(|| first(step).map(|(seconds, run)| run(seconds * pace)))
     }
 
     /// Whether there was something to learn.
@@ -97,7 +97,7 @@ impl Times {
         if !new {
             return false;
         }
-        if let Some(seconds) = first(step).filter(|_| step.build && step.parts >= MANY) {
+        if let Some((seconds, _)) = first(step).filter(|_| step.build && step.parts >= MANY) {
             self.pace = Some(run.whole / seconds);
         }
         self.steps.insert(step.key(), run);
@@ -113,17 +113,15 @@ impl Step<'_> {
             parts => format!("{}, {} parts", self.title, parts.next_power_of_two()),
         }
     }
-
-    fn run(self, seconds: f64) -> Run {
-        if self.build { Run::build(seconds) } else { Run::even(seconds) }
-    }
 }
 
-/// The seconds of a first time, on two cores.
-fn first(step: Step) -> Option<f64> {
-    let known = FIRST.iter().find(|(title, _)| step.title.starts_with(title));
-    let packages = || step.build.then_some(OWN + step.parts as f64 * PACKAGE);
-    known.map(|(_, seconds)| *seconds).or_else(packages)
+/// The seconds of a first time, on two cores, and how they are spent.
+fn first(step: Step) -> Option<(f64, fn(f64) -> Run)> {
+    let known = FIRST.iter().find(|(title, ..)| step.title.starts_with(title));
+    if let Some(&(_, seconds, run)) = known {
+        return Some((seconds, run));
+    }
+    step.build.then_some((OWN + step.parts as f64 * PACKAGE, Run::build))
 }
 
 /// More cores do not help in proportion: packages wait for each other.

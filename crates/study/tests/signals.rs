@@ -78,10 +78,11 @@ impl Drop for Running {
     }
 }
 
+/// By the shell: not every system has a program for it.
 fn kill(signal: &str, whom: &str) -> bool {
-    let mut kill = Command::new("kill");
-    kill.args(["-s", signal, "--", whom]).stderr(Stdio::null());
-    kill.status().unwrap().success()
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "kill -s \"$0\" -- \"$1\"", signal, whom]).stderr(Stdio::null());
+    shell.status().unwrap().success()
 }
 
 fn folders_in(folder: &Path) -> Vec<PathBuf> {

