@@ -2,10 +2,11 @@
 
 pub mod rows;
 
+use crate::files;
+use crate::numbers::whole;
 use clap::{Args, builder::PossibleValue};
 use rows::Row;
 use std::env;
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,11 +17,11 @@ pub struct Options {
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
     /// How many turns each implementation gets
-    #[arg(long, value_name = "N", default_value = "5", value_parser = positive)]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = whole(1, 1024_usize), allow_hyphen_values = true)]
     pub rounds: usize,
     /// Numbers of threads, separated by commas, for the kernel and PyTorch; the others get the largest. If left out, 1
     /// and all
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = positive)]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = whole(1, 1024_usize), allow_hyphen_values = true)]
     pub threads: Vec<usize>,
     /// Measure PyTorch too, with this Python
     #[arg(long, value_name = "PYTHON")]
@@ -49,31 +50,21 @@ fn devices() -> Vec<PossibleValue> {
     values
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=1024) => Ok(number),
-        _ => Err("expected a whole number from 1 to 1024".to_owned()),
-    }
-}
-
 impl Options {
     /// What is not as it must be, before anything is measured.
     pub fn check(&self) -> Result<(), String> {
         self.rows()?;
         if let Some(file) = &self.page {
-            std::fs::metadata(file)
-                .map_err(|error| format!("--page {}: {error}", file.display()))?;
+            files::json("--page", file)?;
+        }
+        if let Some(folder) = &self.out {
+            files::folder(&format!("--out {}", folder.display()), folder)?;
         }
         if let Some(python) = &self.torch {
             has_torch(python)?;
         }
         if let Some(file) = &self.json {
-            // Opened as it will be, and left as it is.
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(file)
-                .map_err(|error| format!("--json {}: can't be written: {error}", file.display()))?;
+            files::results("--json", file)?;
         }
         Ok(())
     }
