@@ -143,6 +143,7 @@ mod tests {
 
     #[test]
     fn it_reads_words_that_it_was_not_taught_and_its_controls_do_not() -> Result<()> {
+        one_thread::candle();
         let dictionary = Dictionary::new(1)?;
         let (untrained, misled) =
             (train(&dictionary, 0, 0)?, train(&dictionary, 200, 41)?);

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use std::time::Instant;
 
-/// Seconds of a turn; a way that takes longer runs once.
+/// Seconds of a turn, unless a test asks for others; a way that takes longer runs once.
 pub const SPAN: f64 = 0.2;
 /// Seconds between two looks at the clock on a card: it answers before it is done, and to wait for it costs as long as a
 /// small attention.
@@ -11,27 +11,31 @@ pub const LAP: f64 = 0.01;
 /// Nothing is asked of a card more often in a lap.
 const MOST_RUNS: usize = 1024;
 
-/// The milliseconds of each run within [`SPAN`]; one run goes before, unless it takes as long.
-pub fn times(work: impl Fn() -> Result<()>) -> Result<Vec<f64>> {
+/// The milliseconds of each run within `span` seconds; one run goes before, unless it takes as long.
+pub fn times(span: f64, work: impl Fn() -> Result<()>) -> Result<Vec<f64>> {
     let run = || -> Result<f64> {
         let start = Instant::now();
         work()?;
         Ok(start.elapsed().as_secs_f64())
     };
     let (start, first) = (Instant::now(), run()?);
-    if first > SPAN {
+    if first > span {
         return Ok(vec![first * 1e3]);
     }
     let mut all = vec![];
-    while all.is_empty() || (start.elapsed().as_secs_f64() < SPAN + first && all.len() < 2000) {
+    while all.is_empty() || (start.elapsed().as_secs_f64() < span + first && all.len() < 2000) {
         all.push(run()? * 1e3);
     }
     Ok(all)
 }
 
-/// The milliseconds of a run, lap by lap, within [`SPAN`]. A lap is as many runs as fill [`LAP`], and `wait` is called
-/// before the clock is read, at both ends. The laps that find out how many go before, and warm up.
-pub fn laps(work: impl Fn() -> Result<()>, wait: impl Fn() -> Result<()>) -> Result<Vec<f64>> {
+/// The milliseconds of a run, lap by lap, within `span` seconds. A lap is as many runs as fill [`LAP`], and `wait` is
+/// called before the clock is read, at both ends. The laps that find out how many go before, and warm up.
+pub fn laps(
+    span: f64,
+    work: impl Fn() -> Result<()>,
+    wait: impl Fn() -> Result<()>,
+) -> Result<Vec<f64>> {
     let lap = |runs: usize| -> Result<f64> {
         wait()?;
         let start = Instant::now();
@@ -43,11 +47,11 @@ pub fn laps(work: impl Fn() -> Result<()>, wait: impl Fn() -> Result<()>) -> Res
     };
     let mut runs = 1;
     lap(1)?; // loads code
-    while lap(runs)? < LAP && runs < MOST_RUNS {
+    while lap(runs)? < LAP.min(span) && runs < MOST_RUNS {
         runs *= 2;
     }
     let (start, mut all) = (Instant::now(), vec![]);
-    while all.is_empty() || start.elapsed().as_secs_f64() < SPAN {
+    while all.is_empty() || start.elapsed().as_secs_f64() < span {
         all.push(lap(runs)? * 1e3 / runs as f64);
     }
     Ok(all)
@@ -81,7 +85,7 @@ mod tests {
             done.set(asked.get());
             Ok(())
         };
-        let all = laps(work, wait).unwrap();
+        let all = laps(SPAN, work, wait).unwrap();
         assert_eq!(asked, done);
         assert!(idle.get() > all.len(), "each lap begins with nothing left to do");
         assert!(all.iter().all(|ms| *ms >= 1.), "{all:?}");

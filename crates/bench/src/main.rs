@@ -35,13 +35,16 @@ use torch::Torch;
 struct Cli {
     #[command(flatten)]
     options: Options,
+    /// Seconds of a turn: for tests, whose times nobody reads
+    #[arg(long, hide = true, default_value_t = clock::SPAN)]
+    span: f64,
 }
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().options) {
+    match run(&Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<ExitCode> {
+fn run(Cli { options, span }: &Cli) -> Result<ExitCode> {
     options.check().map_err(|error| anyhow!(error))?;
     if options.list {
         print!("{}", bench::list(&options.device));
@@ -76,11 +79,12 @@ fn run(options: &Options) -> Result<ExitCode> {
     let (place, card) = find::place(options)?;
     ctrlc::set_handler(|| measure::STOPPED.store(true, Ordering::SeqCst))
         .context("can't listen for Ctrl-C")?;
-    measure(options, place, card)
+    measure(options, *span, place, card)
 }
 
 fn measure(
     options: &Options,
+    span: f64,
     place: Box<dyn Place>,
     card: Option<report::Card>,
 ) -> Result<ExitCode> {
@@ -98,7 +102,7 @@ fn measure(
         cells: vec![],
         left_out: vec![],
     };
-    let mut bench = Bench::new(place, torch, options.rounds);
+    let mut bench = Bench::new(place, torch, options.rounds, span);
     let progress = show::Progress::start(rows.len());
     for row in rows {
         let measured = bench.row(row, |what| progress.say(format!("{}, {what}", row.name)));

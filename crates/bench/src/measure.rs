@@ -1,7 +1,7 @@
 //! The measuring of a row: every way has its turn, again and again, so that a machine that is slower for a while is so for
 //! all of them.
 
-use crate::clock::{SPAN, quantile};
+use crate::clock::quantile;
 use crate::place::{Judge, Place, Tried};
 use crate::report::{Cell, LeftOut, Peak, Shape};
 use crate::torch::Torch;
@@ -23,12 +23,14 @@ pub struct Bench {
     place: Box<dyn Place>,
     torch: Option<Torch>,
     rounds: usize,
+    /// Seconds of a turn.
+    span: f64,
 }
 
 impl Bench {
-    /// Measures there, and with this PyTorch, so many rounds.
-    pub fn new(place: Box<dyn Place>, torch: Option<Torch>, rounds: usize) -> Self {
-        Self { place, torch, rounds }
+    /// Measures there, and with this PyTorch, so many rounds, whose turns take `span` seconds.
+    pub fn new(place: Box<dyn Place>, torch: Option<Torch>, rounds: usize, span: f64) -> Self {
+        Self { place, torch, rounds, span }
     }
 
     /// What the place can do at most, by all that was measured so far.
@@ -82,9 +84,9 @@ impl Bench {
     /// The milliseconds of each run of a turn.
     fn turn(&mut self, row: &Row, way: &Way) -> Result<Vec<f64>> {
         match (&way.work, &mut self.torch) {
-            (Work::Here(work), _) => self.place.times(way, work),
+            (Work::Here(work), _) => self.place.times(way, work, self.span),
             (Work::Torch(name), Some(torch)) => {
-                torch.times(row, name, way.threads, SPAN, self.place.lap())
+                torch.times(row, name, way.threads, self.span, self.place.lap())
             }
             (Work::Torch(_), None) => Ok(vec![]),
         }

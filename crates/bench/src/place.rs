@@ -18,8 +18,8 @@ pub trait Place {
     /// The same for PyTorch's ways.
     fn try_torch(&self, torch: &mut Torch, row: &Row, way: &Way, name: &str) -> Result<Tried>;
 
-    /// The milliseconds of a way's runs in one turn.
-    fn times(&self, way: &Way, work: &Here) -> Result<Vec<f64>>;
+    /// The milliseconds of a way's runs in one turn of `span` seconds.
+    fn times(&self, way: &Way, work: &Here, span: f64) -> Result<Vec<f64>>;
 
     /// Seconds that PyTorch shall fill with runs between two looks at the clock; 0 for one run.
     fn lap(&self) -> f64;

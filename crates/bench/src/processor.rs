@@ -66,8 +66,8 @@ impl Place for Processor {
         Ok(Tried::Runs(torch.memory(row, name, way.threads)?))
     }
 
-    fn times(&self, way: &Way, work: &Here) -> Result<Vec<f64>> {
-        self.pool(way)?.install(|| clock::times(|| Ok(work().map(drop)?)))
+    fn times(&self, way: &Way, work: &Here, span: f64) -> Result<Vec<f64>> {
+        self.pool(way)?.install(|| clock::times(span, || Ok(work().map(drop)?)))
     }
 
     fn lap(&self) -> f64 {

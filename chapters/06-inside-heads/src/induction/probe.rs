@@ -191,34 +191,9 @@ fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f32>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::induction::train;
     use candle_core::Device;
     use candle_nn::VarMap;
     use transformer::init::seeded_builder;
-
-    /// The whole story of the lab, in half its steps.
-    #[test]
-    fn two_layers_find_the_rule_and_one_does_not() -> Result<()> {
-        let (one, two) = (train(1, 250, 1)?, train(2, 250, 1)?);
-        assert!(two.before().second_half() > 3.4, "{two:?}");
-        assert!(one.after().second_half() > 1.5, "{one:?}");
-        let after = two.after();
-        assert!(after.second_half() < 0.3, "{after:?}");
-        assert!(after.first_half() > 3.3, "what is random can't be known: {after:?}");
-        let best = |scores: &[f32]| scores.iter().copied().fold(0., f32::max);
-        assert!(
-            best(&after.previous[0]) > 0.7 && best(&after.induction[1]) > 0.7,
-            "{after:?}"
-        );
-        assert!(best(&after.induction[0]) < 0.2, "{after:?}");
-        for layer in 0..2 {
-            let heads: Vec<Head> =
-                two.model.heads().into_iter().filter(|&(of, _)| of == layer).collect();
-            let loss = ablated_loss(&two.model, &heads, Instead::Zeros)?;
-            assert!(loss > 2., "without layer {layer}: {loss}");
-        }
-        Ok(())
-    }
 
     #[test]
     fn distance_counts_tokens_between() -> Result<()> {

@@ -27,6 +27,7 @@ impl Batch {
 
     /// Random q, k and v, packed.
     pub fn inputs(&self, seed: u64) -> Result<[Tensor; 3]> {
+        one_thread::candle();
         let (total_q, total_k) = self.totals();
         let draw = |seed, shape| seeded::normal(seed, shape)?.to_dtype(self.dtype);
         Ok([

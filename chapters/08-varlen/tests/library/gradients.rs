@@ -102,9 +102,14 @@ fn packed_gradients_are_those_of_one_by_one() -> Result<()> {
     for (at, (heads, dims)) in
         [([2, 2], [16, 16]), ([4, 2], [24, 40]), ([3, 1], [64, 64])].into_iter().enumerate()
     {
-        for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        for (turn, dtype) in
+            [DType::F32, DType::F64, DType::F16, DType::BF16].into_iter().enumerate()
+        {
             let batch = Batch::new(&lens, heads, dims).dtype(dtype);
-            for options in all_options() {
+            // f32 meets all options with all heads, the other types each option once, with some of the heads.
+            let with_all = dtype == DType::F32;
+            let meet = |number: usize| with_all || number % 3 == (at + turn) % 3;
+            for (_, options) in all_options().into_iter().enumerate().filter(|of| meet(of.0)) {
                 agrees(&format!("{dtype:?}, {heads:?}, {options:?}"), &batch, at as u64, &options)?;
             }
         }

@@ -1,4 +1,4 @@
-//! Packed attention, on every path that this processor has, against attention on one sequence at a time.
+//! Packed attention, on every path that this processor has, against attention on one sequence at a time; and six variants.
 
 mod agree;
 mod batch;
@@ -6,4 +6,5 @@ mod errors;
 mod gradients;
 mod isolation;
 mod properties;
+mod six_variants;
 mod strides;

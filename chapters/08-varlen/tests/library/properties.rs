@@ -82,15 +82,17 @@ fn every_length_beside_every_other() -> Result<()> {
 #[test]
 fn long_sequences_among_short_ones() -> Result<()> {
     let lens = [(3, 3), (700, 700), (1, 900), (0, 5), (90, 90), (400, 20), (5, 0), (97, 193)];
-    for dtype in TYPES {
+    let all = [
+        SdpaOptions::default(),
+        SdpaOptions::default().causal(Causal::BottomRight),
+        SdpaOptions::default().window(100, 0).softcap(20.),
+    ];
+    // What is long does not depend on the type: f32 meets all options, each other type one of them.
+    for (at, dtype) in TYPES.into_iter().enumerate() {
         let batch = Batch::new(&lens, [4, 2], [64, 64]).dtype(dtype);
         let inputs = batch.inputs(1)?;
-        for options in [
-            SdpaOptions::default(),
-            SdpaOptions::default().causal(Causal::BottomRight),
-            SdpaOptions::default().window(100, 0).softcap(20.),
-        ] {
-            agrees(&format!("{dtype:?}, {options:?}"), &batch, &inputs, &options)?;
+        for options in if at == 0 { &all[..] } else { &all[at - 1..at] } {
+            agrees(&format!("{dtype:?}, {options:?}"), &batch, &inputs, options)?;
         }
     }
     Ok(())

@@ -82,8 +82,8 @@ impl Place for OnCard {
         Ok(why.map_or(Tried::Runs(None), Tried::LeftOut))
     }
 
-    fn times(&self, _: &Way, work: &Here) -> Result<Vec<f64>> {
-        clock::laps(|| Ok(work().map(drop)?), || Ok(self.device.synchronize()?))
+    fn times(&self, _: &Way, work: &Here, span: f64) -> Result<Vec<f64>> {
+        clock::laps(span, || Ok(work().map(drop)?), || Ok(self.device.synchronize()?))
     }
 
     fn lap(&self) -> f64 {

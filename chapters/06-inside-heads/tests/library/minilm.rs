@@ -14,7 +14,7 @@ use inside_heads::{
 };
 use std::{collections::HashMap, path::Path, sync::LazyLock};
 
-const FIXTURES: &[u8] = include_bytes!("../../../tests/fixtures/minilm.safetensors");
+const FIXTURES: &[u8] = include_bytes!("../../../../tests/fixtures/minilm.safetensors");
 
 /// How far a number may be from PyTorch's: sums of 1536 products through six layers, numbers up to about 10.
 const NEAR: f32 = 1e-4;

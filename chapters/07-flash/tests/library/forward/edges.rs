@@ -1,7 +1,7 @@
 //! Empty tensors, strides, threads, batches, sizes that pack.
 
+use super::reference::agrees;
 use crate::options::{ALL, inputs, numbers, options};
-use crate::reference::agrees;
 use candle_core::{DType, Result, Tensor};
 use flash::{
     Causal, Path, SdpaOptions, flash_attention, flash_attention_on, flash_attention_with_lse,

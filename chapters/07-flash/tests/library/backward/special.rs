@@ -1,7 +1,7 @@
 //! Very large logits, NaN and ±∞.
 
+use super::reference::{agrees, kernel};
 use crate::options::{ALL, inputs, numbers, options};
-use crate::reference::{agrees, kernel};
 use candle_core::{DType, Result, Tensor};
 use flash::{Causal, Path, SdpaOptions};
 

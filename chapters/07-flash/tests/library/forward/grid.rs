@@ -1,7 +1,7 @@
 //! Every odd size with every other, all head dims, all options.
 
+use super::reference::agrees;
 use crate::options::{ALL, inputs, options};
-use crate::reference::agrees;
 use candle_core::{DType, Result};
 
 const LENGTHS: [usize; 8] = [1, 3, 17, 63, 64, 65, 127, 200];

@@ -12,7 +12,7 @@
 //! The output is off by this many epsilons of its size, Σ weight · |v|, and by half of its last digit where it is rounded to
 //! another type. The log-sum-exp is off by as many epsilons, and one of f32 of itself: it is rounded to f32.
 
-use crate::cases::{Case, Stored};
+use super::cases::{Case, Stored};
 use candle_core::Result;
 use flash::{Path, flash_attention_on};
 

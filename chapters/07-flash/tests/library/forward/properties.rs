@@ -1,8 +1,8 @@
 //! What holds for any shapes and options.
 
+use super::random::{Case, Drawn, attentions, for_all};
+use super::reference::{agrees, reference};
 use crate::options::{epsilon, numbers};
-use crate::random::{Case, Drawn, attentions, for_all};
-use crate::reference::{agrees, reference};
 use candle_core::{D, DType, Result, Tensor};
 use flash::{Causal, Mask, Path, SdpaOptions, flash_attention, flash_attention_on, naive, sdpa};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Empty tensors, rows with nothing to see, strides, threads, graphs.
 
+use super::reference::{agrees, agrees_for, gradients, kernel};
 use crate::options::{ALL, inputs, numbers, options};
-use crate::reference::{agrees, agrees_for, gradients, kernel};
 use candle_core::{DType, Result, Tensor, Var};
 use compare::largest_error;
 use flash::{Causal, Path, SdpaOptions, flash_attention, flash_attention_with_lse, naive, sdpa};

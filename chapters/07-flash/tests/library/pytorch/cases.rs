@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use flash::{Causal, SdpaOptions};
 use std::collections::HashMap;
 
-const FILE: &[u8] = include_bytes!("../../../../tests/fixtures/flash_sdpa.safetensors");
+const FILE: &[u8] = include_bytes!("../../../../../tests/fixtures/flash_sdpa.safetensors");
 const TYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
 const SCALES: [Option<f64>; 4] = [None, Some(0.25), Some(1.), Some(-0.0625)];
 const WINDOW: (usize, usize) = (20, 3);
@@ -77,6 +77,7 @@ impl Case {
 
     /// q, k and v.
     pub fn inputs(&self) -> Result<[Tensor; 3]> {
+        one_thread::candle();
         let Self { batch, heads, heads_kv, seq_q, seq_k, dim, dim_v, .. } = *self;
         Ok([
             self.numbers(0, &[batch, heads, seq_q, dim])?,

@@ -1,12 +1,12 @@
 //! Gradients of q, k and v.
 //!
-//! How far off may they be? Roundings as [`crate::forward`] counts them make a score and a log-sum-exp off by n epsilons
+//! How far off may they be? Roundings as [`super::forward`] counts them make a score and a log-sum-exp off by n epsilons
 //! each, so a weight made from both by 2 · n. The gradient of a score is weight · (grad · v − grad · out), where `out` is
 //! off by n too: 3 · n, and 4 for the products and the difference. Sums of m such numbers add √m: over the keys for q, over the
 //! queries that share a key for k and v. The file has the sizes of what is added.
 
-use crate::cases::{Case, Stored};
-use crate::forward::roundings;
+use super::cases::{Case, Stored};
+use super::forward::roundings;
 use candle_core::{Result, Tensor, Var};
 use flash::{Path, flash_attention_on};
 

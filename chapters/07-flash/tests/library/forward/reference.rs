@@ -42,9 +42,8 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
         let (mut size, mut scores) = (0f64, vec![]);
         for j in 0..seq_k {
             let k = &k[(kv_head * seq_k + j) * dim..][..dim];
-            let products = q.iter().zip(k).map(|(q, k)| q * k);
-            let mut score = products.clone().sum::<f64>() * scale;
-            let squares = products.map(|product| product * product).sum::<f64>();
+            let [sum, squares] = products(q, k);
+            let mut score = sum * scale;
             let mut absolute = (squares * dim as f64).sqrt() * scale.abs() + 2. * score.abs();
             if let Some(cap) = options.softcap {
                 score = cap * (score / cap).tanh();
@@ -68,18 +67,42 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
         let weight = |score: &f64| if nothing { 0. } else { (score - top).exp() };
         let weights: Vec<f64> = scores.iter().map(weight).collect();
         let sum: f64 = weights.iter().sum();
-        for column in 0..dim_v {
-            let value = |j: usize| v[(kv_head * seq_k + j) * dim_v + column];
-            let total: f64 = weights.iter().enumerate().map(|(j, weight)| weight * value(j)).sum();
-            let absolute = weights.iter().enumerate().map(|(j, weight)| weight * value(j).abs());
-            sizes.push(if nothing { 0. } else { absolute.sum::<f64>() / sum });
-            out.push(if nothing { 0. } else { total / sum });
+        let (mut totals, mut absolutes) = (vec![0.; dim_v], vec![0.; dim_v]);
+        for (weight, v) in weights.iter().zip(rows(&v, kv_head * seq_k, dim_v)) {
+            for ((total, absolute), v) in totals.iter_mut().zip(&mut absolutes).zip(v) {
+                *total += weight * v;
+                *absolute += weight * v.abs();
+            }
         }
+        let share = |total: f64| if nothing { 0. } else { total / sum };
+        out.extend(totals.into_iter().map(share));
+        sizes.extend(absolutes.into_iter().map(share));
         lse.push(if nothing { f64::NEG_INFINITY } else { top + sum.ln() });
         slack.push(size + 4. + (seq_k as f64).sqrt());
     }
     let largest = v.iter().fold(0., |a: f64, b| a.max(b.abs()));
     Ok(Reference { out, lse, slack, size: sizes, largest })
+}
+
+/// The rows of `dim` numbers from this row on.
+fn rows(x: &[f64], from: usize, dim: usize) -> impl Iterator<Item = &[f64]> {
+    x[from * dim..].chunks(dim.max(1))
+}
+
+/// Σ x · y and Σ (x · y)², in eight parts each: a processor adds them at once, where one sum would wait for itself.
+fn products(x: &[f64], y: &[f64]) -> [f64; 2] {
+    const PARTS: usize = 8;
+    let (mut sums, mut squares) = ([0.; PARTS], [0.; PARTS]);
+    let mut add = |at: usize, product: f64| {
+        sums[at] += product;
+        squares[at] += product * product;
+    };
+    let ((x, rest_of_x), (y, rest_of_y)) = (x.as_chunks::<PARTS>(), y.as_chunks::<PARTS>());
+    for (x, y) in x.iter().zip(y) {
+        (0..PARTS).for_each(|at| add(at, x[at] * y[at]));
+    }
+    rest_of_x.iter().zip(rest_of_y).enumerate().for_each(|(at, (x, y))| add(at, x * y));
+    [sums, squares].map(|parts| parts.into_iter().sum())
 }
 
 fn sees(options: &SdpaOptions, [i, j, seq_q, seq_k]: [usize; 4]) -> bool {

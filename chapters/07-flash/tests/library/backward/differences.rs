@@ -1,7 +1,7 @@
 //! Gradients against central differences of the kernel's own output, in f64.
 
+use super::reference::kernel;
 use crate::options::{ALL, inputs, numbers, options};
-use crate::reference::kernel;
 use candle_core::{DType, Result, Tensor};
 use flash::{Path, SdpaOptions, flash_attention};
 

@@ -56,6 +56,7 @@ pub fn epsilon(dtype: DType) -> f64 {
 
 /// Random q, k, v: batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v.
 pub fn inputs(seed: u64, sizes: [usize; 7], dtype: DType) -> Result<[Tensor; 3]> {
+    one_thread::candle();
     let [batch, heads_q, heads_kv, seq_q, seq_k, dim, dim_v] = sizes;
     let draw = |seed, shape| seeded::normal(seed, shape)?.to_dtype(dtype);
     Ok([

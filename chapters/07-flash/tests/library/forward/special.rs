@@ -1,7 +1,7 @@
 //! NaN, ±∞ and very large logits: as in the definition.
 
+use super::reference::agrees;
 use crate::options::{ALL, inputs, numbers, options};
-use crate::reference::agrees;
 use candle_core::{DType, Result, Tensor};
 use flash::{Path, SdpaOptions, flash_attention_on, naive};
 
