@@ -19,6 +19,7 @@ use transformer::{
 
 /// A model that a test can afford.
 fn tiny() -> Settings {
+    one_thread::candle();
     let steps = 6;
     Settings {
         batch: 5,

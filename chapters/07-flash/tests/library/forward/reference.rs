@@ -40,9 +40,8 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
         let kv_head = head / heads * heads_kv + head % heads / (heads / heads_kv);
         let q = &q[row * dim..][..dim];
         let (mut size, mut scores) = (0f64, vec![]);
-        for j in 0..seq_k {
-            let k = &k[(kv_head * seq_k + j) * dim..][..dim];
-            let [sum, squares] = products(q, k);
+        let products = products(q, &k[kv_head * seq_k * dim..], seq_k);
+        for (j, [sum, squares]) in products.into_iter().enumerate() {
             let mut score = sum * scale;
             let mut absolute = (squares * dim as f64).sqrt() * scale.abs() + 2. * score.abs();
             if let Some(cap) = options.softcap {
@@ -67,13 +66,7 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
         let weight = |score: &f64| if nothing { 0. } else { (score - top).exp() };
         let weights: Vec<f64> = scores.iter().map(weight).collect();
         let sum: f64 = weights.iter().sum();
-        let (mut totals, mut absolutes) = (vec![0.; dim_v], vec![0.; dim_v]);
-        for (weight, v) in weights.iter().zip(rows(&v, kv_head * seq_k, dim_v)) {
-            for ((total, absolute), v) in totals.iter_mut().zip(&mut absolutes).zip(v) {
-                *total += weight * v;
-                *absolute += weight * v.abs();
-            }
-        }
+        let [totals, absolutes] = totals(&weights, &v[kv_head * seq_k * dim_v..], dim_v);
         let share = |total: f64| if nothing { 0. } else { total / sum };
         out.extend(totals.into_iter().map(share));
         sizes.extend(absolutes.into_iter().map(share));
@@ -84,25 +77,44 @@ pub fn reference(q: &Tensor, k: &Tensor, v: &Tensor, options: &SdpaOptions) -> R
     Ok(Reference { out, lse, slack, size: sizes, largest })
 }
 
-/// The rows of `dim` numbers from this row on.
-fn rows(x: &[f64], from: usize, dim: usize) -> impl Iterator<Item = &[f64]> {
-    x[from * dim..].chunks(dim.max(1))
+/// Σ q · k and Σ (q · k)² for each of these keys, with all vectors that the processor has.
+fn products(q: &[f64], k: &[f64], keys: usize) -> Vec<[f64; 2]> {
+    let dim = q.len();
+    pulp::Arch::new().dispatch(|| (0..keys).map(|key| product(q, &k[key * dim..][..dim])).collect())
 }
 
-/// Σ x · y and Σ (x · y)², in eight parts each: a processor adds them at once, where one sum would wait for itself.
-fn products(x: &[f64], y: &[f64]) -> [f64; 2] {
+/// One of [`products`]: in eight parts, which a processor adds at once, where one sum would wait for itself.
+#[inline(always)]
+fn product(x: &[f64], y: &[f64]) -> [f64; 2] {
     const PARTS: usize = 8;
     let (mut sums, mut squares) = ([0.; PARTS], [0.; PARTS]);
-    let mut add = |at: usize, product: f64| {
-        sums[at] += product;
-        squares[at] += product * product;
-    };
     let ((x, rest_of_x), (y, rest_of_y)) = (x.as_chunks::<PARTS>(), y.as_chunks::<PARTS>());
     for (x, y) in x.iter().zip(y) {
-        (0..PARTS).for_each(|at| add(at, x[at] * y[at]));
+        for at in 0..PARTS {
+            let product = x[at] * y[at];
+            sums[at] += product;
+            squares[at] += product * product;
+        }
     }
-    rest_of_x.iter().zip(rest_of_y).enumerate().for_each(|(at, (x, y))| add(at, x * y));
+    for (at, (x, y)) in rest_of_x.iter().zip(rest_of_y).enumerate() {
+        sums[at] += x * y;
+        squares[at] += (x * y) * (x * y);
+    }
     [sums, squares].map(|parts| parts.into_iter().sum())
+}
+
+/// Σ weight · v and Σ weight · |v| of each column.
+fn totals(weights: &[f64], v: &[f64], dim_v: usize) -> [Vec<f64>; 2] {
+    let (mut totals, mut absolutes) = (vec![0.; dim_v], vec![0.; dim_v]);
+    pulp::Arch::new().dispatch(|| {
+        for (weight, v) in weights.iter().zip(v.chunks(dim_v.max(1))) {
+            for ((total, absolute), v) in totals.iter_mut().zip(&mut absolutes).zip(v) {
+                *total += weight * v;
+                *absolute += weight * v.abs();
+            }
+        }
+    });
+    [totals, absolutes]
 }
 
 fn sees(options: &SdpaOptions, [i, j, seq_q, seq_k]: [usize; 4]) -> bool {

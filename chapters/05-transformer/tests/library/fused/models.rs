@@ -1,6 +1,6 @@
 //! Whole models.
 
-use crate::compare::close;
+use super::compare::close;
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarMap;
 use transformer::{
@@ -9,6 +9,7 @@ use transformer::{
 
 /// Random tokens, a fifth of them padding; the first of all is none.
 fn tokens(seed: u64, batch: usize, seq: usize) -> Result<Tensor> {
+    one_thread::candle();
     let draws = seeded::uniform(seed, batch * seq)?.to_vec1::<f32>()?;
     let token = |(at, draw): (usize, f32)| {
         if at > 0 && draw < 0.2 { 0 } else { 1 + (draw * 9.) as u32 }

@@ -7,6 +7,7 @@ pub type Function<'a> = &'a dyn Fn(&[Tensor]) -> Result<Tensor>;
 
 /// A random variable.
 pub fn var(seed: u64, dims: &[usize]) -> Result<Var> {
+    one_thread::candle();
     Var::from_tensor(&seeded::normal(seed, dims)?)
 }
 

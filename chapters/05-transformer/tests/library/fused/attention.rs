@@ -1,6 +1,6 @@
 //! Attention.
 
-use crate::compare::{close, same, slopes_agree, var};
+use super::compare::{close, same, slopes_agree, var};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use masking::{
@@ -16,6 +16,7 @@ type Pair = [Box<dyn Attention>; 2];
 
 /// Both attentions with the same weights, and these as variables in order of their names.
 fn attentions(config: &MultiHeadConfig) -> Result<(Pair, Vec<Var>)> {
+    one_thread::candle();
     let map = seeded_weights(config, 5)?;
     let vb = || VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     let make = |parts: Parts| (parts.attention)(config, vb());

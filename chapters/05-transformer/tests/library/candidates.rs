@@ -9,12 +9,12 @@ pub struct Candidate {
     /// The parts.
     pub parts: Parts,
     /// Whether they compute in f64 when the weights are f64.
-    #[allow(dead_code)] // only `tests/model.rs` asks
     pub in_f64: bool,
 }
 
 /// All parts of the course.
 pub fn candidates() -> Vec<Candidate> {
+    one_thread::candle();
     vec![
         Candidate { name: "readable", parts: Parts::readable(), in_f64: true },
         Candidate { name: "fast", parts: Parts::fast(), in_f64: true },

@@ -1,8 +1,6 @@
 //! What the whole model must hold: its sizes, who sees whom, and that every variable learns.
 
-mod candidates;
-
-use candidates::{Candidate, candidates};
+use crate::candidates::{Candidate, candidates};
 use candle_core::{D, DType, Device, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder, VarMap, var_builder::SimpleBackend};
 use checks::{
@@ -53,7 +51,7 @@ fn apart(a: &Tensor, b: &Tensor) -> Result<f32> {
     Ok(largest_error(a, b)? as f32)
 }
 
-/// As in `tests/pytorch.rs`: 60 epsilons of log-probabilities up to 8.
+/// As in `pytorch.rs`: 60 epsilons of log-probabilities up to 8.
 const ALLOWED: f32 = 60. * f32::EPSILON * 8.;
 
 /// The same laws that your answers are held to.

@@ -2,9 +2,7 @@
 //!
 //! The script `tests/fixtures/transformer.py` builds the same model from PyTorch's own functions, in f64.
 
-mod candidates;
-
-use candidates::{Candidate, candidates};
+use crate::candidates::{Candidate, candidates};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use checks::harness::fixtures::Fixtures;
@@ -26,7 +24,7 @@ const FORWARD: f64 = 60.;
 const BACKWARD: f64 = 170.;
 
 fn fixtures() -> Result<Fixtures> {
-    Fixtures::read(include_bytes!("../../../tests/fixtures/transformer.safetensors"))
+    Fixtures::read(include_bytes!("../../../../tests/fixtures/transformer.safetensors"))
 }
 
 /// A model with PyTorch's weights, and its variables by name.

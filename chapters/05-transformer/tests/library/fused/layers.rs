@@ -1,6 +1,6 @@
 //! Linear layers, norms, positions.
 
-use crate::compare::{close, same, slopes_agree, var};
+use super::compare::{close, same, slopes_agree, var};
 use candle_core::{Device, Result, Tensor};
 use transformer::{Parts, fused, solution};
 
