@@ -24,6 +24,9 @@ use std::{
 /// How long to wait between two looks at a process that says nothing.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// The variable that says how many threads candle computes on.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
 /// The processes.
 pub(super) struct Pool {
     program: PathBuf,
@@ -100,6 +103,10 @@ impl Pool {
         command.env(child::START, &self.start);
         if inputs {
             command.env(child::INPUTS, "1");
+        }
+        // On matrices this small two threads only wait for each other, and several processes run already.
+        if env::var_os(THREADS).is_none() {
+            command.env(THREADS, "1");
         }
         command.stdin(Stdio::piped()).stdout(to.try_clone()?).stderr(to);
         let mut process = command.spawn()?;
