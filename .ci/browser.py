@@ -3,8 +3,8 @@
 Fails on a console error, a request that fails or leaves this machine, a page wider than a phone (390 px), code that scrolls
 sideways at 1,200 px or is cut off anywhere, a stub of which a line wraps there, a table that can't be read at 390 px, a formula
 that was not rendered, a figure without a text alternative, text in a figure that a phone shows smaller than 10 px, a prediction
-without its answer, a page with cells but no outputs, and an answer that is printed under its question. In every theme, on text
-that stands out too little; and on what else axe-core calls serious or critical, on a phone, on a desk and on paper.
+without its answer, a page with cells but no outputs, an answer that is printed under its question, and a stop of the Tab key that does
+not show. In every theme, on text that stands out too little; and on what else axe-core calls serious or critical.
 """
 
 import functools
@@ -117,6 +117,26 @@ def menus(reader, page, judge):
         reader.contrast()
 
 
+def keyboard(reader, page):
+    """Where the Tab key leads is seen, and the table of contents opens and closes without a mouse."""
+    tab = reader.tab
+    reader.open(page, "keyboard")
+    for _ in range(30):
+        tab.keyboard.press("Tab")
+        seen = tab.evaluate("""() => {
+          const at = document.activeElement, { outlineStyle, outlineWidth } = getComputedStyle(at);
+          return outlineStyle !== 'none' && parseFloat(outlineWidth) > 0 ? null : at.outerHTML.slice(0, 120);
+        }""")
+        if seen:
+            reader.found(f"has the keyboard's focus, and nothing shows it: {seen}")
+    toggle = tab.locator("#mdbook-sidebar-toggle")
+    before = toggle.get_attribute("aria-expanded")
+    toggle.focus()
+    tab.keyboard.press("Enter")
+    if toggle.get_attribute("aria-expanded") == before:
+        reader.found("Enter does not open or close the table of contents")
+
+
 def main(book, chromium, shots=None):
     pages = sorted(p.name for p in Path(book).glob("*.html") if p.name not in ("404.html", "print.html", "toc.html"))
     sources = Path(__file__).parent.parent / "book"
@@ -132,6 +152,7 @@ def main(book, chromium, shots=None):
             for page in pages:
                 read(reader, page, size, Path(page).stem in with_cells, judge, shots)
         menus(reader, "02-scaling.html", judge)
+        keyboard(reader, "02-scaling.html")
         reader.tab.emulate_media(media="print")
         reader.tab.set_viewport_size(PAPER_SIZE)
         for theme in ("light", "ayu"):

@@ -12,6 +12,12 @@
   const told = answers.flatMap(section => [...section.querySelectorAll(':scope > p > strong:first-child')])
     .filter(number => /^\d+\.$/.test(number.textContent) && seen(number)).length;
   if (told !== questions.length) wrong.push(`on paper, ${questions.length} questions and ${told} answers`);
+  for (const code of main.querySelectorAll('.exercise pre code')) {
+    const height = code.clientHeight;
+    code.style.cssText = 'white-space: pre; overflow: hidden';
+    if (height > code.clientHeight) wrong.push(`on paper, a line of code wraps: ${code.textContent.slice(0, 80)}`);
+    code.style.cssText = '';
+  }
   for (const table of main.querySelectorAll('table')) {
     const cut = table.getBoundingClientRect().right - window.innerWidth;
     if (cut > 1) wrong.push(`on paper, ${Math.round(cut)} px of a table are cut off: ${table.textContent.trim().replace(/\s+/g, ' ').slice(0, 60)}`);
