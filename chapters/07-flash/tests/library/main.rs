@@ -7,6 +7,8 @@
 //! ```
 
 mod backward;
+mod cost;
+mod diagrams;
 mod forward;
 mod lowest_bias;
 mod options;
