@@ -16,7 +16,7 @@ fn the_first_call_shows_a_bar_and_the_next_nothing() {
     let ours =
         Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../.cargo/config.toml");
     write(".cargo/config.toml", &fs::read_to_string(ours).unwrap());
-    write("Cargo.toml", "[package]\nname = \"study\"\nedition = \"2024\"\n[workspace]\n");
+    write("Cargo.toml", "[package]\nname = \"start\"\nedition = \"2024\"\n[workspace]\n");
     write("src/main.rs", "fn main() { println!(\"{:?}\", std::env::args().nth(1)); }\n");
     // Cargo waits for half a second before it shows a bar.
     write("build.rs", "fn main() { std::thread::sleep(std::time::Duration::from_secs(2)); }\n");
@@ -30,6 +30,6 @@ fn the_first_call_shows_a_bar_and_the_next_nothing() {
     };
     let (out, err) = call();
     assert_eq!(out, "Some(\"check\")\n", "{err}");
-    assert!(err.contains("study(build)"), "{err}");
+    assert!(err.contains("start(build)"), "{err}");
     assert_eq!(call(), (out, String::new()));
 }
