@@ -26,14 +26,14 @@ pub struct Tool {
 pub const KERNEL: Tool = Tool {
     name: "evcxr_jupyter",
     version: "0.22.0",
-    about: "runs Rust in notebooks; once, five to fifteen minutes",
+    about: "runs Rust in notebooks; once, five to ten minutes",
 };
 
 /// How a tool is compiled unless the learner's environment says otherwise. It is built once, by someone who waits for it,
 /// and then runs for moments at a time: what counts is how long the build takes, not how fast the tool is.
 const LIGHT: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
 ];
 

@@ -58,14 +58,6 @@ def said(*command):
     return result.stdout.strip()
 
 
-# As in the workspace: models are trained with these crates. What stands in a cell keeps its checks.
-SETTINGS = """\
-[profile.dev.package."*"]
-opt-level = 3
-debug-assertions = false
-overflow-checks = false
-"""
-
 jupyter = os.getppid()
 folder, lock = free()
 compiler = said("rustc", "-vV")
@@ -75,11 +67,6 @@ if not stamp.is_file() or stamp.read_text() != compiler:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stamp.write_text(compiler)
-settings = folders / ".cargo" / "config.toml"
-if not settings.is_file() or settings.read_text() != SETTINGS:
-    settings.parent.mkdir(exist_ok=True)
-    settings.write_text(SETTINGS)
-
 os.environ["EVCXR_TMPDIR"] = str(folder)
 # The kernel's own paths to the standard library are one step off when this folder and the toolchain share a top folder.
 libraries = said("rustc", "--print", "target-libdir")
