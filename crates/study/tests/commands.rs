@@ -17,7 +17,7 @@ fn a_package_of_the_kernel_is_none_of_the_workspace() {
     let manifest = package.path().join("Cargo.toml");
     fs::write(&manifest, "[package]\nname = \"ctx\"\n[lib]\npath = \"lib.rs\"\n").unwrap();
     fs::write(package.path().join("lib.rs"), "").unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap());
     cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]);
     let answer = cargo.arg(&manifest).output().unwrap();
     assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
@@ -374,6 +374,7 @@ fn a_mistyped_training_is_refused_before_anything_is_compiled() {
 #[test]
 fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
     let course = Course::new();
+    let no_python = std::env::var("CARGO").unwrap();
     for (arguments, says, code) in [
         (
             &["--only", "dens"][..],
@@ -384,7 +385,7 @@ fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
         (&["--threads", "1,two"], "expected a whole number from 1 to 1024", 2),
         (&["--device", "gpu"], "possible values: auto, cpu, cuda, metal", 2),
         (&["--torch", "no-such-python"], "--torch no-such-python: can't be started", 1),
-        (&["--torch", env!("CARGO")], "`import torch` fails there", 1),
+        (&["--torch", no_python.as_str()], "`import torch` fails there", 1),
         (&["--json", "nowhere/run.json"], "--json nowhere/run.json: can't be written", 1),
         (&["--page", "nowhere.json"], "--page nowhere.json:", 1),
         (&["--page", "nowhere.json", "--torch", "python3"], "cannot be used with", 2),
