@@ -1,6 +1,8 @@
 //! A training on disk: weights, optimizer and how it went, in one safetensors file.
 
-use super::{adam::Moments, history::History, settings::Settings, variables::Named};
+use super::{
+    adam::Moments, files, history::History, settings::Settings, variables::Named,
+};
 use crate::reason::reason;
 use candle_core::{DType, Device, Error, Result, bail, safetensors::Load};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -8,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    io::{self, ErrorKind, Write},
-    path::Path,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
 };
 
 /// The version of the format that this program writes and reads.
@@ -18,6 +20,9 @@ const VERSION: u32 = 2;
 const KEY: &str = "training";
 /// Where it has the checksum of that, and of the bytes of all tensors in the order of their names.
 const CHECKSUM: &str = "crc32";
+
+/// How many bytes of a file tell whether it is one of safetensors.
+const HEADER: usize = 9;
 
 /// All that is needed to go on with a training.
 #[derive(Clone, Debug)]
@@ -50,40 +55,47 @@ impl Checkpoint {
     /// Everything goes into a temporary file in the same folder first, and takes the name `path` when it is complete
     /// on disk: whatever happens, `path` is the old checkpoint or the new one.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes()?;
-        let write = || -> io::Result<()> {
-            let mut file = temporary(path)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            Ok(())
-        };
-        write().map_err(|error| unwritable(path, &error))
+        let write = |bytes: Vec<u8>| files::replace(path, &bytes);
+        write(self.to_bytes()?).map_err(|error| unwritable(path, &error))
+    }
+
+    /// As [`save`](Self::save), when `path` may hold another training: a file that is there is kept as
+    /// `NAME.backup-1.safetensors`, or with the next number that is free. Returns that path.
+    pub fn save_beside(&self, path: &Path) -> Result<Option<PathBuf>> {
+        let write = |bytes: Vec<u8>| files::replace_keeping(path, &bytes);
+        write(self.to_bytes()?).map_err(|error| unwritable(path, &error))
     }
 
     /// An error when no checkpoint can be written at `path`; makes its folder, and leaves what is there as it is.
+    ///
+    /// A file that is neither empty nor of safetensors is not written over: it is somebody's, and no checkpoint.
     pub fn probe(path: &Path) -> Result<()> {
-        let probe = || match path.is_dir() {
-            true => Err(io::Error::from(ErrorKind::IsADirectory)),
-            false => temporary(path).map(drop),
-        };
-        probe().map_err(|error| unwritable(path, &error))
+        files::probe(path).map_err(|error| unwritable(path, &error))?;
+        match files::start(path, HEADER) {
+            // Behind eight bytes with its length stands a header in JSON.
+            Ok(start) if start.len() == HEADER && start[HEADER - 1] != b'{' => {
+                Err(Error::Msg(format!(
+                    "`{}` is no checkpoint, and is left as it is",
+                    path.display()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Reads the file at `path`. Errors with the reason, and what to do, when it is not a whole checkpoint of this version.
+    /// Reads the file at `path`. Errors with the reason when it is not a whole checkpoint of this version.
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|error| {
             Error::Msg(match error.kind() {
-                ErrorKind::NotFound => format!(
-                    "there is no checkpoint `{}`: train without --resume first, or name the file with --checkpoint",
-                    path.display()
-                ),
+                ErrorKind::NotFound => {
+                    format!("there is no checkpoint `{}`", path.display())
+                }
                 _ => format!("can't read the checkpoint `{}`: {error}", path.display()),
             })
         })?;
         Self::from_bytes(&bytes).map_err(|reason| {
             Error::Msg(format!(
-                "the checkpoint `{}` can't be used: {reason}. Train anew without --resume, or name another file with --checkpoint",
+                "the checkpoint `{}` can't be used: {reason}",
                 path.display()
             ))
         })
@@ -208,19 +220,8 @@ impl Checkpoint {
     }
 }
 
-/// A file that is deleted unless it takes the name `path`, in the same folder.
-fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder)
-}
-
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::Msg(format!(
-        "can't write the checkpoint `{}`: {error}. An older one there is as it was. Make room or the folder writable, or choose another file with --checkpoint",
-        path.display()
-    ))
+    Error::Msg(format!("can't write the checkpoint `{}`: {error}", path.display()))
 }
 
 /// A tensor as bytes.

@@ -2,11 +2,12 @@
 //!
 //! - [`settings`]: everything that decides how a training goes; [`tasks`]: copy, reverse, sort;
 //! - [`trainer`]: the steps; [`adam`] and [`schedule`]: how far each moves; [`variables`]: what is moved;
-//! - [`evaluation`]: what the model gets right; [`checkpoint`]: a training on disk.
+//! - [`evaluation`]: what the model gets right; [`checkpoint`]: a training on disk, by [`files`].
 
 pub mod adam;
 pub mod checkpoint;
 pub mod evaluation;
+pub mod files;
 pub mod history;
 mod part;
 pub mod schedule;

@@ -179,10 +179,14 @@ impl Settings {
         self.model.validate()
     }
 
-    /// The first setting in which `other` differs, with both values: `("batch", "32", "64")`.
+    /// The first setting in which `other` differs, with both values: `("batch", "32", "64")`. What decides others, as the
+    /// task decides the schedule, comes before them.
     pub fn difference(&self, other: &Self) -> Result<Option<(String, String, String)>> {
         let [ours, theirs] = [self, other].map(serde_json::to_value);
-        Ok(differing("", &ours.map_err(Error::wrap)?, &theirs.map_err(Error::wrap)?))
+        let (ours, theirs) = (ours.map_err(Error::wrap)?, theirs.map_err(Error::wrap)?);
+        let first = |name| differing(name, &ours[name], &theirs[name]);
+        let first = ["task", "path", "model", "lengths"].into_iter().find_map(first);
+        Ok(first.or_else(|| differing("", &ours, &theirs)))
     }
 }
 

@@ -62,7 +62,7 @@ impl Trainer {
     pub fn resume(settings: Settings, checkpoint: Checkpoint) -> Result<Self> {
         if let Some((name, theirs, ours)) = checkpoint.settings.difference(&settings)? {
             bail!(
-                "the checkpoint was made with {name} = {theirs}, and you ask for {ours}: give the same settings, or another file, or train anew without --resume"
+                "the checkpoint was made with {name} = {theirs}, and you ask for {ours}: give the same settings, or another file, or train anew"
             );
         }
         let mut trainer = Self::new(settings)?;
@@ -70,12 +70,12 @@ impl Trainer {
             match checkpoint.variables.get(name) {
                 Some(tensor) if tensor.shape() == var.shape() => var.set(tensor)?,
                 Some(tensor) => bail!(
-                    "the checkpoint's {name} is {:?}; expected {:?}: train anew without --resume",
+                    "the checkpoint's {name} is {:?}; expected {:?}: train anew",
                     tensor.shape(),
                     var.shape()
                 ),
                 None => {
-                    bail!("the checkpoint has no {name}: train anew without --resume")
+                    bail!("the checkpoint has no {name}: train anew")
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! From the options to settings.
 
 use options::train::Options;
-use std::ops::RangeInclusive;
 use transformer::{
     TransformerConfig,
     reason::reason,
@@ -14,8 +13,8 @@ use transformer::{
 pub fn settings(options: &Options) -> Result<Settings, String> {
     let path = if options.mine { CodePath::Mine } else { options.path.parse()? };
     let task: Task = options.task.parse()?;
-    let recipe =
-        Settings::recipe(task, lengths(&options.lengths)?, options.norm.parse()?, path);
+    let lengths = options.lengths.clone();
+    let recipe = Settings::recipe(task, lengths, options.norm.parse()?, path);
     let steps = options.steps.unwrap_or(recipe.steps);
     let schedule = match recipe.schedule {
         Schedule::Linear { peak, warmup, .. } => Schedule::Linear {
@@ -38,22 +37,8 @@ pub fn settings(options: &Options) -> Result<Settings, String> {
         },
         ..recipe
     };
-    if options.save_every == 0 {
-        return Err("--save-every: expected at least 1; got 0".into());
-    }
     settings.validate().map_err(|error| format!("--{}", reason(&error)))?;
     Ok(settings)
-}
-
-/// `10`, or `1..=20`, written as Rust writes a range with both ends.
-fn lengths(typed: &str) -> Result<RangeInclusive<usize>, String> {
-    let (shortest, longest) = typed.split_once("..=").unwrap_or((typed, typed));
-    match (shortest.parse(), longest.parse()) {
-        (Ok(shortest), Ok(longest)) => Ok(shortest..=longest),
-        _ => Err(format!(
-            "--lengths: expected a number, or two as in `1..=20`, both included; got `{typed}`"
-        )),
-    }
 }
 
 /// The settings in a line.

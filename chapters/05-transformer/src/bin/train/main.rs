@@ -1,11 +1,15 @@
 //! `cargo study train`: trains a Transformer, saves it, and says what it has learned.
 
 mod ask;
+mod fit;
+mod lock;
 mod panics;
 mod places;
 mod progress;
 mod report;
 mod run;
+mod saving;
+mod typed;
 
 use clap::Parser;
 use device::{Kind, choose};
@@ -41,6 +45,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // As `cargo study train` has asked before it compiled this.
+    if let Err(reason) = options.check(&::places::home()) {
+        eprintln!("error: {reason}");
+        return ExitCode::FAILURE;
+    }
     println!("{}\nDevice: {device}", ask::shown(&settings));
     let run = || run::run(&options, settings);
     let end = if options.mine { panics::explained(run) } else { run() };

@@ -6,27 +6,23 @@ use std::{
     env,
     path::{Path, PathBuf},
 };
-use transformer::training::Settings;
 
 /// Where a training's files go.
 pub struct Places {
     /// The checkpoint, unless none is wanted.
     pub checkpoint: Option<PathBuf>,
-    /// The loss curve.
+    /// The loss curve, called as the checkpoint is.
     pub figure: PathBuf,
 }
 
 impl Places {
-    /// The files of a training with `settings`.
-    pub fn new(options: &Options, settings: &Settings) -> Self {
+    /// The files of a training with `options`.
+    pub fn new(options: &Options) -> Self {
+        let named = options.checkpoint.as_deref().and_then(Path::file_stem);
         let name =
-            format!("{}-{}-{}", settings.task, settings.model.order, settings.path);
-        let checkpoint = || {
-            let own = || home().join("checkpoints").join(format!("{name}.safetensors"));
-            options.checkpoint.clone().unwrap_or_else(own)
-        };
+            named.map_or_else(|| options.name(), |name| name.to_string_lossy().into());
         Self {
-            checkpoint: (!options.no_checkpoint).then(checkpoint),
+            checkpoint: options.file(&home()),
             figure: root()
                 .join("target")
                 .join("figures")

@@ -1,6 +1,6 @@
 //! What came out of a training.
 
-use crate::places::{Places, shown};
+use crate::places::shown;
 use candle_core::{Error, Result};
 use indicatif::HumanCount;
 use options::train::Options;
@@ -8,8 +8,9 @@ use serde::Serialize;
 use std::{fs, path::Path, time::Instant};
 use transformer::{
     plots,
+    reason::reason,
     tasks::{END, draw},
-    training::{Settings, Trainer, exact_match, write},
+    training::{Settings, Trainer, exact_match, files, write},
 };
 
 /// Fresh sequences that the trained model is tried on.
@@ -32,8 +33,14 @@ struct Report<'a> {
     threads: usize,
 }
 
-/// Tries the model on fresh sequences, writes figure and JSON, and prints it all.
-pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<()> {
+/// Tries the model on fresh sequences, writes figure and JSON, and prints it all; `saved` is the checkpoint, if there is one.
+/// What can't be written is told when all else is.
+pub fn finish(
+    trainer: &Trainer,
+    options: &Options,
+    saved: Option<&Path>,
+    curve: &Path,
+) -> Result<()> {
     let (settings, history) = (trainer.settings(), trainer.history());
     let start = Instant::now();
     let report = Report {
@@ -62,22 +69,33 @@ pub fn finish(trainer: &Trainer, options: &Options, places: &Places) -> Result<(
         report.evaluation_seconds
     );
     println!("For example: {}", example(trainer)?);
-    if let Some(file) = &places.checkpoint {
+    if let Some(file) = saved {
         println!("Checkpoint: {}", shown(file));
     }
-    figure(trainer, &places.figure)?;
-    println!("Loss curve: {}", shown(&places.figure));
+    let mut failed = Vec::new();
+    match figure(trainer, curve) {
+        Ok(()) => println!("Loss curve: {}", shown(curve)),
+        Err(error) => failed.push(format!(
+            "can't write the loss curve `{}`: {}",
+            shown(curve),
+            reason(&error)
+        )),
+    }
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report).map_err(Error::wrap)? + "\n";
-        fs::write(file, &text).map_err(|error| {
-            Error::Msg(format!(
+        // Earlier results stay until these are complete.
+        match files::replace(file, text.as_bytes()) {
+            Ok(()) => println!("JSON: {}", shown(file)),
+            Err(error) => failed.push(format!(
                 "can't write `{}`: {error}; it would hold\n{text}",
                 file.display()
-            ))
-        })?;
-        println!("JSON: {}", shown(file));
+            )),
+        }
     }
-    Ok(())
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Msg(failed.join("\n"))),
+    }
 }
 
 /// A sequence and what the model writes for it.

@@ -1,20 +1,20 @@
 //! The training itself.
 
 use crate::{
+    fit,
     places::{Places, shown},
     progress::Progress,
     report,
+    saving::Saving,
+    typed,
 };
 use candle_core::{Error, Result};
 use options::train::Options;
 use std::{
-    env,
-    path::Path,
     process,
     sync::atomic::{AtomicUsize, Ordering},
 };
 use transformer::{
-    checkpoint::Checkpoint,
     reason::reason,
     training::{Settings, Trainer},
 };
@@ -41,32 +41,39 @@ fn press() {
 
 /// Trains with `settings` to the end or to Ctrl-C, saves, and reports.
 pub fn run(options: &Options, settings: Settings) -> Result<End> {
-    let places = Places::new(options, &settings);
-    let mut trainer = begin(options, settings, &places)?;
+    let places = Places::new(options);
+    let mut saving = places.checkpoint.as_deref().map(Saving::begin).transpose()?;
+    let mut trainer = begin(options, settings, saving.as_mut())?;
     ctrlc::set_handler(press).map_err(Error::wrap)?;
-    let (end, unsaved) = train(&mut trainer, options, &places)?;
+    let (end, unsaved) = train(&mut trainer, options, saving.as_mut())?;
     if let End::Finished = end {
         // Nothing is left to save: from here on, the first press ends the program.
         PRESSED.fetch_add(1, Ordering::SeqCst);
-        report::finish(&trainer, options, &places)?;
+        let saved = saving.as_ref().filter(|_| unsaved.is_none());
+        report::finish(&trainer, options, saved.map(Saving::file), &places.figure)?;
     }
     unsaved.map_or(Ok(end), Err)
 }
 
 /// A new trainer, or with `--resume` the saved one.
-fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Trainer> {
-    let Some(file) = &places.checkpoint else {
+fn begin(
+    options: &Options,
+    settings: Settings,
+    saving: Option<&mut Saving>,
+) -> Result<Trainer> {
+    let Some(saving) = saving else {
         return Trainer::new(settings);
     };
-    // Better known now than after the training.
-    Checkpoint::probe(file)?;
     if options.resume {
-        let trainer = Trainer::resume(settings, Checkpoint::load(file)?)?;
+        let file = saving.file();
+        let checkpoint = saving
+            .resume(|checkpoint| fit::refusal(file, &checkpoint.settings, &settings))?;
+        let trainer = Trainer::resume(settings, checkpoint)?;
         println!("Resuming after step {} from {}", trainer.steps(), shown(file));
         return Ok(trainer);
     }
-    if file.exists() {
-        println!("{} is from an earlier run: this one will replace it", shown(file));
+    if let Some(notice) = saving.notice() {
+        println!("{notice}");
     }
     Trainer::new(settings)
 }
@@ -75,7 +82,7 @@ fn begin(options: &Options, settings: Settings, places: &Places) -> Result<Train
 fn train(
     trainer: &mut Trainer,
     options: &Options,
-    places: &Places,
+    mut saving: Option<&mut Saving>,
 ) -> Result<(End, Option<Error>)> {
     let steps = trainer.settings().steps;
     let progress = Progress::start(steps, trainer.steps());
@@ -91,53 +98,46 @@ fn train(
         if !stop && !last && !trainer.steps().is_multiple_of(options.save_every) {
             continue;
         }
-        unsaved =
-            places.checkpoint.as_deref().and_then(|file| save(trainer, file).err());
-        match unsaved.as_ref().map(reason) {
+        unsaved = saving.as_mut().and_then(|saving| {
+            let said =
+                saving.save(trainer).map(|said| said.map(|said| progress.say(&said)));
+            said.err()
+                .map(|error| format!("{}. {}", reason(&error), saving.left(steps)))
+        });
+        match &unsaved {
             None if stop => {
                 progress.clear();
-                println!("{}", farewell(trainer, places.checkpoint.as_deref()));
+                println!("{}", farewell(trainer, saving.as_deref()));
                 return Ok((End::Stopped, None));
             }
             None => {}
-            Some(_) if stop && warned => return Ok((End::Stopped, unsaved)),
+            Some(_) if stop && warned => break,
             Some(why) if stop => {
                 warned = true;
                 progress.say(&format!(
                     "{why}.\nTraining continues, so nothing is lost yet. Ctrl-C again retries, and stops either way."
                 ));
             }
+            // The last one is the program's answer.
+            Some(_) if last => {}
             Some(why) => progress.say(&format!("warning: {why}.\nTraining continues.")),
         }
     }
     progress.clear();
-    Ok((End::Finished, unsaved))
+    let end = if trainer.steps() == steps { End::Finished } else { End::Stopped };
+    Ok((end, unsaved.map(Error::Msg)))
 }
 
-fn save(trainer: &Trainer, file: &Path) -> Result<()> {
-    trainer.checkpoint()?.save(file)
-}
-
-fn farewell(trainer: &Trainer, file: Option<&Path>) -> String {
+fn farewell(trainer: &Trainer, saving: Option<&Saving>) -> String {
     let (step, steps) = (trainer.steps(), trainer.settings().steps);
-    let Some(file) = file else {
-        return format!(
+    match saving {
+        None => format!(
             "Stopped after step {step} of {steps}; with --no-checkpoint nothing is kept."
-        );
-    };
-    let typed = env::args().skip(1).filter(|argument| argument != "--resume");
-    let typed: String =
-        typed.map(|argument| format!("{} ", quoted(&argument))).collect();
-    format!(
-        "Stopped after step {step} of {steps}, saved in {}.\nTo continue: cargo study train {typed}--resume",
-        shown(file)
-    )
-}
-
-fn quoted(argument: &str) -> String {
-    if argument.contains(char::is_whitespace) {
-        format!("\"{argument}\"")
-    } else {
-        argument.to_owned()
+        ),
+        Some(saving) => format!(
+            "Stopped after step {step} of {steps}, saved in {}.\nTo continue: {}",
+            shown(saving.file()),
+            typed::resume()
+        ),
     }
 }

@@ -16,6 +16,7 @@ use transformer::{
     Parts, Transformer,
     checkpoint::Checkpoint,
     model::Maps,
+    reason::reason,
     solution::greedy_decode,
     tasks::{END, START, SYMBOLS},
 };
@@ -24,6 +25,9 @@ const SENTENCE: &str = "The cat sat on the mat because it was tired.";
 const SEQUENCE: &str = "3 9 4 4 7 10 5 6 8 3";
 const REPEATED: &str =
     "one day a fox met an old grey owl one day a fox met an old grey owl";
+
+/// What `--model` may name.
+const EXPECTED: &str = "minilm, copy, induction or a checkpoint of `cargo study train`";
 
 /// Steps after which the induction lab's heads have found the rule.
 const STEPS: usize = 250;
@@ -34,12 +38,15 @@ pub fn maps(model: &str, text: Option<&str>) -> Result<Vec<(usize, LayerMaps)>> 
         "minilm" => sentence(text.unwrap_or(SENTENCE)),
         "copy" => sequence(&newest("copy")?, text.unwrap_or(SEQUENCE)),
         "induction" => repeated(text.unwrap_or(REPEATED)),
-        file if Path::new(file).is_file() => {
+        file if Path::new(file).is_dir() => {
+            bail!("--model {file}: that is a folder; expected {EXPECTED}")
+        }
+        file if Path::new(file).exists() => {
             sequence(Path::new(file), text.unwrap_or(SEQUENCE))
         }
-        other => bail!(
-            "--model: expected minilm, copy, induction or a checkpoint of `cargo study train`; there is no file `{other}`"
-        ),
+        other => {
+            bail!("--model {other}: there is no such file; expected {EXPECTED}")
+        }
     }
 }
 
@@ -88,7 +95,10 @@ fn newest(task: &str) -> Result<PathBuf> {
         fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let of_task = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(&format!("{task}-")) && name.ends_with(".safetensors")
+        // What an earlier training left is asked for by its name.
+        name.starts_with(&format!("{task}-"))
+            && name.ends_with(".safetensors")
+            && !name.contains(".backup-")
     };
     let saved = |path: &PathBuf| {
         fs::metadata(path)
@@ -103,10 +113,26 @@ fn newest(task: &str) -> Result<PathBuf> {
     }
 }
 
+/// The training saved in `file`; an error says what else there is to type.
+fn load(file: &Path) -> Result<Checkpoint> {
+    Checkpoint::load(file).map_err(|error| {
+        Error::Msg(format!(
+            "--model: {}. Name another checkpoint, or train one: `cargo study train`",
+            reason(&error)
+        ))
+    })
+}
+
 /// The maps of a trained model while it reads `text` and writes its answer.
 fn sequence(checkpoint: &Path, text: &str) -> Result<Vec<(usize, LayerMaps)>> {
     let symbols = symbols(text)?;
-    let Checkpoint { settings, variables, .. } = Checkpoint::load(checkpoint)?;
+    let Checkpoint { settings, step, variables, .. } = load(checkpoint)?;
+    eprintln!(
+        "Model: {}, task {}, trained for {step} of {} steps",
+        checkpoint.display(),
+        settings.task,
+        settings.steps
+    );
     let vb = VarBuilder::from_tensors(
         variables.into_iter().collect(),
         DType::F32,
@@ -186,6 +212,8 @@ fn spelled(tokens: &[u32]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inside_heads::minilm::BertConfig;
+    use transformer::{NormOrder, TransformerConfig};
 
     #[test]
     fn symbols_are_read_and_slips_named() -> Result<()> {
@@ -200,7 +228,34 @@ mod tests {
     #[test]
     fn a_model_that_is_not_there_says_what_to_type() {
         let error = |model| maps(model, None).unwrap_err().to_string();
-        assert!(error("nothing").contains("there is no file `nothing`"));
-        assert!(error("Cargo.toml").contains("Cargo.toml"));
+        assert!(error("nothing").contains("--model nothing: there is no such file"));
+        assert!(error(".").contains("--model .: that is a folder"));
+        // Of a file that is no checkpoint it speaks in its own options.
+        let other = error("Cargo.toml");
+        assert!(other.contains("Cargo.toml") && other.contains("cargo study train"));
+        let own = ["--model", "--text", "--layer", "--head", "--device", "--out"];
+        let options =
+            other.split([' ', ':', ',']).filter(|word| word.starts_with("--"));
+        assert!(options.clone().all(|word| own.contains(&word)), "{other}");
+        assert!(options.count() > 0);
+    }
+
+    #[test]
+    fn the_command_knows_these_models() {
+        let command = include_str!("../../../../../crates/options/src/visualize.rs");
+        let heads = induction::model::HEADS;
+        let TransformerConfig { layers, heads: trained, .. } =
+            TransformerConfig::small(NormOrder::Pre);
+        for line in [
+            format!(
+                r#"("minilm", {}, {})"#,
+                BertConfig::MINI_LM.layers,
+                BertConfig::MINI_LM.heads
+            ),
+            format!(r#"("induction", 2, {heads}), ("copy", {layers}, {trained})"#),
+            format!("const WORDS: usize = {};", data::SEQ),
+        ] {
+            assert!(command.contains(&line), "{line}");
+        }
     }
 }
