@@ -12,6 +12,10 @@ pub fn results(option: &str, file: &Path) -> Result<(), String> {
         return Err(format!("{named}: that is a folder; name a file in it"));
     }
     let new = !file.exists();
+    if !new && !file.is_file() {
+        // Results take the place of what is there, which must not be a device.
+        return Err(format!("{named}: expected a plain file there, or none"));
+    }
     if file.is_file() && !begins_as_json(file, true) {
         return Err(format!(
             "{named}: a file of another kind is there, and is left as it is; name another file"

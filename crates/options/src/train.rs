@@ -1,5 +1,6 @@
 //! The options of `cargo study train`.
 
+use crate::device::cpu_only;
 use crate::files;
 use crate::numbers::{number, whole};
 use clap::Args;
@@ -119,6 +120,7 @@ impl Options {
 
     /// What is not as it must be, and can be told before anything is compiled; trainings are kept in `home`.
     pub fn check(&self, home: &Path) -> Result<(), String> {
+        cpu_only(&self.device)?;
         let longest = *self.lengths.end();
         let most = SQUARES / (longest * longest);
         if self.batch > most {
@@ -131,7 +133,8 @@ impl Options {
             files::results("--json", file)?;
         }
         let Some(file) = self.file(home) else { return Ok(()) };
-        files::place("--checkpoint", &file)?;
+        let named = if self.checkpoint.is_some() { "--checkpoint" } else { "the checkpoint" };
+        files::place(named, &file)?;
         if self.json.as_ref() == Some(&file) {
             return Err("--json: expected another file than --checkpoint names".to_owned());
         }

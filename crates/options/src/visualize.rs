@@ -1,6 +1,7 @@
 //! The options of `cargo study visualize`. Its program reads them by itself (with clap, candle would be compiled once more
 //! for it) and judges them again: here is what can be said before anything is compiled.
 
+use crate::device::cpu_only;
 use crate::files;
 use crate::numbers::whole;
 use clap::Args;
@@ -42,6 +43,7 @@ pub const WORDS: usize = 32;
 impl Options {
     /// What is not as it must be, and can be told before anything is compiled; models and trainings are kept in `home`.
     pub fn check(&self, home: &Path) -> Result<(), String> {
+        cpu_only(&self.device)?;
         let model = self.model.as_str();
         if let Some((_, layers, heads)) = MODELS.iter().find(|(name, ..)| *name == model) {
             for (name, asked, count) in
