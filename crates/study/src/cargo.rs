@@ -96,12 +96,6 @@ fn step(line: &str) -> Option<Step<'_>> {
     waiting.iter().any(|word| line.starts_with(word)).then_some(Step::Other(line))
 }
 
-/// The package that cargo could not compile, as far as it says so.
-pub fn broken_package(stderr: &str) -> Option<&str> {
-    let (_, rest) = stderr.split_once("could not compile `")?;
-    rest.split_once('`').map(|(package, _)| package)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +109,5 @@ mod tests {
         assert_eq!(step("   Compiling syn v3.0.9"), Some(Step::Other("Compiling syn v3.0.9")));
         assert_eq!(step("error[E0308]: mismatched types"), None);
         assert_eq!(step("Building [=>"), None);
-    }
-
-    #[test]
-    fn the_broken_package_is_named() {
-        let stderr = "error: aborting\n\nerror: could not compile `scaling` (lib) due to 1 error\n";
-        assert_eq!(broken_package(stderr), Some("scaling"));
-        assert_eq!(broken_package("error: no network"), None);
     }
 }

@@ -3,19 +3,20 @@
 use anyhow::{Context as _, Result, bail};
 use workbook::{Chapter, Exercise};
 
-use crate::cargo::{broken_package, cargo, compile};
+use crate::cargo::{cargo, compile};
 use crate::context::Context;
+use crate::fault::Fault;
 use crate::memory::{Fingerprint, Memory, States};
 use crate::process;
-use crate::report::{self, Line, State, VARIABLE, Who};
+use crate::report::{self, LIMIT, Line, State, VARIABLE, Who};
 use crate::ui::Progress;
 
 /// How a run of a chapter's checks ended.
 pub enum Outcome {
     /// They ran: what they said, in the order of the exercises.
     Ran(Report),
-    /// The code does not compile. Holds the package that is at fault, as far as known.
-    Broken(Option<String>),
+    /// Cargo could not build them.
+    Unbuilt(Fault),
 }
 
 /// What the checks said about one chapter.
@@ -67,20 +68,24 @@ pub enum Errors {
 /// Compiles and runs the checks of `chapter`, and remembers what they say of each exercise.
 pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outcome> {
     let print = Fingerprint::of(context, chapter)?;
+    Memory::read(context.home()).renew(chapter, &print);
     let test = ["test", "--package", chapter.package.as_str(), "--test", "checks"];
     let build = [&test[..], &["--no-run"]].concat();
     let built = compile(cargo(context.root(), &build), &format!("Compiling {}", chapter.package))?;
     if !built.status.success() {
+        let fault = Fault::of(&context.chapters()?, &built.stderr);
         if errors == Errors::Show {
-            // Once more, straight to the terminal: cargo knows best how to show an error.
-            process::foreground(cargo(context.root(), &[&build[..], &["--quiet"]].concat()))?;
+            show(context, &fault, &build)?;
         }
-        return Ok(Outcome::Broken(broken_package(&built.stderr).map(str::to_owned)));
+        return Ok(Outcome::Unbuilt(fault));
     }
     let folder = tempfile::tempdir().context("can't make a temporary folder: is the disk full?")?;
     let file = folder.path().join("report.jsonl");
     let mut command = cargo(context.root(), &[&["test", "--quiet"], &test[1..]].concat());
     command.env(VARIABLE, &file);
+    if let Some(seconds) = context.limit() {
+        command.env(LIMIT, seconds.to_string());
+    }
     let mut progress = Progress::start(&format!("Checking {}", chapter.package));
     let finished = process::run(command, |line| progress.detail(line))?;
     progress.clear();
@@ -103,23 +108,14 @@ pub fn run(context: &Context, chapter: &Chapter, errors: Errors) -> Result<Outco
     Ok(Outcome::Ran(report))
 }
 
-/// What to do about code that does not compile: `package` is at fault where `chapter` was to be checked.
-pub fn broken_advice(
-    context: &Context,
-    chapter: &Chapter,
-    package: Option<&str>,
-) -> Result<String> {
-    let chapters = context.chapters()?;
-    let at_fault = chapters.iter().find(|other| Some(other.package.as_str()) == package);
-    let at_fault = at_fault.unwrap_or(chapter);
-    let also = if at_fault.package == chapter.package {
-        String::new()
-    } else {
-        format!(", which `{}` uses", chapter.package)
-    };
-    Ok(format!(
-        "`{0}`{also} does not compile, so nothing could be checked.\nNext: fix the errors above in {1}, then type `cargo study check {0}`.\n      To start over: `cargo study reset {0}` (your file is kept as a backup).",
-        at_fault.package,
-        context.shown(&at_fault.exercise_path())
-    ))
+/// Shows why cargo could not `build`.
+pub fn show(context: &Context, fault: &Fault, build: &[&str]) -> Result<()> {
+    match fault {
+        Fault::Other(words) => eprintln!("{words}"),
+        // Once more, straight to the terminal: cargo knows best how to show an error.
+        _ => {
+            process::foreground(cargo(context.root(), &[build, &["--quiet"]].concat()))?;
+        }
+    }
+    Ok(())
 }

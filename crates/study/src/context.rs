@@ -1,5 +1,6 @@
 //! Where the course is, and where its tools and the learner's state are kept.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,7 @@ pub const HOME_VARIABLE: &str = "STUDY_HOME";
 pub struct Context {
     workspace: Workspace,
     home: PathBuf,
+    limit: Cell<Option<u32>>,
 }
 
 impl Context {
@@ -25,7 +27,7 @@ impl Context {
                 .with_context(|| format!("{HOME_VARIABLE} is not a usable path"))?,
             None => workspace.root().join(".study"),
         };
-        Ok(Self { workspace, home })
+        Ok(Self { workspace, home, limit: Cell::new(None) })
     }
 
     /// The repository's folder.
@@ -41,6 +43,16 @@ impl Context {
     /// The folder with the notebooks.
     pub fn notebooks(&self) -> PathBuf {
         self.root().join("notebooks")
+    }
+
+    /// How many seconds the code of one exercise may run, where the learner has said so.
+    pub fn limit(&self) -> Option<u32> {
+        self.limit.get()
+    }
+
+    /// The learner has said how many seconds the code of one exercise may run; 0 for as long as it takes.
+    pub fn set_limit(&self, seconds: u32) {
+        self.limit.set(Some(seconds));
     }
 
     /// The chapters that have a crate, week by week.

@@ -1,16 +1,18 @@
 //! What the checks last said of each chapter, so that nothing is compiled only to tell it again.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use workbook::Chapter;
 
 use crate::backup;
 use crate::context::Context;
+use crate::line_ends;
 use crate::report::State;
 
 /// The states of a chapter's exercises, in order.
@@ -29,6 +31,9 @@ struct Checked {
     file: String,
     /// Of all that the outcome depends on.
     all: String,
+    /// When the check began.
+    #[serde(default)]
+    when: u64,
     states: States,
 }
 
@@ -67,10 +72,26 @@ impl Memory {
         }))
     }
 
+    /// Gives the learner's file, which is `now`, the present time if it was put back in its place with an old one, as a
+    /// backup is: cargo goes by times, and would take it for the file that it compiled last.
+    pub fn renew(&self, chapter: &Chapter, now: &Fingerprint) {
+        let path = chapter.exercise_path();
+        let time = || fs::metadata(&path)?.modified();
+        let is_older = |checked: &Checked| {
+            checked.file != now.file && time().is_ok_and(|time| milliseconds(time) <= checked.when)
+        };
+        if self.chapters.get(&chapter.package).is_some_and(is_older) {
+            let renew =
+                || File::options().append(true).open(&path)?.set_modified(SystemTime::now());
+            // What can't be written to is checked as cargo sees it.
+            let _ = renew();
+        }
+    }
+
     /// Remembers `states` of a chapter whose files were `fingerprint` when they were checked.
     pub fn keep(home: &Path, chapter: &Chapter, print: Fingerprint, states: States) -> Result<()> {
         let mut memory = Self::read(home); // another `cargo study` may have written meanwhile
-        let checked = Checked { file: print.file, all: print.all, states };
+        let checked = Checked { file: print.file, all: print.all, when: print.when, states };
         memory.chapters.insert(chapter.package.clone(), checked);
         let text =
             serde_json::to_string_pretty(&memory).context("states can't be written as JSON")?;
@@ -86,11 +107,20 @@ fn file(home: &Path) -> PathBuf {
 pub struct Fingerprint {
     file: String,
     all: String,
+    /// When it was taken.
+    when: u64,
+}
+
+/// Since 1970.
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Fingerprint {
     /// Of the chapter's files, of its checks, and of other chapters' exercises where this one's names them.
     pub fn of(context: &Context, chapter: &Chapter) -> Result<Self> {
+        let when = milliseconds(SystemTime::now());
         let (tests, name) = (context.root().join("tests"), &chapter.crate_name);
         let mine = fs::read_to_string(chapter.exercise_path()).unwrap_or_default();
         let mut files = vec![
@@ -119,19 +149,21 @@ impl Fingerprint {
         }
         files.retain(|path| !path.to_string_lossy().contains(".backup-"));
         files.sort();
-        let mut all = Sha256::new();
+        let mut all = DefaultHasher::new();
         for path in files {
-            let Ok(content) = fs::read(&path) else { continue };
-            all.update(context.shown(&path));
-            all.update(content.len().to_le_bytes());
-            all.update(content);
+            let Ok(content) = fs::read(&path).map(line_ends::plain_bytes) else { continue };
+            context.shown(&path).hash(&mut all);
+            content.hash(&mut all);
         }
-        Ok(Self { file: hex(Sha256::digest(mine)), all: hex(all.finalize()) })
+        let mut file = DefaultHasher::new();
+        line_ends::plain(&mine).hash(&mut file);
+        Ok(Self { file: hex(file), all: hex(all), when })
     }
 }
 
-fn hex(digest: impl AsRef<[u8]>) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+/// It is the same from run to run. Should another version of Rust compute another, the chapter is checked once more.
+fn hex(hasher: DefaultHasher) -> String {
+    format!("{:016x}", hasher.finish())
 }
 
 /// The files below `folder`, if there is such a folder.

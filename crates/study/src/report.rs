@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The variable that tells a test program where to write its report.
 pub const VARIABLE: &str = "CHECKS_REPORT";
 
+/// The variable that tells it how many seconds the code of one exercise may run; 0 for as long as it takes.
+pub const LIMIT: &str = "CHECKS_LIMIT";
+
 /// How an exercise, or one law of it, came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,7 +74,7 @@ pub struct Law {
     pub says: String,
     /// How it came out.
     pub state: State,
-    /// Why it failed or was skipped.
+    /// Why it failed or was skipped; the text of a `todo!("…")`.
     #[serde(default)]
     pub why: String,
     /// The same in one line.
@@ -107,6 +110,12 @@ pub struct Line {
     /// The sentence on the likely cause; empty when none is known.
     #[serde(default)]
     pub cause: String,
+    /// What the code printed: in the example that failed or, where none did, in the first that printed anything.
+    #[serde(default)]
+    pub printed: String,
+    /// How the code ended the program that ran it, as in `overflowed the stack.`; empty when it did not.
+    #[serde(default)]
+    pub ended: String,
     /// What was tried, in order.
     #[serde(default)]
     pub laws: Vec<Law>,
@@ -116,6 +125,12 @@ impl Line {
     /// Whether a mistake is known that explains all that is wrong.
     pub fn has_likely_cause(&self) -> bool {
         self.cause.starts_with("Likely cause")
+    }
+
+    /// What is still to be written, in the words of the learner's `todo!("…")`.
+    pub fn note(&self) -> Option<&str> {
+        let pending = self.laws.iter().find(|law| law.state == State::Pending)?;
+        pending.why.lines().next()
     }
 
     /// Whether the test program counts it as a failure: open edges are none, but in a solution.

@@ -8,6 +8,7 @@ use workbook::{Chapter, Exercise};
 use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
 use crate::interrupt::Interrupted;
+use crate::line_ends;
 use crate::memory::{Memory, States};
 use crate::report::State;
 
@@ -17,12 +18,12 @@ pub enum Week {
     Known(States),
     /// Its own code does not compile.
     Broken(States),
-    /// The checks ended before they had said everything: a stack that overflows takes them along.
+    /// The checks ended before they had said everything.
     Crashed(States),
-    /// Another package, which it uses, does not compile: what was last said of it, if its file is still the same.
+    /// Something that it needs does not compile, or can't be had: what was last said of it, if its file is still the same.
     Blocked {
-        /// The package that does not compile.
-        by: String,
+        /// Why it can't be checked: `cargo fails: error: …`.
+        why: String,
         /// The states as they were.
         last: Option<States>,
     },
@@ -41,7 +42,8 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
         Ok(exercises.iter().map(|exercise| (exercise.name.clone(), state(exercise))).collect())
     };
     let mine = fs::read_to_string(chapter.exercise_path()).ok();
-    if mine.is_some_and(|mine| chapter.stub_file().is_ok_and(|stub| stub == mine)) {
+    if mine.is_some_and(|mine| chapter.stub_file().is_ok_and(|stub| line_ends::same(&stub, &mine)))
+    {
         return Ok(Week::Known(all(State::unwritten)?));
     }
     let outcome = match checks::run(context, chapter, Errors::Hide) {
@@ -52,27 +54,29 @@ pub fn week(context: &Context, chapter: &Chapter) -> Result<Week> {
     };
     match outcome {
         Outcome::Ran(report) => Ok(Week::Known(report.states())),
-        Outcome::Broken(Some(by)) if is_another(context, chapter, &by)? => {
-            let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
-            Ok(Week::Blocked { by, last })
+        Outcome::Unbuilt(fault) if fault.package() == Some(&chapter.package) => {
+            Ok(Week::Broken(all(|_| State::Broken)?))
         }
-        Outcome::Broken(_) => Ok(Week::Broken(all(|_| State::Broken)?)),
+        Outcome::Unbuilt(fault) => {
+            let last = recalled.filter(|recalled| recalled.same_file).map(|last| last.states);
+            let why = match fault.package() {
+                Some(other) => {
+                    format!("can't be checked while `{other}`, which it uses, does not compile")
+                }
+                None => format!("can't be checked: {}", fault.brief()),
+            };
+            Ok(Week::Blocked { why, last })
+        }
     }
 }
 
-/// Whether `package` is another chapter: what else does not compile is no fault of a learner's.
-fn is_another(context: &Context, chapter: &Chapter, package: &str) -> Result<bool> {
-    let others = context.chapters()?;
-    Ok(package != chapter.package && others.iter().any(|other| other.package == package))
-}
-
 /// How the learner's `exercise` of `chapter` stands; a name that is no exercise is pending, and so is an optional one that
-/// is not written.
+/// is not written. Unknown where it can't be checked and never was.
 pub fn state_of(context: &Context, chapter: &Chapter, exercise: &str) -> Result<State> {
     let states = match week(context, chapter)? {
         Week::Known(states) | Week::Broken(states) | Week::Crashed(states) => states,
         Week::Blocked { last: Some(states), .. } => states,
-        Week::Blocked { last: None, .. } => return Ok(State::Broken),
+        Week::Blocked { last: None, .. } => return Ok(State::Unknown),
     };
     let found = states.into_iter().find(|(name, _)| name == exercise);
     let found = found.map(|(_, state)| state).filter(|state| !state.is_open());

@@ -10,6 +10,7 @@ use super::exit;
 use crate::blame::{Blame, blame};
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
+use crate::limit::Limit;
 use crate::memory::Memory;
 use crate::names::{self, Target};
 use crate::report::{Law, Line, State, Who};
@@ -25,11 +26,14 @@ The exit code is 1 when an exercise fails or the code does not compile; a pendin
 pub struct Check {
     /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
     name: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 impl Check {
     /// Runs the checks and prints what they say.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        self.limit.set(context);
         let chapters = context.chapters()?;
         match self.name.as_deref().map(|name| names::target(&chapters, name)).transpose()? {
             Some(Target::Chapter(chapter)) => {
@@ -84,12 +88,9 @@ pub enum Standing {
 pub fn check(context: &Context, chapter: &Chapter, scope: Scope) -> Result<Standing> {
     let before = Memory::read(context.home()).recall(context, chapter)?;
     match checks::run(context, chapter, Errors::Show)? {
-        Outcome::Broken(package) => {
-            eprintln!(
-                "\n{} {}",
-                bad("✗", Stream::Err),
-                checks::broken_advice(context, chapter, package.as_deref())?
-            );
+        Outcome::Unbuilt(fault) => {
+            let advice = fault.advice(context, chapter, &context.chapters()?);
+            eprintln!("\n{} {advice}", bad("✗", Stream::Err));
             Ok(Standing::Failed)
         }
         Outcome::Ran(report) => {
@@ -110,15 +111,20 @@ fn tell(
     let wanted = |name: &str| !matches!(scope, Scope::Exercise(only) if only != name);
     let shown: Vec<&Exercise> =
         report.exercises().iter().filter(|exercise| wanted(&exercise.name)).collect();
+    let lines = report.of(Who::Exercise);
     for exercise in &shown {
         let (state, name) = (report.state(&exercise.name), &exercise.name);
         let optional = match state {
             State::Pending if exercise.is_optional() => " (optional)",
             _ => "",
         };
-        println!("  {} {name}{optional}", mark(state));
+        let line = lines.iter().find(|line| line.exercise == *name);
+        let note = line.and_then(|line| line.note()).map(|note| format!(" — {note}"));
+        println!("  {} {name}{optional}{}", mark(state), note.unwrap_or_default());
     }
-    let lines = report.of(Who::Exercise);
+    if let Scope::Exercise(name) = scope {
+        tell_printed(&lines, name);
+    }
     let failed: Vec<&Line> = lines
         .iter()
         .filter(|line| line.state == State::Failed && wanted(&line.exercise))
@@ -197,6 +203,19 @@ fn tell(
     Ok(Standing::Done)
 }
 
+/// Shows what an exercise printed that does not fail; what fails is told with it.
+fn tell_printed(lines: &[&Line], name: &str) {
+    let quiet = |line: &&&Line| line.exercise == name && line.message.is_empty();
+    if let Some(line) = lines.iter().find(quiet).filter(|line| !line.printed.is_empty()) {
+        println!("\nIt printed, in its first example:\n{}", indented("  ", &line.printed));
+    }
+}
+
+fn indented(by: &str, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("{by}{line}")).collect();
+    lines.join("\n")
+}
+
 /// Explains the first failure whose fault is its own in full, and each other one briefly.
 fn tell_failures(
     context: &Context,
@@ -255,6 +274,9 @@ fn doubted(line: &Line, blame: Option<&Blame>) -> String {
     format!("{before}\n\n{doubt}{rest}")
 }
 
+/// How many lines are shown of what a failing exercise printed that is told briefly.
+const PRINTED: usize = 5;
+
 /// What an exercise breaks first, and the likely cause.
 fn briefly(line: &Line) -> String {
     let first = |edge: bool| {
@@ -262,7 +284,9 @@ fn briefly(line: &Line) -> String {
         line.laws.iter().find(breaks)
     };
     let mut text = String::new();
-    if let Some(law) = first(false).or_else(|| first(true)) {
+    if !line.ended.is_empty() {
+        text += &format!("    your code {}\n", line.ended);
+    } else if let Some(law) = first(false).or_else(|| first(true)) {
         text += &format!("    must hold: {}\n", law.says);
         if !law.brief.is_empty() {
             text += &format!("    {}\n", law.brief);
@@ -270,6 +294,11 @@ fn briefly(line: &Line) -> String {
     }
     if !line.cause.is_empty() {
         text += &format!("    {}\n", line.cause);
+    }
+    if !line.printed.is_empty() {
+        let few: Vec<&str> = line.printed.lines().take(PRINTED).collect();
+        let more = if few.len() < line.printed.lines().count() { "\n      …" } else { "" };
+        text += &format!("    it printed:\n{}{more}\n", indented("      ", &few.join("\n")));
     }
     text
 }
@@ -408,6 +437,8 @@ mod tests {
             state: State::Passed,
             message: String::new(),
             cause: String::new(),
+            printed: String::new(),
+            ended: String::new(),
             laws,
         };
         let passed = line(vec![law(State::Passed, "")]);
@@ -434,12 +465,17 @@ mod tests {
             state: State::Failed,
             message: String::new(),
             cause: "Likely cause: no maximum subtracted".to_owned(),
+            printed: "1\n2\n3\n4\n5\n6".to_owned(),
+            ended: String::new(),
             laws: vec![
                 law("empty rows are fine", "got an error", "they happen."),
                 law("rows sum to 1", "differs at [0]: expected 1, got 2", ""),
             ],
         };
-        let said = "    must hold: rows sum to 1\n    differs at [0]: expected 1, got 2\n    Likely cause: no maximum subtracted\n";
+        let said = "    must hold: rows sum to 1\n    differs at [0]: expected 1, got 2\n    Likely cause: no maximum subtracted\n    it printed:\n      1\n      2\n      3\n      4\n      5\n      …\n";
         assert_eq!(briefly(&line), said);
+        let ended = "overflowed the stack.".to_owned();
+        let line = Line { ended, printed: String::new(), cause: String::new(), ..line };
+        assert_eq!(briefly(&line), "    your code overflowed the stack.\n");
     }
 }

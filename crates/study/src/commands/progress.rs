@@ -9,6 +9,7 @@ use workbook::{Chapter, Exercise};
 
 use super::check::{exercises, mark};
 use crate::context::Context;
+use crate::line_ends;
 use crate::memory::States;
 use crate::names;
 use crate::report::State;
@@ -18,7 +19,7 @@ use crate::weeks::{Week, week};
 /// Show every exercise of every week, and what is next
 #[derive(Args)]
 #[command(
-    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet · ! does not compile · ? can't be checked while another week does not compile.\nOnly weeks that have changed since they were last checked are checked again."
+    after_help = "Example: cargo study progress\n\n✓ the idea works · ✓✓ the edges hold too · ○ not written yet · ✗ does not work yet · ! does not compile · ? can't be checked now.\nOnly weeks that have changed since they were last checked are checked again."
 )]
 pub struct Progress {}
 
@@ -32,7 +33,7 @@ impl Progress {
                 Week::Known(states) => (states, None),
                 Week::Broken(states) => (states, Some(unchecked(&chapter, "does not compile"))),
                 Week::Crashed(states) => (states, Some(unchecked(&chapter, "its checks crash"))),
-                Week::Blocked { by, last } => blocked(&chapter, &by, last)?,
+                Week::Blocked { why, last } => blocked(&chapter, &why, last)?,
             };
             println!(
                 "{}{}",
@@ -73,13 +74,13 @@ fn unchecked(chapter: &Chapter, why: &str) -> String {
     format!("{} {why}: type `cargo study check {}`", bad("!", Stream::Out), chapter.package)
 }
 
-/// What is known of a week that can't be checked because of `by`.
-fn blocked(chapter: &Chapter, by: &str, last: Option<States>) -> Result<(States, Option<String>)> {
-    let why = format!("can't be checked while `{by}`, which it uses, does not compile");
+/// What is known of a week that can't be checked, and why.
+fn blocked(chapter: &Chapter, why: &str, last: Option<States>) -> Result<(States, Option<String>)> {
     let (states, when) = match last {
         Some(states) => (states, "; this is how it stood when last checked"),
         None => {
             let mine = fs::read_to_string(chapter.exercise_path()).unwrap_or_default();
+            let mine = line_ends::plain(&mine);
             let state = |exercise: &Exercise| match mine.contains(exercise.stub.trim()) {
                 true => State::unwritten(exercise),
                 false => State::Unknown,

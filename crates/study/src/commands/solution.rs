@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::names;
+use crate::report;
 use crate::state::State;
 use crate::weeks::state_of;
 
@@ -26,7 +27,18 @@ impl Solution {
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let (chapter, exercise) = names::exercise(&context.chapters()?, &self.exercise)?;
         let path = names::path(&chapter, &exercise.name);
-        if !self.peek && !state_of(context, &chapter, &exercise.name)?.is_done() {
+        let state = match self.peek {
+            true => report::State::Passed,
+            false => state_of(context, &chapter, &exercise.name)?,
+        };
+        if state == report::State::Unknown {
+            eprintln!(
+                "`{path}` can't be checked now: `cargo study check {}` says why.\nTo see the solution anyway: `cargo study solution {path} --peek`.",
+                chapter.package
+            );
+            return Ok(ExitCode::FAILURE);
+        }
+        if !state.is_done() {
             let left =
                 exercise.hints.len().saturating_sub(State::read(context.home())?.shown(&path));
             let hints = match left {

@@ -3,14 +3,15 @@
 use std::env;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use options::train::Options;
 use workbook::Chapter;
 
-use crate::cargo::{broken_package, cargo, compile};
+use crate::cargo::{cargo, compile};
 use crate::checks::{self, Errors, Outcome};
 use crate::context::Context;
+use crate::fault::Fault;
 use crate::interrupt;
 use crate::names;
 use crate::process;
@@ -26,7 +27,8 @@ use crate::weeks::{Week, state_of, week};
           cargo study train --mine
           cargo study train --resume
 
-Ctrl-C saves, and says how to continue. `--mine` needs every exercise that the model is built from to work (✓).")]
+Ctrl-C saves, and says how to continue. Nothing is written over: before the first save, an earlier training's checkpoint is
+kept as NAME.backup-1.safetensors, and a second training at the same time needs another --checkpoint. `--mine` needs every exercise that the model is built from to work (✓).")]
 pub struct Train {
     #[command(flatten)]
     options: Options,
@@ -58,6 +60,7 @@ const USED: [(&str, &[&str]); 2] = [
 impl Train {
     /// Trains, with the learner's own code only when it works.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        self.options.check(context.home()).map_err(|error| anyhow!(error))?;
         let chapters = context.chapters()?;
         if self.options.mine && !works(context, &chapters)? {
             return Ok(ExitCode::FAILURE);
@@ -67,13 +70,9 @@ impl Train {
         let build = [&["build"], &program[..]].concat();
         let built = compile(cargo(&here, &build), &format!("Compiling {PACKAGE}"))?;
         if !built.status.success() {
-            // Once more, straight to the terminal: cargo knows best how to show an error.
-            process::foreground(cargo(&here, &[&build[..], &["--quiet"]].concat()))?;
-            let advice = checks::broken_advice(
-                context,
-                &names::chapter(&chapters, PACKAGE)?,
-                broken_package(&built.stderr),
-            )?;
+            let fault = Fault::of(&chapters, &built.stderr);
+            checks::show(context, &fault, &build)?;
+            let advice = fault.advice(context, &names::chapter(&chapters, PACKAGE)?, &chapters);
             eprintln!("\n{} {advice}", bad("✗", Stream::Err));
             return Ok(ExitCode::FAILURE);
         }
@@ -91,8 +90,8 @@ fn works(context: &Context, chapters: &[Chapter]) -> Result<bool> {
         let chapter = names::chapter(chapters, package)?;
         if let Week::Broken(_) | Week::Blocked { .. } = week(context, &chapter)? {
             // Once more, with cargo's own words.
-            if let Outcome::Broken(package) = checks::run(context, &chapter, Errors::Show)? {
-                let advice = checks::broken_advice(context, &chapter, package.as_deref())?;
+            if let Outcome::Unbuilt(fault) = checks::run(context, &chapter, Errors::Show)? {
+                let advice = fault.advice(context, &chapter, chapters);
                 eprintln!("\n{} {advice}", bad("✗", Stream::Err));
                 return Ok(false);
             }

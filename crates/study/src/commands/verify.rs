@@ -9,7 +9,9 @@ use console::{StyledObject, pad_str};
 use super::{exit, progress};
 use crate::checks::{self, Errors, Outcome, Report};
 use crate::context::Context;
+use crate::fault::Fault;
 use crate::interrupt::Interrupted;
+use crate::limit::Limit;
 use crate::names;
 use crate::report::{State, Who};
 use crate::ui::{Stream, bad, good, heading, open};
@@ -25,6 +27,8 @@ pub struct Verify {
     /// Check the course's solutions instead of your code
     #[arg(long)]
     solutions: bool,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 /// One line of the table: a chapter and a group of laws.
@@ -41,6 +45,7 @@ struct Row {
 impl Verify {
     /// Runs the checks and prints the table.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        self.limit.set(context);
         let mut chapters = context.chapters()?;
         if let Some(typed) = &self.chapter {
             chapters = vec![names::chapter(&chapters, typed)?];
@@ -62,9 +67,13 @@ impl Verify {
                     all.extend(rows(&chapter.package, &report, who));
                     states.extend(report.of(who).into_iter().map(|line| line.state));
                 }
-                Outcome::Broken(package) => {
-                    all.push(broken(&chapter.package, package));
-                    states.extend(chapter.exercises()?.iter().map(|_| State::Broken));
+                Outcome::Unbuilt(fault) => {
+                    let state = match fault {
+                        Fault::Other(_) => State::Unknown,
+                        _ => State::Broken,
+                    };
+                    all.push(unbuilt(&chapter.package, &fault));
+                    states.extend(chapter.exercises()?.iter().map(|_| state));
                 }
             }
         }
@@ -74,13 +83,14 @@ impl Verify {
     }
 }
 
-/// The row of a chapter that could not be checked because `package` does not compile.
-fn broken(chapter: &str, package: Option<String>) -> Row {
-    let why = match package {
+/// The row of a chapter that could not be built.
+fn unbuilt(chapter: &str, fault: &Fault) -> Row {
+    let why = match fault.package() {
         Some(other) if other != chapter => {
             format!("`{other}`, which it uses, does not compile: type `cargo study check {other}`")
         }
-        _ => format!("does not compile: type `cargo study check {chapter}`"),
+        Some(_) => format!("does not compile: type `cargo study check {chapter}`"),
+        None => format!("{}; type `cargo study check {chapter}`", fault.brief()),
     };
     let (chapter, group) = (chapter.to_owned(), "Compilation".to_owned());
     Row { chapter, group, state: State::Broken, passed: 0, tried: 1, why }
@@ -100,7 +110,13 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
             let state = if law.is_open_edge() { State::Works } else { law.state };
             let why = match state {
                 State::Passed => String::new(),
-                State::Pending | State::Optional => format!("{}: still a `todo!()`", line.exercise),
+                State::Pending | State::Optional => {
+                    let note = line.note().unwrap_or("still a `todo!()`");
+                    format!("{}: {note}", line.exercise)
+                }
+                State::Failed if !line.ended.is_empty() => {
+                    format!("{}: your code {}", line.exercise, line.ended)
+                }
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
                 State::Works | State::Failed | State::Broken | State::Unknown => {
                     format!("{}: must hold: {}", line.exercise, law.says)

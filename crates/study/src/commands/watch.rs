@@ -9,6 +9,7 @@ use workbook::Chapter;
 
 use super::check::{Scope, check};
 use crate::context::Context;
+use crate::limit::Limit;
 use crate::saves::Saves;
 use crate::ui::{Stream, bad};
 use crate::{interrupt, names};
@@ -21,6 +22,8 @@ use crate::{interrupt, names};
 pub struct Watch {
     /// A chapter (`scaling`, `2`)
     chapter: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 /// How long it waits between two looks at the files.
@@ -29,6 +32,7 @@ const LOOK: Duration = Duration::from_millis(200);
 impl Watch {
     /// Watches until Ctrl-C.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        self.limit.set(context);
         let all = context.chapters()?;
         let watched = match &self.chapter {
             Some(typed) => vec![names::chapter(&all, typed)?],
