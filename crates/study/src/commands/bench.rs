@@ -33,8 +33,7 @@ pub struct Bench {
     options: Options,
 }
 
-const PROGRAM: Program =
-    Program { package: "bench", binary: "bench", profile: "dev", features: &[] };
+const PROGRAM: Program = Program::new("bench");
 const WITH_CUDA: Program = Program { features: &["cuda"], ..PROGRAM };
 
 impl Bench {
@@ -48,7 +47,7 @@ impl Bench {
         self.options.check().map_err(|error| anyhow!(error))?;
         program.build(context)?;
         let here = env::current_dir().context("the current folder can't be read")?;
-        let mut command = program.command(&here);
+        let mut command = program.command(context, &here);
         command.args(env::args_os().skip(2)); // behind `study bench`
         Ok(process::same(process::foreground(command)?))
     }

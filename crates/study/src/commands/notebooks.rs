@@ -34,8 +34,7 @@ pub struct Notebooks {
 }
 
 /// Turns pages into notebooks, and takes in those that were run.
-const CELLS: Program =
-    Program { package: "mdbook-cells", binary: "mdbook-cells", profile: "dev", features: &[] };
+const CELLS: Program = Program::new("mdbook-cells");
 
 /// The longest a cell may run, in seconds.
 const TIMEOUT: u32 = 600;
@@ -116,7 +115,7 @@ impl Notebooks {
 
 /// Runs `mdbook-cells`; what it says is the error when it fails.
 fn cells(context: &Context, before: &[&str], file: &Path, after: &[&str]) -> Result<()> {
-    let mut command = CELLS.command(context.root());
+    let mut command = CELLS.command(context, context.root());
     command.args(before).arg(file).args(after);
     let finished = process::run(command, |_| ())?;
     if !finished.status.success() {

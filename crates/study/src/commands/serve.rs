@@ -32,13 +32,13 @@ pub struct Serve {
 }
 
 /// Builds the pages with mdBook's library, and serves them.
-const PAGES: Program = Program { package: "pages", binary: "pages", profile: "dev", features: &[] };
+const PAGES: Program = Program::new("pages");
 
 impl Serve {
     /// Builds the pages, and serves them until Ctrl-C.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
         PAGES.build(context)?;
-        let mut command = PAGES.command(context.root());
+        let mut command = PAGES.command(context, context.root());
         if self.build_only {
             command.arg("build");
         } else {

@@ -2,11 +2,12 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
+use options::visualize::Options;
 
 use crate::context::Context;
 use crate::process;
@@ -24,55 +25,36 @@ use crate::ui::{Stream, good};
 Layers and heads count from 0. `minilm` needs `cargo study fetch minilm` first, `copy` needs `cargo study train`."
 )]
 pub struct Visualize {
-    /// `minilm`, `copy`, `induction`, or a checkpoint of `cargo study train`
-    #[arg(long, value_name = "NAME|FILE", default_value = "minilm")]
-    model: String,
-    /// What the model reads: English for `minilm`, words that repeat for `induction`, numbers from 3 to 10 for a
-    /// checkpoint
-    #[arg(long)]
-    text: Option<String>,
-    /// Only this layer, counted from 0
-    #[arg(long, value_name = "N")]
-    layer: Option<usize>,
-    /// Only this head, counted from 0
-    #[arg(long, value_name = "N")]
-    head: Option<usize>,
-    /// Where to compute
-    #[arg(long, default_value = "auto", value_parser = ["auto", "cpu", "cuda", "metal"])]
-    device: String,
-    /// Put the pictures here instead of `target/figures/visualize/MODEL`
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
 }
 
 /// What draws SVG.
-const DRAW: Program =
-    Program { package: "inside-heads", binary: "visualize", profile: "dev", features: &[] };
+const DRAW: Program = Program { binary: "visualize", ..Program::new("inside-heads") };
 /// What makes PNG of it.
-const TO_PNG: Program =
-    Program { package: "to-png", binary: "to-png", profile: "dev", features: &[] };
+const TO_PNG: Program = Program::tool("to-png");
 
 impl Visualize {
     /// Draws, and says where the pictures are.
     pub fn run(&self, context: &Context) -> Result<ExitCode> {
+        self.options.check(context.home()).map_err(|error| anyhow!(error))?;
         DRAW.build(context)?;
         TO_PNG.build(context)?;
         let here = env::current_dir().context("the current folder can't be read")?;
-        let mut draw = DRAW.command(&here);
+        let mut draw = DRAW.command(context, &here);
         for (name, value) in self.asked() {
             draw.arg(name).arg(value);
         }
-        let drawn = process::run(draw, |_| ())?;
-        eprint!("{}", drawn.stderr);
+        // What it says is shown at once: it may train a model first.
+        let drawn = process::run_shown(draw)?;
         if !drawn.status.success() {
             return Ok(ExitCode::FAILURE);
         }
         // It names one file per line.
         let files: Vec<&str> = drawn.stdout.lines().collect();
-        let mut to_png = TO_PNG.command(&here);
+        let mut to_png = TO_PNG.command(context, &here);
         to_png.args(&files);
-        let made = process::run(to_png, |_| ())?;
-        eprint!("{}", made.stderr);
+        let made = process::run_shown(to_png)?;
         if !made.status.success() {
             return Ok(ExitCode::FAILURE);
         }
@@ -89,13 +71,14 @@ impl Visualize {
     /// The options that were given, for the program that obeys them.
     fn asked(&self) -> Vec<(&str, OsString)> {
         let number = |number: Option<usize>| number.map(|number| number.to_string().into());
+        let Options { model, text, layer, head, device, out } = self.options.clone();
         let all = [
-            ("--model", Some(self.model.clone().into())),
-            ("--text", self.text.clone().map(Into::into)),
-            ("--layer", number(self.layer)),
-            ("--head", number(self.head)),
-            ("--device", Some(self.device.clone().into())),
-            ("--out", self.out.clone().map(Into::into)),
+            ("--model", Some(model.into())),
+            ("--text", text.map(Into::into)),
+            ("--layer", number(layer)),
+            ("--head", number(head)),
+            ("--device", Some(device.into())),
+            ("--out", out.map(Into::into)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }

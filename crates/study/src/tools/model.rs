@@ -1,14 +1,13 @@
 //! A pretrained model's files: which they are, and whether those at hand are the right ones.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use sha2::{Digest, Sha256};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::context::Context;
-use crate::interrupt;
+use crate::process;
+use crate::tools::program::Program;
 
 /// One file of a model.
 pub struct ModelFile {
@@ -63,14 +62,20 @@ impl Model {
         context.home().join("models").join(self.name)
     }
 
-    /// An error that names the first file in `folder` that is missing or not the right one.
-    pub fn check(&self, folder: &Path) -> Result<()> {
-        self.files.iter().try_for_each(|file| file.check(&folder.join(file.name)))
+    /// Whether the right files are in `folder`.
+    pub fn is_in(&self, folder: &Path, sums: Sums) -> Result<bool> {
+        Ok(self.sized(folder).is_ok() && self.summed(folder, sums)?.is_ok())
+    }
+
+    /// An error that names a file in `folder` that is missing or not the right one.
+    pub fn check(&self, folder: &Path, sums: Sums) -> Result<()> {
+        self.sized(folder)?;
+        self.summed(folder, sums)?
     }
 
     /// Moves the files from `new` to `folder`, once all of them are right; both are on one disk.
-    pub fn settle(&self, new: &Path, folder: &Path) -> Result<()> {
-        self.check(new)?;
+    pub fn settle(&self, new: &Path, folder: &Path, sums: Sums) -> Result<()> {
+        self.check(new, sums)?;
         let place = || -> std::io::Result<()> {
             fs::create_dir_all(folder)?;
             self.files
@@ -83,46 +88,60 @@ impl Model {
     }
 
     /// Copies the files from `source` to `new`.
-    pub fn copy(&self, source: &Path, new: &Path) -> Result<()> {
+    pub fn copy(&self, source: &Path, new: &Path, sums: Sums) -> Result<()> {
+        self.check(source, sums)?;
         for file in self.files {
             let path = source.join(file.name);
-            file.check(&path)?;
             fs::copy(&path, new.join(file.name))
                 .with_context(|| format!("can't copy `{}`: is the disk full?", path.display()))?;
         }
         Ok(())
     }
-}
 
-impl ModelFile {
-    fn check(&self, path: &Path) -> Result<()> {
-        if !path.is_file() {
-            bail!("there is no `{}`", path.display());
-        }
-        let fail = || format!("can't read `{}`", path.display());
-        let size = fs::metadata(path).with_context(fail)?.len();
-        if size != self.size {
-            bail!("`{}`: expected {} bytes; got {size}", path.display(), self.size);
-        }
-        let got = sha256(path).with_context(fail)?;
-        if got != self.sha256 {
-            bail!("`{}`: expected the SHA-256 {}; got {got}", path.display(), self.sha256);
+    /// Whether all files are in `folder`, as long as they should be.
+    fn sized(&self, folder: &Path) -> Result<()> {
+        for file in self.files {
+            let path = folder.join(file.name);
+            if !path.is_file() {
+                bail!("there is no `{}`", path.display());
+            }
+            let got = fs::metadata(&path)
+                .with_context(|| format!("can't read `{}`", path.display()))?
+                .len();
+            if got != file.size {
+                bail!("`{}`: expected {} bytes; got {got}", path.display(), file.size);
+            }
         }
         Ok(())
     }
+
+    /// Whether the files in `folder` have the right sums, if they can be computed.
+    fn summed(&self, folder: &Path, sums: Sums) -> Result<Result<()>> {
+        let paths: Vec<PathBuf> = self.files.iter().map(|file| folder.join(file.name)).collect();
+        let got = sums(&paths)?;
+        ensure!(got.len() == paths.len(), "expected {} sums; got {}", paths.len(), got.len());
+        Ok(self.files.iter().zip(&paths).zip(got).try_for_each(|((file, path), got)| {
+            let (path, expected) = (path.display(), file.sha256);
+            ensure!(got == expected, "`{path}`: expected the SHA-256 {expected}; got {got}");
+            Ok(())
+        }))
+    }
 }
 
-fn sha256(path: &Path) -> Result<String> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut part = vec![0; 1 << 20];
-    loop {
-        interrupt::check()?;
-        match file.read(&mut part)? {
-            0 => break,
-            read => hasher.update(&part[..read]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+/// What computes the SHA-256 of files, in lower-case hexadecimal digits.
+pub type Sums<'a> = &'a dyn Fn(&[PathBuf]) -> Result<Vec<String>>;
+
+/// The program that does: nothing else in the learner's command line needs it.
+const SUMS: Program = Program::tool("sums");
+
+/// The SHA-256 of `files`, by a program that is compiled when it is first needed.
+pub fn sums(context: &Context, files: &[PathBuf]) -> Result<Vec<String>> {
+    SUMS.build(context)?;
+    let mut command = SUMS.command(context, context.root());
+    command.args(files);
+    let finished = process::run(command, |_| ())?;
+    finished.succeed("the files can't be compared with the published ones")?;
+    Ok(finished.stdout.lines().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -139,13 +158,22 @@ mod tests {
         ..MINILM
     };
 
+    /// Of three letters, and of all else.
+    fn sums(files: &[PathBuf]) -> Result<Vec<String>> {
+        let sum = |file: &PathBuf| {
+            let abc = fs::read(file)? == b"abc";
+            Ok(if abc { TINY.files[0].sha256 } else { "another" }.to_owned())
+        };
+        files.iter().map(sum).collect()
+    }
+
     #[test]
     fn only_the_right_files_take_their_place() {
         let home = tempfile::tempdir().unwrap();
         let [new, folder] = ["new", "models/tiny"].map(|name| home.path().join(name));
         fs::create_dir(&new).unwrap();
         let refused = |says: &str| {
-            let error = TINY.settle(&new, &folder).unwrap_err().to_string();
+            let error = TINY.settle(&new, &folder, &sums).unwrap_err().to_string();
             assert!(error.contains(says) && !folder.exists(), "{error}");
         };
         refused("there is no");
@@ -154,8 +182,10 @@ mod tests {
         fs::write(new.join("abc.txt"), "abd").unwrap();
         refused("expected the SHA-256 ba7816bf");
         fs::write(new.join("abc.txt"), "abc").unwrap();
-        TINY.settle(&new, &folder).unwrap();
-        TINY.check(&folder).unwrap();
+        TINY.settle(&new, &folder, &sums).unwrap();
+        assert!(TINY.is_in(&folder, &sums).unwrap() && !TINY.is_in(&new, &sums).unwrap());
+        // Without the sums, nothing is known: files that are there are not fetched once more.
+        assert!(TINY.is_in(&folder, &|_| bail!("no compiler")).is_err());
         assert!(!new.join("abc.txt").exists());
     }
 
@@ -165,10 +195,10 @@ mod tests {
         let [source, new] = ["source", "new"].map(|name| home.path().join(name));
         fs::create_dir(&source).unwrap();
         fs::create_dir(&new).unwrap();
-        assert!(TINY.copy(&source, &new).is_err());
+        assert!(TINY.copy(&source, &new, &sums).is_err());
         fs::write(source.join("abc.txt"), "abc").unwrap();
-        TINY.copy(&source, &new).unwrap();
-        TINY.check(&source).unwrap();
-        TINY.check(&new).unwrap();
+        TINY.copy(&source, &new, &sums).unwrap();
+        TINY.check(&source, &sums).unwrap();
+        TINY.check(&new, &sums).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo run -p hub -- MODEL REVISION FOLDER FILE…` downloads files of a model from the model hub into a folder.
+//! `hub MODEL REVISION FOLDER FILE…` downloads files of a model from the model hub into a folder.
 //!
 //! A program of its own, so that nothing else of the course is compiled with a network client. It prints a line
 //! `done total file`, in bytes, for about each percent. Its caller checks what came.

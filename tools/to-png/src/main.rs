@@ -1,4 +1,4 @@
-//! `cargo run -p to-png -- FILE.svg …` puts each figure beside itself as a PNG file, twice as large.
+//! `to-png FILE.svg …` puts each figure beside itself as a PNG file, twice as large.
 //!
 //! A program of its own: with the renderer among a chapter's dependencies, candle would be compiled once more. It brings
 //! its fonts, so that a picture is the same on every machine.
