@@ -4,14 +4,21 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
 
-/// `mine` with the region of `exercise`, from its `// ANCHOR` line to its `// ANCHOR_END` line, taken from `stub`.
+use crate::line_ends;
+
+/// `mine` with the region of `exercise`, from its `// ANCHOR` line to its `// ANCHOR_END` line, taken from `stub`. Its lines
+/// end as those of `mine` do.
 ///
 /// Fails when a file does not have the region exactly once.
 pub fn restored(mine: &str, stub: &str, exercise: &str) -> Result<String> {
     let from =
         region(stub, exercise).context("the generated stub is unusable; please report it")?;
     let to = region(mine, exercise)?;
-    Ok([&mine[..to.start], &stub[from], &mine[to.end..]].concat())
+    let mut again = line_ends::like(mine, &stub[from]);
+    if !mine[to.clone()].ends_with('\n') {
+        again.truncate(again.trim_end().len()); // the file's last line has no end
+    }
+    Ok([&mine[..to.start], &again, &mine[to.end..]].concat())
 }
 
 /// The bytes from the start of the `ANCHOR` line to the end of the `ANCHOR_END` line.
@@ -50,6 +57,19 @@ mod tests {
         assert_eq!(restored(&mine, STUB, "a").unwrap(), expected);
         let expected = mine.replace("fn ab() { 1 }", "fn ab() { todo!() }");
         assert_eq!(restored(&mine, STUB, "ab").unwrap(), expected);
+    }
+
+    #[test]
+    fn line_ends_stay_as_they_are() {
+        let windows = STUB.replace('\n', "\r\n");
+        let mine = windows.replace("todo!()", "{\r\n    1\r\n}");
+        let expected = mine.replacen("{\r\n    1\r\n}", "todo!()", 1);
+        assert_eq!(restored(&mine, STUB, "a").unwrap(), expected);
+        assert_eq!(restored(&windows, STUB, "a").unwrap(), windows);
+        assert_eq!(restored(STUB, &windows, "ab").unwrap(), STUB);
+        let unended = STUB.trim_end().replace("todo!()", "1");
+        let expected = unended.replace("fn ab() { 1 }", "fn ab() { todo!() }");
+        assert_eq!(restored(&unended, STUB, "ab").unwrap(), expected);
     }
 
     #[test]

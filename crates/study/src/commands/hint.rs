@@ -19,7 +19,13 @@ pub struct Hint {
     /// The exercise (`scaling::softmax`, or `softmax` if only one chapter has it)
     exercise: String,
     /// The number of the hint to show
-    number: Option<usize>,
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    number: Option<i64>,
+}
+
+/// Any number: how many hints there are is known once the exercise is.
+fn number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "expected the number of a hint, such as 1")
 }
 
 impl Hint {
@@ -28,15 +34,14 @@ impl Hint {
         let (chapter, exercise) = names::exercise(&context.chapters()?, &self.exercise)?;
         let path = names::path(&chapter, &exercise.name);
         let count = exercise.hints.len();
-        if let Some(number) = self.number
-            && !(1..=count).contains(&number)
-        {
+        let wanted = self.number.map(|number| usize::try_from(number).unwrap_or(0));
+        if wanted.is_some_and(|wanted| !(1..=count).contains(&wanted)) {
             bail!(
                 "`{path}` has hints 1 to {count}. Type `cargo study hint {path}` for the next one."
             );
         }
         let mut state = State::read(context.home())?;
-        let number = state.next_hint(&path, count, self.number);
+        let number = state.next_hint(&path, count, wanted);
         state.write(context.home())?;
         println!("{}\n", heading(&format!("{path} · hint {number} of {count}")));
         println!("{}\n", exercise.hints.get(number - 1).map_or("", |hint| hint.trim()));

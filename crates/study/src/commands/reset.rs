@@ -10,7 +10,7 @@ use workbook::Chapter;
 use super::exit;
 use crate::context::Context;
 use crate::names::{self, Target};
-use crate::{backup, regions};
+use crate::{backup, line_ends, regions};
 
 /// Start a chapter or one exercise over; your file is kept as a backup
 #[derive(Args)]
@@ -71,16 +71,19 @@ impl Reset {
 fn write(context: &Context, chapter: &Chapter, text: &str, what: &str) -> Result<ExitCode> {
     let path = chapter.exercise_path();
     let shown = context.shown(&path);
+    let mut text = text.to_owned();
     if path.exists() {
         let mine = fs::read(&path).with_context(|| format!("can't read `{}`", path.display()))?;
-        if mine == text.as_bytes() {
+        let mine = String::from_utf8_lossy(&mine);
+        if line_ends::same(&mine, &text) {
             println!("`{what}` is already unsolved: nothing was changed.");
             return Ok(ExitCode::SUCCESS);
         }
+        text = line_ends::like(&mine, &text);
         let kept = backup::keep(&path, &backup::now())?;
         println!("Your file is kept as {}.", context.shown(&kept));
     }
-    backup::replace(&path, text)?;
+    backup::replace(&path, &text)?;
     println!("`{what}` is unsolved again in {shown}.\nNext: `cargo study check {what}`.");
     Ok(ExitCode::SUCCESS)
 }
@@ -90,7 +93,7 @@ fn compare(context: &Context, chapters: &[Chapter]) -> Result<ExitCode> {
     for chapter in chapters {
         let path = chapter.exercise_path();
         let same = match fs::read_to_string(&path) {
-            Ok(text) => text == chapter.stub_file()?,
+            Ok(text) => line_ends::same(&text, &chapter.stub_file()?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => {
                 return Err(error).with_context(|| format!("can't read `{}`", path.display()));
