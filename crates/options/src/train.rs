@@ -153,8 +153,10 @@ fn folder(home: &Path) -> PathBuf {
 fn others(home: &Path) -> String {
     let entries = std::fs::read_dir(folder(home)).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> =
-        names.filter(|name| name.ends_with(".safetensors") && !name.starts_with('.')).collect();
+    let own = |name: &String| {
+        name.ends_with(".safetensors") && !name.starts_with('.') && !name.contains(".backup-")
+    };
+    let mut names: Vec<String> = names.filter(own).collect();
     names.sort();
     let told = match names.is_empty() {
         true => String::new(),
@@ -241,7 +243,7 @@ mod tests {
         assert!(none.contains("sort-pre-readable.safetensors`: train without --resume"), "{none}");
         assert!(!none.contains("TASK"), "{none}");
         std::fs::create_dir_all(folder(&home)).unwrap();
-        for name in ["copy-post-fast.safetensors", ".copy-post-fast.safetensors.lock"] {
+        for name in ["copy-post-fast.safetensors", "a.backup-1.safetensors", ".a.lock"] {
             std::fs::write(folder(&home).join(name), "").unwrap();
         }
         let one = resume.check(&home).unwrap_err();

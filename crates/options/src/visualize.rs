@@ -83,8 +83,11 @@ impl Options {
         let task = &self.model;
         let entries = fs::read_dir(home.join("checkpoints")).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let of_task =
-            |name: String| name.starts_with(&format!("{task}-")) && name.ends_with(".safetensors");
+        let of_task = |name: String| {
+            name.starts_with(&format!("{task}-"))
+                && name.ends_with(".safetensors")
+                && !name.contains(".backup-")
+        };
         match names.any(of_task) {
             true => Ok(()),
             false => Err(format!(
