@@ -29,8 +29,11 @@ struct Times {
     steps: BTreeMap<String, Run>,
 }
 
+/// How the seconds of a step are spent.
+type Shape = fn(f64) -> Run;
+
 /// Seconds that steps take the first time, on two cores with a good connection, by how their titles begin.
-const FIRST: [(&str, f64, fn(f64) -> Run); 6] = [
+const FIRST: [(&str, f64, Shape); 6] = [
     ("evcxr_jupyter", 330., Run::build),
     ("JupyterLab", 45., Run::packages),
     ("Compiling what the notebooks use", 90., Run::even),
@@ -116,7 +119,7 @@ impl Step<'_> {
 }
 
 /// The seconds of a first time, on two cores, and how they are spent.
-fn first(step: Step) -> Option<(f64, fn(f64) -> Run)> {
+fn first(step: Step) -> Option<(f64, Shape)> {
     let known = FIRST.iter().find(|(title, ..)| step.title.starts_with(title));
     if let Some(&(_, seconds, run)) = known {
         return Some((seconds, run));
