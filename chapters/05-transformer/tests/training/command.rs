@@ -1,8 +1,9 @@
 //! The program `train`, as `cargo study train` runs it.
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     thread,
