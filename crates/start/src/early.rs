@@ -34,6 +34,7 @@ fn page(book: &Path, stem: &str) -> Found {
         return Found::Nothing;
     };
     let contents = fs::read_to_string(book.join("SUMMARY.md")).unwrap_or_default();
+    let text = with_pictures(book, &text);
     let page = FRAME
         .replace("{contents}", &rendered(&contents))
         .replace("{page}", &rendered(&early(&text)));
@@ -48,6 +49,19 @@ fn rendered(markdown: &str) -> String {
     );
     // Links between pages are written as their sources are named.
     page.replace(".md\"", ".html\"").replace(".md#", ".html#")
+}
+
+/// The page with the pictures that it takes from files, which need nothing else.
+fn with_pictures(book: &Path, text: &str) -> String {
+    const BEFORE: &str = "{{#include assets/";
+    let mut parts = text.split(BEFORE);
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, after) = part.split_once("}}").unwrap_or((part, ""));
+        all += &fs::read_to_string(book.join("assets").join(name)).unwrap_or_default();
+        all += after;
+    }
+    all
 }
 
 /// A page's Markdown without what is still to come: quizzes, answers, set-up, included code, lists of exercises.
@@ -98,7 +112,7 @@ mod tests {
         let book = folder.path();
         fs::create_dir(book.join("assets")).unwrap();
         fs::write(book.join("SUMMARY.md"), "- [Week 1](01-dot.md)").unwrap();
-        fs::write(book.join("introduction.md"), "# Hello\n\n| a |\n|---|\n| [1](01-dot.md#x) |")
+        fs::write(book.join("introduction.md"), "# Hello\n<figure>{{#include assets/a.svg}}</figure>\n\n| a |\n|---|\n| [1](01-dot.md#x) |")
             .unwrap();
         fs::write(book.join("assets/a.svg"), "<svg/>").unwrap();
         let found = |asked: &[&str]| {
@@ -114,6 +128,7 @@ mod tests {
             "{first}"
         );
         assert!(first.contains("<a href=\"01-dot.html\">Week 1</a>"), "{first}");
+        assert!(first.contains("<figure><svg/></figure>"), "{first}");
         assert_eq!(found(&["introduction.html"]), first);
         assert_eq!(found(&["assets", "a.svg"]), "<svg/>");
         assert_eq!(found(&["none.html"]) + &found(&["SUMMARY.md"]), "");
