@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Copies `file` beside itself as `NAME.backup-STAMP.EXTENSION` and returns the copy's path.
+/// Copies `file` beside itself as `NAME.backup-NUMBER.EXTENSION`, from 1 on, and returns the copy's path.
 ///
-/// An existing backup is never overwritten: a number goes behind the stamp then. The copy is on the disk when this
+/// An existing backup is never overwritten: the next free number is taken. The copy is on the disk when this
 /// returns.
-pub fn keep(file: &Path, stamp: &str) -> Result<PathBuf> {
+pub fn keep(file: &Path) -> Result<PathBuf> {
     let content = fs::read(file).with_context(|| format!("can't read `{}`", file.display()))?;
     let mut count = 0;
     loop {
         count += 1;
-        let backup = name(file, stamp, count);
+        let backup = name(file, count);
         match OpenOptions::new().write(true).create_new(true).open(&backup) {
             Ok(mut copy) => {
                 copy.write_all(&content)
@@ -53,16 +53,10 @@ pub fn replace(file: &Path, content: &str) -> Result<()> {
     })
 }
 
-/// The moment in local time, as backups carry it in their names: `20261121-034502`.
-pub fn now() -> String {
-    chrono::Local::now().format("%Y%m%d-%H%M%S").to_string()
-}
-
-fn name(file: &Path, stamp: &str, count: u32) -> PathBuf {
+fn name(file: &Path, count: u32) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let extension = file.extension().unwrap_or_default().to_string_lossy();
-    let count = if count == 1 { String::new() } else { format!("-{count}") };
-    file.with_file_name(format!("{stem}.backup-{stamp}{count}.{extension}"))
+    file.with_file_name(format!("{stem}.backup-{count}.{extension}"))
 }
 
 #[cfg(test)]
@@ -76,18 +70,11 @@ mod tests {
         let mut kept = Vec::new();
         for text in ["one", "two", "three"] {
             fs::write(&file, text).unwrap();
-            kept.push(keep(&file, "20261121-034502").unwrap());
+            kept.push(keep(&file).unwrap());
         }
         let names: Vec<_> =
             kept.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(
-            names,
-            [
-                "exercise.backup-20261121-034502.rs",
-                "exercise.backup-20261121-034502-2.rs",
-                "exercise.backup-20261121-034502-3.rs"
-            ]
-        );
+        assert_eq!(names, ["exercise.backup-1.rs", "exercise.backup-2.rs", "exercise.backup-3.rs"]);
         let texts: Vec<_> = kept.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         assert_eq!(texts, ["one", "two", "three"]);
     }

@@ -15,7 +15,7 @@ use crate::{backup, line_ends, regions};
 /// Start a chapter or one exercise over; your file is kept as a backup
 #[derive(Args)]
 #[command(
-    after_help = "Examples: cargo study reset scaling\n          cargo study reset scaling::softmax\n\nThe backup is next to the file: exercise.backup-YYYYMMDD-HHMMSS.rs."
+    after_help = "Examples: cargo study reset scaling\n          cargo study reset scaling::softmax\n\nThe backup is next to the file: exercise.backup-1.rs, then -2 and so on."
 )]
 pub struct Reset {
     /// A chapter (`scaling`, `2`) or an exercise (`scaling::softmax`)
@@ -80,7 +80,7 @@ fn write(context: &Context, chapter: &Chapter, text: &str, what: &str) -> Result
             return Ok(ExitCode::SUCCESS);
         }
         text = line_ends::like(&mine, &text);
-        let kept = backup::keep(&path, &backup::now())?;
+        let kept = backup::keep(&path)?;
         println!("Your file is kept as {}.", context.shown(&kept));
     }
     backup::replace(&path, &text)?;
