@@ -62,7 +62,7 @@ mod tests {
         Role::Sequence(2),
         Role::Plain,
     ];
-    /// Paper and ink of the light theme and of the dark ones, which course.css sets.
+    /// Paper and ink of the light theme and of the dark ones, which colours.css sets.
     const THEMES: [[RGBColor; 2]; 2] =
         [[RGBColor(255, 255, 255), INK], [RGBColor(0x16, 0x19, 0x23), RGBColor(0xd8, 0xdb, 0xe6)]];
 

@@ -23,7 +23,7 @@ use crate::ui::{Stream, good};
 #[command(after_help = "Examples: cargo study lab -- --port 9999
           cargo study lab -- --ip 0.0.0.0     (in a container, to reach it from outside)
 
-The first time, it installs the pinned Rust kernel and JupyterLab into `.study` (five to twenty minutes) and runs the
+The first time, it installs the pinned Rust kernel and JupyterLab into `.study` (about eight minutes on two cores) and runs the
 notebooks' first cell once, so that your first notebook starts in seconds. A second notebook open at the same time compiles
 the course for itself, once (a minute). Needs Python 3.10 or later, or uv.
 Your own Jupyter is left alone. On macOS and Windows the kernel's compilation cache is in your cache folder.")]
