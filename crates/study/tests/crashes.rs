@@ -33,7 +33,8 @@ fn what_ended_an_exercise_is_told_and_the_others_keep_their_verdicts() {
     has(&check.out, "\nYour code did not end within 7 s.");
     assert_eq!(check.code, Some(1));
     let verify = course.study(&["verify", "counting", "--limit", "8"]);
-    has(&verify.out, "FAILED   1/2    double: your code did not end within 8 s.");
+    has(&verify.out, "FAILED   1/2    double: the code did not end within 8 s.");
+    has(&verify.out, "\n✗ counting::double: the code did not end within 8 s.\n");
     course.solve("x");
     has(&course.study(&["progress"]).out, "✗ double\n  ✓✓ triple");
     assert_eq!(course.study(&["solution", "triple"]).code, Some(0));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use console::{StyledObject, pad_str};
+use workbook::Chapter;
 
 use super::{exit, progress};
 use crate::checks::{self, Errors, Outcome, Report};
@@ -51,7 +52,7 @@ impl Verify {
             chapters = vec![names::chapter(&chapters, typed)?];
         }
         let who = if self.solutions { Who::Solution } else { Who::Exercise };
-        let (mut all, mut states) = (Vec::new(), Vec::new());
+        let (mut all, mut states, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for chapter in &chapters {
             let outcome = match checks::run(context, chapter, Errors::Hide) {
                 Err(error) if error.is::<Interrupted>() => return Err(error),
@@ -65,6 +66,7 @@ impl Verify {
             match outcome {
                 Outcome::Ran(report) => {
                     all.extend(rows(&chapter.package, &report, who));
+                    ended.extend(endings(chapter, &report, who));
                     states.extend(report.of(who).into_iter().map(|line| line.state));
                 }
                 Outcome::Unbuilt(fault) => {
@@ -78,9 +80,18 @@ impl Verify {
             }
         }
         print(&all);
+        for (path, ended) in ended {
+            println!("{} {path}: the code {ended}", bad("✗", Stream::Out));
+        }
         println!("{}", progress::summary(&states));
         Ok(exit(all.iter().any(|row| matches!(row.state, State::Failed | State::Broken))))
     }
+}
+
+/// The exercises whose code ended the program that ran it, and how: a row of the table names one of them only.
+fn endings(chapter: &Chapter, report: &Report, who: Who) -> Vec<(String, String)> {
+    let lines = report.of(who).into_iter().filter(|line| !line.ended.is_empty());
+    lines.map(|line| (names::path(chapter, &line.exercise), line.ended.clone())).collect()
 }
 
 /// The row of a chapter that could not be built.
@@ -115,7 +126,7 @@ fn rows(chapter: &str, report: &Report, who: Who) -> Vec<Row> {
                     format!("{}: {note}", line.exercise)
                 }
                 State::Failed if !line.ended.is_empty() => {
-                    format!("{}: your code {}", line.exercise, line.ended)
+                    format!("{}: the code {}", line.exercise, line.ended)
                 }
                 State::Skipped => format!("{}: {}", line.exercise, law.why),
                 State::Works | State::Failed | State::Broken | State::Unknown => {
