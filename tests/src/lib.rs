@@ -33,9 +33,12 @@ mod wrong;
 
 pub use harness::{Entry, Proof, State, Verdict, run};
 
+/// A week's zoo, in parts.
+type Parts = &'static [fn() -> Vec<Proof>];
+
 /// Every wrong answer of the zoo, judged, on as many threads as the machine has.
 pub fn zoo() -> Vec<Proof> {
-    let weeks: [&[fn() -> Vec<Proof>]; _] = [
+    let weeks: [Parts; _] = [
         #[cfg(feature = "dot-products")]
         dot_products::ZOO,
         #[cfg(feature = "scaling")]
