@@ -14,14 +14,15 @@ use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let arguments = match serve::Serve::first(&arguments, &root()).map(|serve| serve.run()) {
-        Some(Ok(rest)) => rest,
-        Some(Err(code)) => return code,
-        None => arguments,
-    };
-    let mut study = cargo("run");
-    study.args(["--package", "study", "--"]).args(arguments);
-    replace_by(study)
+    match serve::Serve::first(&arguments, &root()).map(serve::Serve::run) {
+        Some(Ok(pages)) => replace_by(pages),
+        Some(Err(code)) => code,
+        None => {
+            let mut study = cargo("run");
+            study.args(["--package", "study", "--"]).args(arguments);
+            replace_by(study)
+        }
+    }
 }
 
 /// The repository's folder.

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use web::{Running, Server};
 
@@ -13,7 +13,6 @@ use crate::{cant_start, cargo, early};
 #[derive(Debug, PartialEq)]
 pub struct Serve {
     root: PathBuf,
-    arguments: Vec<OsString>,
     host: String,
     port: u16,
     open: bool,
@@ -33,13 +32,8 @@ impl Serve {
         let ("serve", mut rest) = words.split_first().map(|(first, rest)| (*first, rest))? else {
             return None;
         };
-        let mut serve = Self {
-            root: root.to_owned(),
-            arguments: arguments.to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port: 3000,
-            open: true,
-        };
+        let mut serve =
+            Self { root: root.to_owned(), host: "127.0.0.1".to_owned(), port: 3000, open: true };
         while let Some((&word, after)) = rest.split_first() {
             rest = after;
             let (name, mut value) = match word.split_once('=') {
@@ -60,20 +54,25 @@ impl Serve {
         Some(serve)
     }
 
-    /// Shows the text while it compiles; then the arguments for the command line, which goes on, or how it ended.
-    pub fn run(self) -> Result<Vec<OsString>, ExitCode> {
+    /// Shows the text while it compiles; then the server of the whole pages, or how it ended.
+    pub fn run(self) -> Result<Command, ExitCode> {
         let early = self.show();
         let mut build = cargo("build");
-        build.args(["--package", "study", "--package", "pages"]).current_dir(&self.root);
+        build.args(["--package", "pages"]).current_dir(&self.root);
         let built = build.status().map_err(|error| cant_start(&error))?;
-        let shown = early.is_some();
+        let opened = early.is_some();
         drop(early); // the port is free for the pages
         if !built.success() {
             // Cargo has told why.
             return Err(ExitCode::FAILURE);
         }
-        let opened = (shown && self.open).then(|| "--no-open".into());
-        Ok(self.arguments.into_iter().chain(opened).collect())
+        let mut pages = cargo("run");
+        pages.args(["--package", "pages", "--", "serve", "--host", &self.host]);
+        pages.args(["--port", &self.port.to_string()]).current_dir(&self.root);
+        if self.open && !opened {
+            pages.arg("--open");
+        }
+        Ok(pages)
     }
 
     /// Shows the text, unless the port is taken: that is told when the pages are to be served.
