@@ -73,7 +73,7 @@ def serve():
     try:
         started = time.monotonic()
         for page, part in [("", "Attention from Scratch in Rust"), (f"{PAGE}.html", "<math")]:
-            wait_for(server, f"http://localhost:{port}/{page}", part, started)
+            wait_for(server, f"http://127.0.0.1:{port}/{page}", part, started)
             print(f"/{page} can be read after {time.monotonic() - started:.1f} s", flush=True)
         # What Ctrl-C in a terminal is.
         if os.name == "nt":
