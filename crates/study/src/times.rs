@@ -34,9 +34,9 @@ type Shape = fn(f64) -> Run;
 
 /// Seconds that steps take the first time, on two cores with a good connection, by how their titles begin.
 const FIRST: [(&str, f64, Shape); 6] = [
-    ("evcxr_jupyter", 330., Run::build),
-    ("JupyterLab", 45., Run::packages),
-    ("Compiling what the notebooks use", 90., Run::even),
+    ("evcxr_jupyter", 230., Run::build),
+    ("JupyterLab", 25., Run::packages),
+    ("Compiling what the notebooks use", 165., Run::even),
     ("From the Python package index", 60., Run::even),
     ("Checking", 6., Run::even),
     ("Drawing", 3., Run::even),

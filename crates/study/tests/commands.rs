@@ -10,6 +10,7 @@ use course::{Course, has};
 
 /// The kernel builds its packages in `.study`, inside this repository: cargo must not take them for the workspace's.
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_package_of_the_kernel_is_none_of_the_workspace() {
     let home = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../.study");
     fs::create_dir_all(&home).unwrap();
@@ -24,6 +25,7 @@ fn a_package_of_the_kernel_is_none_of_the_workspace() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_learner_goes_from_pending_to_passed() {
     let course = Course::new();
     let check = course.study(&["check", "counting"]);
@@ -66,6 +68,7 @@ fn a_learner_goes_from_pending_to_passed() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_week_is_done_when_its_ideas_work_and_its_edges_are_a_round_of_their_own() {
     let course = Course::new();
     course.solve("if x == 0 { 5 } else { 2 * x }");
@@ -114,6 +117,7 @@ fn a_week_is_done_when_its_ideas_work_and_its_edges_are_a_round_of_their_own() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_failure_of_what_is_called_is_told_as_such() {
     let course = Course::new();
     course.solve("x + 3");
@@ -131,6 +135,7 @@ fn a_failure_of_what_is_called_is_told_as_such() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn an_edge_that_is_open_through_a_failure_is_not_told_before_that_is_mended() {
     let course = Course::new();
     course.solve("x + 3");
@@ -142,6 +147,7 @@ fn an_edge_that_is_open_through_a_failure_is_not_told_before_that_is_mended() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn an_open_edge_may_come_from_what_is_called() {
     let course = Course::new();
     course.solve("if x == 0 { 5 } else { 2 * x }");
@@ -156,6 +162,7 @@ fn an_open_edge_may_come_from_what_is_called() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_failure_whose_own_cause_is_known_is_told_before_what_is_called() {
     let course = Course::new();
     course.solve("x + 5");
@@ -176,6 +183,7 @@ fn a_failure_whose_own_cause_is_known_is_told_before_what_is_called() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn what_waits_for_another_exercise_is_not_asked_for() {
     let course = Course::new();
     course.solve("triple(x) - x");
@@ -185,6 +193,7 @@ fn what_waits_for_another_exercise_is_not_asked_for() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_compile_error_is_shown_as_cargo_shows_it() {
     let course = Course::new();
     course.solve("\"two\"");
@@ -214,6 +223,7 @@ fn a_compile_error_is_shown_as_cargo_shows_it() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn checks_that_crash_break_no_other_week() {
     let course = Course::new();
     course.solve("std::process::abort()");
@@ -230,6 +240,7 @@ fn checks_that_crash_break_no_other_week() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_week_that_can_not_be_checked_now_is_as_it_was() {
     let course = Course::new();
     let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");
@@ -258,6 +269,7 @@ fn a_week_that_can_not_be_checked_now_is_as_it_was() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn nothing_is_compiled_to_tell_what_is_known() {
     let course = Course::new();
     let progress = course.study(&["progress"]);
@@ -279,6 +291,7 @@ fn nothing_is_compiled_to_tell_what_is_known() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn what_is_given_stands_in_the_stub() {
     let course = Course::new();
     let adding = course.folder.path().join("chapters/03-adding/src/exercise.rs");
@@ -290,6 +303,7 @@ fn what_is_given_stands_in_the_stub() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_reset_keeps_what_the_learner_wrote() {
     let course = Course::new();
     assert_eq!(course.study(&["reset", "--check"]).code, Some(0));
@@ -322,6 +336,7 @@ fn a_reset_keeps_what_the_learner_wrote() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_reset_without_marks_changes_nothing() {
     let course = Course::new();
     fs::write(course.exercise(), "pub fn double(x: u32) -> u32 { x }\n").unwrap();
@@ -336,6 +351,7 @@ fn a_reset_without_marks_changes_nothing() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn hints_come_one_by_one() {
     let course = Course::new();
     for (number, hint) in [(1, "to itself"), (2, "Or multiply"), (3, "x * 2"), (3, "x * 2")] {
@@ -349,6 +365,7 @@ fn hints_come_one_by_one() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_mistyped_name_gets_the_nearest() {
     let course = Course::new();
     has(&course.study(&["check", "couting"]).err, "Did you mean `counting`?");
@@ -362,6 +379,7 @@ fn a_mistyped_name_gets_the_nearest() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_mistyped_training_is_refused_before_anything_is_compiled() {
     let course = Course::new();
     let answer = course.study(&["train", "--task", "sorting"]);
@@ -372,6 +390,7 @@ fn a_mistyped_training_is_refused_before_anything_is_compiled() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
     let course = Course::new();
     let no_python = std::env::var("CARGO").unwrap();
@@ -400,6 +419,7 @@ fn a_mistyped_benchmark_is_refused_before_anything_is_compiled() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_card_is_not_measured_without_its_compiler() {
     let course = Course::new();
     let output = Command::new(env!("CARGO_BIN_EXE_study"))
@@ -415,6 +435,7 @@ fn a_card_is_not_measured_without_its_compiler() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn every_command_shows_an_example() {
     let course = Course::new();
     let commands = [
@@ -441,6 +462,7 @@ fn every_command_shows_an_example() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_model_from_a_folder_must_be_the_right_one() {
     let course = Course::new();
     let folder = course.folder.path().join("mine");
@@ -458,6 +480,7 @@ fn a_model_from_a_folder_must_be_the_right_one() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn outside_the_course_it_says_where_to_go() {
     let nowhere = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_study"))

@@ -17,6 +17,7 @@ fn on_windows(course: &Course) -> String {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn an_untouched_file_is_unsolved_whatever_its_line_ends() {
     let course = Course::new();
     let solution = fs::read_to_string(course.exercise().with_file_name("solution.rs")).unwrap();
@@ -35,6 +36,7 @@ fn an_untouched_file_is_unsolved_whatever_its_line_ends() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_reset_keeps_the_file_s_own_line_ends() {
     let course = Course::new();
     let solution = fs::read_to_string(course.exercise().with_file_name("solution.rs")).unwrap();
@@ -54,6 +56,7 @@ fn a_reset_keeps_the_file_s_own_line_ends() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn what_was_checked_stays_known_when_line_ends_change() {
     let course = Course::new();
     course.solve("2 * x");
@@ -66,6 +69,7 @@ fn what_was_checked_stays_known_when_line_ends_change() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_training_that_can_not_be_is_refused_before_anything_is_compiled() {
     let course = Course::new();
     let notes = course.folder.path().join("notes.md");
@@ -95,6 +99,7 @@ fn a_training_that_can_not_be_is_refused_before_anything_is_compiled() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn every_number_that_is_none_is_told_what_would_fit() {
     let course = Course::new();
     for (arguments, says) in [
@@ -117,6 +122,7 @@ fn every_number_that_is_none_is_told_what_would_fit() {
 }
 
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn a_picture_that_can_not_be_is_refused_before_anything_is_compiled() {
     let course = Course::new();
     for (arguments, says, code) in [
@@ -136,6 +142,7 @@ fn a_picture_that_can_not_be_is_refused_before_anything_is_compiled() {
 
 /// A program in the place of the one that draws: it says something, and waits for an answer.
 #[test]
+#[ignore = "starts cargo: the gate runs it"]
 fn what_the_drawing_program_says_is_shown_as_it_comes() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;

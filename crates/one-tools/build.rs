@@ -1,0 +1,3 @@
+//! Cargo takes build dependencies into account only beside a build script.
+
+fn main() {}
