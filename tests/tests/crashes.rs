@@ -18,8 +18,14 @@ use std::{
 /// The variable that makes this program the chapter's.
 const CHAPTER: &str = "CRASHES_CHAPTER";
 
+/// What a learner wrote.
+type Answer = fn(&Tensor) -> Result<Tensor>;
+
+/// A test of this program.
+type Test = fn() -> std::result::Result<(), Failed>;
+
 /// Like the learners' own, in a folder of its own name.
-fn answers() -> Vec<(&'static str, fn(&Tensor) -> Result<Tensor>)> {
+fn answers() -> Vec<(&'static str, Answer)> {
     vec![
         ("right", right),
         ("recursion", |logits| {
@@ -95,7 +101,7 @@ fn main() -> ExitCode {
         let entry = |(name, answer)| Entry::new(name, || softmax(right), move || softmax(answer));
         return checks::run("scaling", answers().into_iter().map(entry).collect());
     }
-    let trials: [(&str, fn() -> std::result::Result<(), Failed>); _] = [
+    let trials: [(&str, Test); _] = [
         ("what_ends_the_program_is_named_with_what_happened", what_ends_is_named),
         ("all_others_keep_their_verdicts", others_keep_their_verdicts),
         ("what_the_failing_example_prints_is_told", prints_are_told),

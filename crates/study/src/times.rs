@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(times.expected(again), Some(Run::build(5.9 * 2.)));
         // The machine takes twice as long for other steps too.
         let kernel = Step { title: "evcxr_jupyter 0.22.0", parts: 300, build: true };
-        assert_eq!(times.expected(kernel), Some(Run::build(660.)));
+        assert_eq!(times.expected(kernel), Some(Run::build(2. * FIRST[0].1)));
         let unknown = Step { title: "Reading", parts: 3, build: false };
         assert_eq!(times.expected(unknown), None);
     }

@@ -218,9 +218,9 @@ fn a_full_disk_takes_nothing_and_no_checkpoint_is_named_that_is_not_there() {
         full(&home, &[&long[..], &["--save-every", "1", "--resume"]].concat());
     let mut child =
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let told =
+    let mut told =
         BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let told = told.skip_while(|line| !line.contains("warning: ")).next().unwrap();
+    let told = told.find(|line| line.contains("warning: ")).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     has(told.as_bytes(), &format!("still holds step {step} of 1000000. Make room"));
