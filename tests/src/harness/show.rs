@@ -44,7 +44,7 @@ thread_local! {
 }
 
 /// Named inputs of a call, one below the other. Laws call this before the answer, so that a panic finds them in
-/// `last_inputs`. The text holds their place until [`written`] prints them.
+/// `last_inputs`. The text holds their place until `written` prints them.
 pub fn inputs(named: &[(&str, &Tensor)]) -> String {
     let named = named.iter().map(|&(name, value)| (name.to_owned(), value.clone())).collect();
     remember(HELD_INPUTS.with_borrow_mut(|held| {
