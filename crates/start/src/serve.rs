@@ -79,7 +79,7 @@ impl Serve {
     fn show(&self) -> Option<Running> {
         let server = Server::bind(&self.host, self.port).ok()?;
         eprintln!(
-            "The text of the pages is at {} now. Formulas, figures and outputs come by themselves, in about a minute,\nwhen what builds them is compiled.",
+            "You can read the text of the pages at {} now. Formulas, figures and outputs will appear on their own\nin about a minute, once what builds them is compiled.",
             server.address()
         );
         if self.open {

@@ -211,6 +211,7 @@ fn a_program_of_the_foreground_may_save_first() {
     assert_eq!(study.ended().code(), Some(143), "{}", study.said());
     assert!(saved.exists());
     if !signals().any(|(signal, _)| signal == "INT") {
+        println!("SKIPPED: whoever started this test ignores Ctrl-C, and so does what it starts");
         return;
     }
     // Ctrl-C is the program's own.
@@ -250,6 +251,7 @@ fn a_study_that_is_to_outlive_its_terminal_does() {
 #[ignore = "starts cargo: the gate runs it"]
 fn whoever_waits_for_an_installation_can_be_stopped() {
     if !signals().any(|(signal, _)| signal == "INT") {
+        println!("SKIPPED: whoever started this test ignores Ctrl-C, and so does what it starts");
         return;
     }
     let course = Course::new();

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-/// The results of all pieces of work, in their order. A piece that panics ends the program's test as it would alone.
+/// The results of all pieces of work, in their order. Panics when one of them does.
 pub(crate) fn in_parallel<T: Send>(work: &[fn() -> T]) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(work.len());

@@ -18,7 +18,7 @@ use transformer::{
 
 const ORDERS: [NormOrder; 2] = [NormOrder::Pre, NormOrder::Post];
 
-fn tiny(order: NormOrder) -> TransformerConfig {
+pub(crate) fn tiny(order: NormOrder) -> TransformerConfig {
     TransformerConfig {
         vocab: 7,
         d_model: 8,

@@ -3,12 +3,13 @@
 //! The script `tests/fixtures/transformer.py` builds the same model from PyTorch's own functions, in f64.
 
 use crate::candidates::{Candidate, candidates};
+use crate::model::tiny;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use checks::harness::fixtures::Fixtures;
 use compare::largest_error;
 use std::collections::BTreeMap;
-use transformer::{NormOrder, Transformer, TransformerConfig, model::PADDING};
+use transformer::{NormOrder, Transformer, model::PADDING};
 
 /// How far log-probabilities may be from PyTorch's, in epsilons of f32.
 ///
@@ -47,17 +48,8 @@ impl Case {
         let named =
             vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone()));
         let vb = VarBuilder::from_tensors(named.collect(), DType::F32, &Device::Cpu);
-        let config = TransformerConfig {
-            vocab: 7,
-            d_model: 8,
-            d_ff: 12,
-            heads: 2,
-            layers: 2,
-            dropout: 0.,
-            order,
-        };
         Ok(Self {
-            model: Transformer::new(&config, &candidate.parts, vb)?,
+            model: Transformer::new(&tiny(order), &candidate.parts, vb)?,
             vars,
             fixtures,
             order,
